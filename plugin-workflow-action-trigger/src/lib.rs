@@ -1,0 +1,1 @@
+//! plugin-workflow-action-trigger
