@@ -1,1 +1,41 @@
-//! store
+//! Collections, records and the execution queue in a SQL database.
+//!
+//! Data flows one way: a caller takes a [`Conn`] to read or hands a closure to [`Store::write`]; inside, typed requests
+//! ([`Find`], [`Filter`], [`NewExecution`]) become SQL with bound parameters and checked identifiers. Nothing here knows
+//! HTTP, access rights, plugins or node types.
+//!
+//! Reading order:
+//!
+//! 1. [`id`], [`status`], [`error`]: the vocabulary
+//! 2. [`schema`]: collections, fields and associations, built in or made at run time
+//! 3. [`db`]: opening, reading, and the one writer that commits many requests together
+//! 4. [`query`]: filters, sorting, pages, appends
+//! 5. [`write`]: records with their associations
+//! 6. [`workflows`], [`executions`], [`jobs`]: the engine's rows and the queue
+//! 7. [`secret`]: password hashing
+
+pub mod db;
+pub mod error;
+pub mod executions;
+pub mod id;
+pub mod jobs;
+pub mod query;
+pub mod schema;
+pub mod secret;
+pub mod status;
+pub mod workflows;
+pub mod write;
+
+pub use db::{Conn, Store, Tx};
+pub use error::StoreError;
+pub use executions::{ClaimedBy, Execution, ExecutionFinish, NewExecution};
+pub use id::{ExecutionId, JobId, NodeId, UserId, WorkflowId};
+pub use jobs::{Job, NewJob};
+pub use query::{Filter, Find, Page, Select, Sort};
+pub use schema::{AssociationKind, Collection, Field, FieldType, Schema};
+pub use status::{ExecutionStatus, JobStatus};
+pub use workflows::{NodeRow, WorkflowRow};
+pub use write::{KeyValue, WriteOptions};
+
+/// One record: field names to JSON values, in the order of the collection's fields.
+pub type Record = serde_json::Map<String, serde_json::Value>;

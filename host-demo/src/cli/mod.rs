@@ -21,7 +21,7 @@ enum Command {
 }
 
 /// Runs the command that the process was called with.
-pub fn run() -> ExitCode {
+pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Plugins(command) => plugins::run(&command),
     }
