@@ -39,8 +39,8 @@ pub(super) fn load(
     if library.id() != entry.id {
         return Err(LoadProblem::OtherId { actual: library.id().to_owned() });
     }
-    let settings = serde_json::to_value(&entry.settings)
-        .map_err(|error| LoadProblem::Settings { reason: error.to_string() })?;
+    let settings =
+        serde_json::to_value(&entry.settings).map_err(|error| LoadProblem::Settings { reason: error.to_string() })?;
     make(&library, &settings)
 }
 

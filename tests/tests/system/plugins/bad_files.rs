@@ -100,9 +100,8 @@ fn no_file() {
 #[test]
 fn text() {
     let here = Workshop::new();
-    let expected = |name| {
-        format!("is no library for this host: {name} is not a shared library; name the file that cargo builds")
-    };
+    let expected =
+        |name| format!("is no library for this host: {name} is not a shared library; name the file that cargo builds");
     check(&here.write("text.so", b"#!/bin/sh\necho I am a plugin\n"), &expected("text.so"));
     check(&here.write("empty.so", b""), &expected("empty.so"));
 }

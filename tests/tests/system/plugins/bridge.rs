@@ -19,7 +19,13 @@ fn workflow(id: i64, config: Value) -> Workflow<Value> {
     Workflow { id: WorkflowId(id), key: format!("key-{id}"), mode: ExecutionMode::Sync, config }
 }
 
-fn plan(plugins: &Plugins, action: Action, collection: &str, bindings: &str, schema: &dyn SchemaView) -> Vec<HookAnswer> {
+fn plan(
+    plugins: &Plugins,
+    action: Action,
+    collection: &str,
+    bindings: &str,
+    schema: &dyn SchemaView,
+) -> Vec<HookAnswer> {
     let collection = CollectionRef::parse(collection);
     let mut event = ActionEvent::new(Phase::After, action, &collection, schema);
     event.bindings = bindings;
@@ -62,10 +68,7 @@ fn configurations_are_checked_against_the_hosts_schema() {
     check(json!({"collection": "posts"}), Ok(()));
     check(json!({"collection": "tags"}), Err("no such collection"));
     check(json!({"collection": "erp:posts"}), Err("no such data source"));
-    check(
-        json!({}),
-        Err("the configuration does not fit: missing field `collection` at line 1 column 2"),
-    );
+    check(json!({}), Err("the configuration does not fit: missing field `collection` at line 1 column 2"));
 }
 
 #[test]

@@ -35,11 +35,8 @@ impl<'a> MakeWriter<'a> for Lines {
 /// Loads the fixture and asks its hook inside a span of the host; what the fixture logged, as JSON.
 fn logged(filter: &str) -> Vec<Value> {
     let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_writer(lines.clone())
-        .finish();
+    let subscriber =
+        tracing_subscriber::fmt().json().with_env_filter(EnvFilter::new(filter)).with_writer(lines.clone()).finish();
     tracing::subscriber::with_default(subscriber, || {
         let plugins = load(vec![fixture()]);
         let trigger = plugins.trigger("fixture").expect("the trigger type");

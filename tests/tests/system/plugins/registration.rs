@@ -78,11 +78,8 @@ fn settings_are_checked() {
 
 #[test]
 fn a_plugin_that_is_switched_off_is_not_looked_at() {
-    let plugins = load(vec![ManifestEntry {
-        enabled: false,
-        required: true,
-        ..ManifestEntry::new("off", "/nowhere/at-all.so")
-    }]);
+    let plugins =
+        load(vec![ManifestEntry { enabled: false, required: true, ..ManifestEntry::new("off", "/nowhere/at-all.so") }]);
     let report = &plugins.reports()[0];
     assert_eq!((report.state, &report.error), (PluginState::Disabled, &None));
 }
