@@ -84,7 +84,7 @@ mod elf {
     }
 
     fn inside(start: u64, size: u64, bytes: &[u8]) -> Result<(), String> {
-        let end = start.checked_add(size).unwrap_or(u64::MAX);
+        let end = start.saturating_add(size);
         if end > bytes.len() as u64 { Err(cut_off(end, bytes)) } else { Ok(()) }
     }
 

@@ -120,7 +120,8 @@ mod tests {
         }
     }
 
-    /// A module of three releases: a later one adds behind the prefix.
+    /// A module of three releases: a later one adds behind the prefix, a broken one changes it.
+    #[expect(dead_code, reason = "accessors that no test calls")]
     mod older {
         #[repr(C)]
         #[derive(abi_stable::StableAbi)]
@@ -132,6 +133,7 @@ mod tests {
         }
     }
 
+    #[expect(dead_code, reason = "accessors that no test calls")]
     mod newer {
         #[repr(C)]
         #[derive(abi_stable::StableAbi)]
@@ -144,6 +146,7 @@ mod tests {
         }
     }
 
+    #[expect(dead_code, reason = "accessors that no test calls")]
     mod broken {
         #[repr(C)]
         #[derive(abi_stable::StableAbi)]

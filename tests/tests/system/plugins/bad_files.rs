@@ -211,6 +211,6 @@ fn a_file_that_changes_while_it_is_loaded_changes_nothing() {
     let plugins = load(vec![ManifestEntry::new("plugin-fixture", &file)]);
     fs::write(&file, b"overwritten in place").expect("the file is overwritten");
     let trigger = plugins.trigger("fixture").expect("the trigger type");
-    let error = trigger.manual(&serde_json::json!({"collection": "posts"}), serde_json::json!({}));
+    let error = trigger.manual(&serde_json::json!({"collection": "posts"}), &serde_json::json!({}));
     assert!(error.is_err(), "the plugin still answers");
 }

@@ -123,9 +123,9 @@ fn manual_input_is_read_by_the_plugin() {
     let plugins = load(vec![fixture()]);
     let config = json!({"collection": "posts"});
     let input = json!({"userId": 9_007_199_254_740_991_i64, "data": {"title": "Ünïcödé"}});
-    let run = trigger(&plugins).manual(&config, input.clone()).expect("a run");
+    let run = trigger(&plugins).manual(&config, &input).expect("a run");
     assert_eq!((run.data, run.user, run.role), (ManualData::Given(input), UserId(9_007_199_254_740_991), None));
-    let error = trigger(&plugins).manual(&config, json!({})).expect_err("no user");
+    let error = trigger(&plugins).manual(&config, &json!({})).expect_err("no user");
     assert_eq!(error, PluginError::invalid("userId is missing"));
 }
 

@@ -31,7 +31,7 @@ fn use_everything(plugins: &Plugins) -> Outcomes {
     let validate = trigger.validate(&config, &schema);
     let enable = trigger.enable(&workflow);
     let mut answers = plugins.plan(&ActionEvent::new(Phase::After, Action::Create, &collection, &schema));
-    let manual = trigger.manual(&config, json!({})).map(|_| ());
+    let manual = trigger.manual(&config, &json!({})).map(|_| ());
     trigger.disable(WorkflowId(1));
     assert_eq!(answers.len(), 1);
     Outcomes { validate, enable, manual, plan: answers.remove(0).result }
