@@ -61,10 +61,7 @@ pub enum StoreError {
 
 impl StoreError {
     pub(crate) fn invalid(code: &'static str, message: impl Into<String>) -> Self {
-        Self::Invalid {
-            code,
-            message: message.into(),
-        }
+        Self::Invalid { code, message: message.into() }
     }
 
     /// A value that does not fit its field.

@@ -22,17 +22,12 @@ impl IdGenerator {
     /// Starts above `largest`, the largest id that is stored.
     pub(crate) fn above(largest: i64) -> Self {
         // One host for now; the bits are kept free for several hosts on one database.
-        Self {
-            host: 0,
-            last: largest,
-        }
+        Self { host: 0, last: largest }
     }
 
     /// Makes the next id.
     pub(crate) fn next(&mut self) -> i64 {
-        let seconds = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |elapsed| elapsed.as_secs());
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
         self.next_at(seconds)
     }
 
@@ -55,13 +50,7 @@ mod tests {
     fn ids_rise_whatever_the_clock_does() {
         let mut ids = IdGenerator::above(0);
         let mut last = 0;
-        for second in [
-            DAY_IN_2026,
-            DAY_IN_2026,
-            DAY_IN_2026 + 5,
-            DAY_IN_2026 - 1_000,
-            0,
-        ] {
+        for second in [DAY_IN_2026, DAY_IN_2026, DAY_IN_2026 + 5, DAY_IN_2026 - 1_000, 0] {
             let id = ids.next_at(second);
             assert!(id > last, "{id} after {last}");
             assert!((1_000_000_000_000..1 << 53).contains(&id), "{id}");

@@ -25,11 +25,7 @@ impl Filter {
     /// # Errors
     ///
     /// [`StoreError::Invalid`] for unknown fields and operators, wrong operand types, nesting over 16 levels.
-    pub fn parse(
-        schema: &Schema,
-        collection: &Collection,
-        filter: &Value,
-    ) -> Result<Self, StoreError> {
+    pub fn parse(schema: &Schema, collection: &Collection, filter: &Value) -> Result<Self, StoreError> {
         let _ = (schema, collection, filter);
         todo!()
     }
@@ -112,13 +108,7 @@ pub struct Find {
 impl Find {
     /// All records of a collection, whole and unsorted; set the public fields that matter.
     pub fn all(collection: Arc<Collection>) -> Self {
-        Self {
-            collection,
-            filter: Filter::default(),
-            sort: Vec::new(),
-            page: None,
-            select: Select::default(),
-        }
+        Self { collection, filter: Filter::default(), sort: Vec::new(), page: None, select: Select::default() }
     }
 }
 
@@ -134,11 +124,7 @@ impl Conn {
     }
 
     /// Counts records.
-    pub async fn count(
-        &mut self,
-        collection: &Collection,
-        filter: &Filter,
-    ) -> Result<u64, StoreError> {
+    pub async fn count(&mut self, collection: &Collection, filter: &Filter) -> Result<u64, StoreError> {
         let _ = (collection, filter);
         todo!()
     }

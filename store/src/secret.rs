@@ -8,11 +8,7 @@ use crate::{Record, error::StoreError, schema::Collection, schema::Schema};
 /// # Errors
 ///
 /// [`StoreError::Invalid`] for a password that is no text, is empty, or is longer than 1,024 bytes.
-pub async fn hash_secrets(
-    schema: &Schema,
-    collection: &Collection,
-    values: Record,
-) -> Result<Record, StoreError> {
+pub async fn hash_secrets(schema: &Schema, collection: &Collection, values: Record) -> Result<Record, StoreError> {
     let _ = (schema, collection, values);
     todo!()
 }

@@ -54,11 +54,7 @@ impl Tx {
     }
 
     /// Deletes the matching records and answers them as they were.
-    pub async fn destroy(
-        &mut self,
-        collection: &Collection,
-        filter: &Filter,
-    ) -> Result<Vec<Record>, StoreError> {
+    pub async fn destroy(&mut self, collection: &Collection, filter: &Filter) -> Result<Vec<Record>, StoreError> {
         let _ = (collection, filter);
         todo!()
     }

@@ -11,8 +11,8 @@ use std::{
 use sea_query::{SchemaStatementBuilder, SqliteQueryBuilder, Value, Values};
 use sea_query_sqlx::{SqlxBinder, SqlxValues};
 use sqlx::{
-    AssertSqlSafe, Connection as _, SqlSafeStr as _, SqlStr, Sqlite, SqliteConnection,
-    pool::PoolConnection, sqlite::SqliteRow,
+    AssertSqlSafe, Connection as _, SqlSafeStr as _, SqlStr, Sqlite, SqliteConnection, pool::PoolConnection,
+    sqlite::SqliteRow,
 };
 
 use super::{dialect, row::Row};
@@ -40,10 +40,7 @@ impl Link {
 
 impl Conn {
     pub(super) fn reader(connection: PoolConnection<Sqlite>, schema: Arc<Schema>) -> Self {
-        Self {
-            link: Link::Reader(connection),
-            schema,
-        }
+        Self { link: Link::Reader(connection), schema }
     }
 
     /// The schema this connection works with.
@@ -52,20 +49,14 @@ impl Conn {
     }
 
     /// Runs a statement and reads all its rows.
-    pub(crate) async fn fetch_all(
-        &mut self,
-        statement: &impl SqlxBinder,
-    ) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn fetch_all(&mut self, statement: &impl SqlxBinder) -> Result<Vec<Row>, StoreError> {
         let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
         // Built by sea-query from checked names and bound values.
         self.rows(AssertSqlSafe(sql).into_sql_str(), values).await
     }
 
     /// Runs a statement and reads its first row.
-    pub(crate) async fn fetch_optional(
-        &mut self,
-        statement: &impl SqlxBinder,
-    ) -> Result<Option<Row>, StoreError> {
+    pub(crate) async fn fetch_optional(&mut self, statement: &impl SqlxBinder) -> Result<Option<Row>, StoreError> {
         Ok(self.fetch_all(statement).await?.into_iter().next())
     }
 
@@ -79,10 +70,8 @@ impl Conn {
     }
 
     async fn rows(&mut self, sql: SqlStr, values: SqlxValues) -> Result<Vec<Row>, StoreError> {
-        let rows: Vec<SqliteRow> = sqlx::query_with(sql, values)
-            .fetch_all(self.link.connection())
-            .await
-            .map_err(dialect::refusal)?;
+        let rows: Vec<SqliteRow> =
+            sqlx::query_with(sql, values).fetch_all(self.link.connection()).await.map_err(dialect::refusal)?;
         Ok(rows.into_iter().map(Row::new).collect())
     }
 }
@@ -110,10 +99,7 @@ impl Tx {
     /// Makes the writer's transaction of a fresh connection, and reads the schema.
     pub(super) async fn open(connection: SqliteConnection) -> Result<Self, StoreError> {
         let schema = Arc::new(Schema::built_in());
-        let mut conn = Conn {
-            link: Link::Writer(Box::new(connection)),
-            schema,
-        };
+        let mut conn = Conn { link: Link::Writer(Box::new(connection)), schema };
         conn.schema = Arc::new(conn.load_schema().await?);
         let rows = conn
             .query(
@@ -123,10 +109,7 @@ impl Tx {
             )
             .await?;
         let largest = rows.first().map_or(Ok(0), |row| row.get("largest"))?;
-        Ok(Self {
-            conn,
-            ids: IdGenerator::above(largest),
-        })
+        Ok(Self { conn, ids: IdGenerator::above(largest) })
     }
 
     /// Makes an id for a workflow, a node, an execution or a job: larger than every one before, below 2^53.
@@ -137,8 +120,7 @@ impl Tx {
     /// Runs a statement and answers how many rows it changed.
     pub(crate) async fn execute(&mut self, statement: &impl SqlxBinder) -> Result<u64, StoreError> {
         let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
-        self.changed(AssertSqlSafe(sql).into_sql_str(), values)
-            .await
+        self.changed(AssertSqlSafe(sql).into_sql_str(), values).await
     }
 
     /// Runs a fixed statement with bound values and answers how many rows it changed.
@@ -151,14 +133,9 @@ impl Tx {
     }
 
     /// Changes the structure of the database. Undone with everything else if the request fails.
-    pub(crate) async fn define(
-        &mut self,
-        statement: &impl SchemaStatementBuilder,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn define(&mut self, statement: &impl SchemaStatementBuilder) -> Result<(), StoreError> {
         let sql = statement.build(SqliteQueryBuilder);
-        self.changed(AssertSqlSafe(sql).into_sql_str(), bind([]))
-            .await
-            .map(drop)
+        self.changed(AssertSqlSafe(sql).into_sql_str(), bind([])).await.map(drop)
     }
 
     /// Replaces the schema for what follows in this transaction; readers see it after the commit.
@@ -176,10 +153,7 @@ impl Tx {
 
     /// Begins, marks or ends a transaction.
     pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        sqlx::query(sql)
-            .execute(self.conn.link.connection())
-            .await
-            .map(drop)
+        sqlx::query(sql).execute(self.conn.link.connection()).await.map(drop)
     }
 
     pub(super) async fn close(self) -> Result<(), sqlx::Error> {

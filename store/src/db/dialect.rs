@@ -15,13 +15,10 @@ pub(super) fn refusal(error: sqlx::Error) -> StoreError {
         return StoreError::Database(error);
     };
     match refused.kind() {
-        ErrorKind::UniqueViolation => StoreError::NotUnique {
-            field: columns_in(refused.message()),
-        },
-        ErrorKind::NotNullViolation => StoreError::invalid(
-            "REQUIRED",
-            format!("{} is required", columns_in(refused.message())),
-        ),
+        ErrorKind::UniqueViolation => StoreError::NotUnique { field: columns_in(refused.message()) },
+        ErrorKind::NotNullViolation => {
+            StoreError::invalid("REQUIRED", format!("{} is required", columns_in(refused.message())))
+        }
         ErrorKind::ForeignKeyViolation => StoreError::invalid(
             "DANGLING_ASSOCIATION",
             "a record that this one refers to, or that refers to it, is in the way",
@@ -32,13 +29,9 @@ pub(super) fn refusal(error: sqlx::Error) -> StoreError {
 
 /// The columns in `UNIQUE constraint failed: posts.code, posts.title`.
 fn columns_in(message: &str) -> String {
-    let columns = message
-        .rsplit_once(": ")
-        .map_or(message, |(_, columns)| columns);
-    let names: Vec<&str> = columns
-        .split(", ")
-        .map(|column| column.rsplit_once('.').map_or(column, |(_, name)| name))
-        .collect();
+    let columns = message.rsplit_once(": ").map_or(message, |(_, columns)| columns);
+    let names: Vec<&str> =
+        columns.split(", ").map(|column| column.rsplit_once('.').map_or(column, |(_, name)| name)).collect();
     names.join(", ")
 }
 
@@ -71,16 +64,11 @@ pub(crate) fn like(column: Expr, pattern: &str) -> Expr {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('%', "\\%")
-        .replace('_', "\\_")
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
 /// Gives a column the type that holds a field's values; `false` if the field has no column.
-pub(crate) fn column_type<'c>(
-    column: &'c mut ColumnDef,
-    field_type: &FieldType,
-) -> Option<&'c mut ColumnDef> {
+pub(crate) fn column_type<'c>(column: &'c mut ColumnDef, field_type: &FieldType) -> Option<&'c mut ColumnDef> {
     Some(match field_type {
         FieldType::Integer | FieldType::BigInt | FieldType::Decimal { .. } => column.big_integer(),
         FieldType::Double => column.double(),

@@ -81,15 +81,7 @@ impl Store {
         let tasks = TaskTracker::new();
         tasks.spawn(writer::Writer::new(tx, Arc::clone(&schema)).run(waiting, stop.clone()));
         tasks.close();
-        Ok(Self {
-            shared: Arc::new(Shared {
-                schema,
-                readers,
-                requests,
-                stop,
-                tasks,
-            }),
-        })
+        Ok(Self { shared: Arc::new(Shared { schema, readers, requests, stop, tasks }) })
     }
 
     /// Today's schema.
@@ -103,15 +95,10 @@ impl Store {
     ///
     /// Database errors.
     pub async fn read(&self) -> Result<Conn, StoreError> {
-        let connection = self
-            .shared
-            .readers
-            .acquire()
-            .await
-            .map_err(|error| match error {
-                sqlx::Error::PoolClosed => StoreError::Closed,
-                other => StoreError::Database(other),
-            })?;
+        let connection = self.shared.readers.acquire().await.map_err(|error| match error {
+            sqlx::Error::PoolClosed => StoreError::Closed,
+            other => StoreError::Database(other),
+        })?;
         Ok(Conn::reader(connection, self.schema()))
     }
 
@@ -130,14 +117,8 @@ impl Store {
     {
         let (reply, answer) = oneshot::channel();
         let request = Box::new(Write { work, reply });
-        self.shared
-            .requests
-            .send(request)
-            .await
-            .map_err(|_closed| StoreError::Closed)?;
-        answer
-            .await
-            .unwrap_or_else(|_gone| Err(StoreError::Closed.into()))
+        self.shared.requests.send(request).await.map_err(|_closed| StoreError::Closed)?;
+        answer.await.unwrap_or_else(|_gone| Err(StoreError::Closed.into()))
     }
 
     /// Checks that the database answers.
@@ -158,9 +139,7 @@ impl Store {
 }
 
 fn connect_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
-    let path = url
-        .strip_prefix("sqlite:")
-        .map(|rest| rest.strip_prefix("//").unwrap_or(rest));
+    let path = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
     match path {
         // A database in memory belongs to one connection; readers would not see it.
         Some(path) if !path.is_empty() && path != ":memory:" => Ok(SqliteConnectOptions::new()
@@ -168,10 +147,7 @@ fn connect_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
             .statement_cache_capacity(CACHED_STATEMENTS)
             .busy_timeout(LOCK_TIMEOUT)
             .disable_statement_logging()),
-        Some(_) | None => Err(StoreError::invalid(
-            "INVALID_VALUE",
-            "the database URL must be sqlite:PATH",
-        )),
+        Some(_) | None => Err(StoreError::invalid("INVALID_VALUE", "the database URL must be sqlite:PATH")),
     }
 }
 
@@ -195,11 +171,7 @@ where
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_panic| Err(StoreError::Panicked.into()));
-            let verdict = if result.is_ok() {
-                writer::Verdict::Keep
-            } else {
-                writer::Verdict::Undo
-            };
+            let verdict = if result.is_ok() { writer::Verdict::Keep } else { writer::Verdict::Undo };
             let answer: writer::Answer = Box::new(move |commit: Result<(), StoreError>| {
                 let answer = commit.map_err(E::from).and_then(|()| result);
                 // The caller may have gone away; the work is done all the same.

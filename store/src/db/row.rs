@@ -37,9 +37,8 @@ impl Row {
     pub(crate) fn json(&self, column: &str) -> Result<Value, StoreError> {
         match self.get::<Option<String>>(column)? {
             None => Ok(Value::Null),
-            Some(text) => serde_json::from_str(&text).map_err(|error| StoreError::Corrupt {
-                what: format!("JSON in {column}: {error}"),
-            }),
+            Some(text) => serde_json::from_str(&text)
+                .map_err(|error| StoreError::Corrupt { what: format!("JSON in {column}: {error}") }),
         }
     }
 

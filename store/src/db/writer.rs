@@ -54,11 +54,7 @@ impl Writer {
     }
 
     /// Serves requests until told to stop or until nobody can send any more; what was accepted by then is carried out.
-    pub(super) async fn run(
-        mut self,
-        mut requests: mpsc::Receiver<Box<dyn Request>>,
-        stop: CancellationToken,
-    ) {
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Box<dyn Request>>, stop: CancellationToken) {
         loop {
             let request = tokio::select! {
                 biased;
@@ -76,11 +72,7 @@ impl Writer {
         }
     }
 
-    async fn transaction(
-        &mut self,
-        first: Box<dyn Request>,
-        requests: &mut mpsc::Receiver<Box<dyn Request>>,
-    ) {
+    async fn transaction(&mut self, first: Box<dyn Request>, requests: &mut mpsc::Receiver<Box<dyn Request>>) {
         if let Err(error) = self.tx.control("BEGIN IMMEDIATE").await {
             first.refuse(StoreError::Database(error));
             return self.give_up(Vec::new(), None).await;

@@ -47,10 +47,7 @@ pub(crate) enum Join<'a> {
     /// `source.source_key = target.foreign_key`
     Has,
     /// `source.source_key = through.foreign_key` and `through.other_key = target.target_key`
-    Through {
-        through: &'a str,
-        other_key: &'a str,
-    },
+    Through { through: &'a str, other_key: &'a str },
 }
 
 impl Association {
@@ -70,9 +67,7 @@ impl Association {
     pub(crate) fn source_column(&self) -> &str {
         match self.kind {
             AssociationKind::BelongsTo => &self.foreign_key,
-            AssociationKind::HasOne | AssociationKind::HasMany | AssociationKind::BelongsToMany => {
-                &self.source_key
-            }
+            AssociationKind::HasOne | AssociationKind::HasMany | AssociationKind::BelongsToMany => &self.source_key,
         }
     }
 

@@ -32,15 +32,7 @@ fn users() -> Collection {
         field("passwordChangeTz", FieldType::BigInt),
         field("appLang", FieldType::STRING),
         field("systemSettings", FieldType::Json).default(json!({})),
-        belongs_to_many(
-            "roles",
-            "roles",
-            "rolesUsers",
-            "userId",
-            "roleName",
-            "id",
-            "name",
-        ),
+        belongs_to_many("roles", "roles", "rolesUsers", "userId", "roleName", "id", "name"),
     ];
     fields.extend(stamps());
     fields.extend(authors());
@@ -55,15 +47,7 @@ fn roles() -> Collection {
         field("strategy", FieldType::Json).default(json!({})),
         field("default", FieldType::Boolean).default(json!(false)),
         has_many("resources", "dataSourceResources", "roleName", "name", "id"),
-        belongs_to_many(
-            "users",
-            "users",
-            "rolesUsers",
-            "roleName",
-            "userId",
-            "name",
-            "id",
-        ),
+        belongs_to_many("users", "users", "rolesUsers", "roleName", "userId", "name", "id"),
     ];
     fields.extend(stamps());
     collection("roles", &["name"], fields)
@@ -236,68 +220,31 @@ fn field(name: &str, field_type: FieldType) -> Field {
 }
 
 fn id(generated: Generated) -> Field {
-    Field {
-        generated: Some(generated),
-        ..field("id", FieldType::BigInt)
-    }
+    Field { generated: Some(generated), ..field("id", FieldType::BigInt) }
 }
 
 fn stamps() -> [Field; 2] {
     [
-        Field {
-            generated: Some(Generated::CreatedAt),
-            ..field("createdAt", FieldType::DateTime)
-        },
-        Field {
-            generated: Some(Generated::UpdatedAt),
-            ..field("updatedAt", FieldType::DateTime)
-        },
+        Field { generated: Some(Generated::CreatedAt), ..field("createdAt", FieldType::DateTime) },
+        Field { generated: Some(Generated::UpdatedAt), ..field("updatedAt", FieldType::DateTime) },
     ]
 }
 
 fn authors() -> [Field; 4] {
     [
-        Field {
-            generated: Some(Generated::CreatedBy),
-            ..field("createdById", FieldType::BigInt)
-        },
-        Field {
-            generated: Some(Generated::UpdatedBy),
-            ..field("updatedById", FieldType::BigInt)
-        },
+        Field { generated: Some(Generated::CreatedBy), ..field("createdById", FieldType::BigInt) },
+        Field { generated: Some(Generated::UpdatedBy), ..field("updatedById", FieldType::BigInt) },
         belongs_to("createdBy", "users", "createdById", "id"),
         belongs_to("updatedBy", "users", "updatedById", "id"),
     ]
 }
 
 fn belongs_to(name: &str, target: &str, foreign_key: &str, target_key: &str) -> Field {
-    associate(
-        name,
-        AssociationKind::BelongsTo,
-        target,
-        foreign_key,
-        target_key,
-        "",
-        None,
-    )
+    associate(name, AssociationKind::BelongsTo, target, foreign_key, target_key, "", None)
 }
 
-fn has_many(
-    name: &str,
-    target: &str,
-    foreign_key: &str,
-    source_key: &str,
-    target_key: &str,
-) -> Field {
-    associate(
-        name,
-        AssociationKind::HasMany,
-        target,
-        foreign_key,
-        target_key,
-        source_key,
-        None,
-    )
+fn has_many(name: &str, target: &str, foreign_key: &str, source_key: &str, target_key: &str) -> Field {
+    associate(name, AssociationKind::HasMany, target, foreign_key, target_key, source_key, None)
 }
 
 fn belongs_to_many(
@@ -310,15 +257,7 @@ fn belongs_to_many(
     target_key: &str,
 ) -> Field {
     let between = Some((through, other_key));
-    associate(
-        name,
-        AssociationKind::BelongsToMany,
-        target,
-        foreign_key,
-        target_key,
-        source_key,
-        between,
-    )
+    associate(name, AssociationKind::BelongsToMany, target, foreign_key, target_key, source_key, between)
 }
 
 fn associate(
@@ -344,30 +283,18 @@ fn associate(
 
 impl Field {
     fn required(self) -> Self {
-        Self {
-            required: true,
-            ..self
-        }
+        Self { required: true, ..self }
     }
 
     fn unique(self) -> Self {
-        Self {
-            unique: true,
-            ..self
-        }
+        Self { unique: true, ..self }
     }
 
     fn hidden(self) -> Self {
-        Self {
-            hidden: true,
-            ..self
-        }
+        Self { hidden: true, ..self }
     }
 
     fn default(self, value: Value) -> Self {
-        Self {
-            default: Some(value),
-            ..self
-        }
+        Self { default: Some(value), ..self }
     }
 }

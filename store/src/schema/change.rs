@@ -12,20 +12,13 @@ impl Tx {
     /// # Errors
     ///
     /// [`StoreError::Invalid`] for a bad name, a taken name, an unknown type, a dangling association.
-    pub async fn create_collection(
-        &mut self,
-        definition: &Record,
-    ) -> Result<Arc<Collection>, StoreError> {
+    pub async fn create_collection(&mut self, definition: &Record) -> Result<Arc<Collection>, StoreError> {
         let _ = definition;
         todo!()
     }
 
     /// Changes a collection's title and other options that do not change its table.
-    pub async fn update_collection(
-        &mut self,
-        name: &str,
-        options: &Record,
-    ) -> Result<Arc<Collection>, StoreError> {
+    pub async fn update_collection(&mut self, name: &str, options: &Record) -> Result<Arc<Collection>, StoreError> {
         let _ = (name, options);
         todo!()
     }
@@ -37,11 +30,7 @@ impl Tx {
     }
 
     /// Adds a field, with the columns that an association needs.
-    pub async fn create_field(
-        &mut self,
-        collection: &str,
-        definition: &Record,
-    ) -> Result<Field, StoreError> {
+    pub async fn create_field(&mut self, collection: &str, definition: &Record) -> Result<Field, StoreError> {
         let _ = (collection, definition);
         todo!()
     }

@@ -38,12 +38,8 @@ impl Collection {
     ///
     /// [`StoreError::Invalid`] with `UNKNOWN_FIELD`.
     pub fn field(&self, name: &str) -> Result<&Field, StoreError> {
-        self.find_field(name).ok_or_else(|| {
-            StoreError::invalid(
-                "UNKNOWN_FIELD",
-                format!("{} has no field {name}", self.name),
-            )
-        })
+        self.find_field(name)
+            .ok_or_else(|| StoreError::invalid("UNKNOWN_FIELD", format!("{} has no field {name}", self.name)))
     }
 
     /// Finds an association field.
@@ -59,10 +55,7 @@ impl Collection {
             names => names
                 .iter()
                 .map(|name| {
-                    record
-                        .get(name)
-                        .filter(|value| !value.is_null())
-                        .map(|value| (name.clone(), value.clone()))
+                    record.get(name).filter(|value| !value.is_null()).map(|value| (name.clone(), value.clone()))
                 })
                 .collect::<Option<Record>>()
                 .map(Value::Object),
@@ -71,9 +64,7 @@ impl Collection {
 
     /// The fields that have a column, in order.
     pub fn scalars(&self) -> impl Iterator<Item = &Field> {
-        self.fields
-            .iter()
-            .filter(|field| field.association().is_none())
+        self.fields.iter().filter(|field| field.association().is_none())
     }
 
     pub(crate) fn find_field(&self, name: &str) -> Option<&Field> {
@@ -84,14 +75,12 @@ impl Collection {
     pub(crate) fn readable_scalar(&self, name: &str) -> Result<&Field, StoreError> {
         let field = self.field(name)?;
         match &field.field_type {
-            FieldType::Association(_) => Err(StoreError::invalid(
-                "UNKNOWN_FIELD",
-                format!("{}.{name} is an association", self.name),
-            )),
-            _ if field.hidden => Err(StoreError::invalid(
-                "UNKNOWN_FIELD",
-                format!("{} has no field {name}", self.name),
-            )),
+            FieldType::Association(_) => {
+                Err(StoreError::invalid("UNKNOWN_FIELD", format!("{}.{name} is an association", self.name)))
+            }
+            _ if field.hidden => {
+                Err(StoreError::invalid("UNKNOWN_FIELD", format!("{} has no field {name}", self.name)))
+            }
             _ => Ok(field),
         }
     }

@@ -102,8 +102,5 @@ pub enum FieldType {
 
 impl FieldType {
     /// Text of up to 255 characters.
-    pub(crate) const STRING: Self = Self::String {
-        max_chars: 255,
-        choices: None,
-    };
+    pub(crate) const STRING: Self = Self::String { max_chars: 255, choices: None };
 }

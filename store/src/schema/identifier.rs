@@ -9,20 +9,12 @@ const MAX_BYTES: usize = 63;
 /// database's own.
 pub(crate) fn check(what: &str, name: &str) -> Result<(), StoreError> {
     let begins_with_letter = name.starts_with(|c: char| c.is_ascii_alphabetic());
-    let plain = name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let reserved = name
-        .get(..7)
-        .is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"));
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let reserved = name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"));
     if begins_with_letter && plain && name.len() <= MAX_BYTES && !reserved {
         return Ok(());
     }
-    let shown: String = name
-        .chars()
-        .take(MAX_BYTES)
-        .filter(|c| !c.is_control())
-        .collect();
+    let shown: String = name.chars().take(MAX_BYTES).filter(|c| !c.is_control()).collect();
     Err(StoreError::invalid(
         "INVALID_NAME",
         format!(
@@ -44,29 +36,11 @@ mod tests {
     fn names_are_checked() {
         let longest = "a".repeat(63);
         let too_long = "a".repeat(64);
-        for good in [
-            "a",
-            "posts",
-            "c1f_posts_tags",
-            "createdById",
-            longest.as_str(),
-        ] {
+        for good in ["a", "posts", "c1f_posts_tags", "createdById", longest.as_str()] {
             assert!(check("field", good).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "1a",
-            "_a",
-            "a b",
-            "a\"b",
-            "a.b",
-            "a;",
-            "é",
-            "a\0",
-            "SQLite_master",
-            "a-b",
-            too_long.as_str(),
-        ] {
+        for bad in ["", "1a", "_a", "a b", "a\"b", "a.b", "a;", "é", "a\0", "SQLite_master", "a-b", too_long.as_str()]
+        {
             assert!(check("field", bad).is_err(), "{bad:?}");
         }
     }

@@ -33,10 +33,7 @@ impl Schema {
 
     fn new(collections: impl IntoIterator<Item = Collection>) -> Self {
         let order: Vec<_> = collections.into_iter().map(Arc::new).collect();
-        let by_name = order
-            .iter()
-            .map(|collection| (collection.name.clone(), Arc::clone(collection)))
-            .collect();
+        let by_name = order.iter().map(|collection| (collection.name.clone(), Arc::clone(collection))).collect();
         Self { order, by_name }
     }
 
@@ -46,12 +43,9 @@ impl Schema {
     ///
     /// [`StoreError::Invalid`] with `UNKNOWN_COLLECTION`.
     pub fn collection(&self, name: &str) -> Result<&Arc<Collection>, StoreError> {
-        self.by_name.get(name).ok_or_else(|| {
-            StoreError::invalid(
-                "UNKNOWN_COLLECTION",
-                format!("collection {name} does not exist"),
-            )
-        })
+        self.by_name
+            .get(name)
+            .ok_or_else(|| StoreError::invalid("UNKNOWN_COLLECTION", format!("collection {name} does not exist")))
     }
 
     /// All collections, built-in ones first.
