@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    host_demo::cli::run()
+    host_demo::cli::main()
 }
