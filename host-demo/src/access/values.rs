@@ -5,7 +5,7 @@
 //! the association field alone. A filter or sort key outside the view right is refused, because its answer would tell.
 
 use serde_json::Value;
-use store::{Association, Collection, Record, Schema, Select};
+use store::{Collection, Record, Schema, Select, schema::Association};
 
 use super::permissions::{Right, Role, is_system_field, scalar_names};
 use crate::http::error::ApiError;

@@ -22,9 +22,8 @@ mod verdict;
 use std::sync::Arc;
 
 pub(crate) use action::{Write, WriteAction};
-pub(crate) use resource::Resource;
+pub(crate) use resource::{Resource, SourceRef};
 pub(crate) use schema_view::StoreSchemaView;
-pub(crate) use verdict::judge;
 
 use crate::{
     access::RequestContext,

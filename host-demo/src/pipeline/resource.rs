@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use store::{Association, AssociationKind, Collection, Conn, Filter, Find, Record, Schema, Select};
+use store::{AssociationKind, Collection, Conn, Filter, Find, Record, Schema, Select, schema::Association};
 
 use crate::{
     access::{RequestContext, Right},
