@@ -28,7 +28,6 @@ pub mod schema;
 pub mod text;
 pub mod trigger;
 
-mod erased;
 #[doc(hidden)]
 #[expect(
     unsafe_code,
@@ -36,6 +35,7 @@ mod erased;
     reason = "abi_stable's macros expand to both; this module is the fence around them"
 )]
 pub mod abi;
+mod erased;
 
 pub use action::{Action, ActionEvent, ActionHook, Interest, Phase, When};
 pub use binding::Binding;

@@ -30,8 +30,7 @@ pub enum Language {
 
 impl Language {
     /// Every language, English first.
-    pub const ALL: [Self; 6] =
-        [Self::English, Self::French, Self::Russian, Self::Korean, Self::Dutch, Self::Chinese];
+    pub const ALL: [Self; 6] = [Self::English, Self::French, Self::Russian, Self::Korean, Self::Dutch, Self::Chinese];
 
     /// The two-letter code, as in JSON.
     pub const fn code(self) -> &'static str {
@@ -94,8 +93,8 @@ mod tests {
 
     #[test]
     fn json_is_one_flat_object_and_keeps_unknown_languages() {
-        let text: LocalizedText = serde_json::from_str(r#"{"en":"Record","fr":"Enregistrement","sv":"Post"}"#)
-            .expect("a localised text");
+        let text: LocalizedText =
+            serde_json::from_str(r#"{"en":"Record","fr":"Enregistrement","sv":"Post"}"#).expect("a localised text");
         assert_eq!(text.get(Language::French), "Enregistrement");
         let json = serde_json::to_value(&text).expect("serialises");
         assert_eq!(json, serde_json::json!({"en": "Record", "fr": "Enregistrement", "sv": "Post"}));

@@ -123,7 +123,11 @@ fn describe(interest: &Interest) -> String {
 }
 
 fn words<T: Copy>(items: &[T], word: fn(T) -> &'static str) -> String {
-    if items.is_empty() { "none".to_owned() } else { items.iter().map(|item| word(*item)).collect::<Vec<_>>().join(", ") }
+    if items.is_empty() {
+        "none".to_owned()
+    } else {
+        items.iter().map(|item| word(*item)).collect::<Vec<_>>().join(", ")
+    }
 }
 
 fn action(action: Action) -> &'static str {

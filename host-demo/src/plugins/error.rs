@@ -80,7 +80,9 @@ pub enum LoadProblem {
         limit_mib: u64,
     },
     /// The file is not the one the manifest means.
-    #[error("has another checksum than the manifest says: sha256 is {actual}, not {expected}; if the new file is meant, put its checksum there")]
+    #[error(
+        "has another checksum than the manifest says: sha256 is {actual}, not {expected}; if the new file is meant, put its checksum there"
+    )]
     Checksum {
         /// The manifest's, in hexadecimal.
         expected: String,
@@ -153,7 +155,9 @@ pub enum LoadProblem {
     #[error("failed to start: {0}")]
     Register(PluginError),
     /// Another plugin has the trigger type.
-    #[error("offers the trigger type \"{trigger}\", which plugin \"{owner}\" offers already: switch one of the two off")]
+    #[error(
+        "offers the trigger type \"{trigger}\", which plugin \"{owner}\" offers already: switch one of the two off"
+    )]
     DuplicateTrigger {
         /// The trigger type.
         trigger: String,

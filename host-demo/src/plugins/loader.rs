@@ -39,8 +39,8 @@ pub(super) fn load(
     if library.id() != entry.id {
         return Err(LoadProblem::OtherId { actual: library.id().to_owned() });
     }
-    let settings = serde_json::to_value(&entry.settings)
-        .map_err(|error| LoadProblem::Settings { reason: error.to_string() })?;
+    let settings =
+        serde_json::to_value(&entry.settings).map_err(|error| LoadProblem::Settings { reason: error.to_string() })?;
     make(&library, &settings)
 }
 
@@ -77,8 +77,9 @@ fn make(library: &OpenLibrary, settings: &Value) -> Result<Candidate, LoadProble
         return Err(LoadProblem::BadId { id: library.id().to_owned() });
     }
     check_settings(&library.settings_schema().map_err(LoadProblem::Register)?, settings)?;
-    let (triggers, hooks) = library.make(settings).map_err(LoadProblem::Register)?;
-    let triggers = triggers
+    let offers = library.make(settings).map_err(LoadProblem::Register)?;
+    let triggers = offers
+        .triggers
         .into_iter()
         .map(|trigger| {
             let info = trigger.info().map_err(LoadProblem::Register)?;
@@ -86,7 +87,7 @@ fn make(library: &OpenLibrary, settings: &Value) -> Result<Candidate, LoadProble
             Ok(OfferedTrigger { trigger, info, config_schema })
         })
         .collect::<Result<_, LoadProblem>>()?;
-    Ok(Candidate { id: library.id().to_owned(), triggers, hooks })
+    Ok(Candidate { id: library.id().to_owned(), triggers, hooks: offers.hooks })
 }
 
 /// Names the first setting that does not fit.

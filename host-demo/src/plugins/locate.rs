@@ -17,9 +17,9 @@ pub(super) fn locate(library: &Path) -> Result<PathBuf, LoadProblem> {
     let candidates = if library.components().count() > 1 { vec![library.to_owned()] } else { near_executable(library) };
     match candidates.iter().find(|path| path.exists()) {
         Some(found) => Ok(found.clone()),
-        None => Err(LoadProblem::NotFound {
-            searched: candidates.iter().map(|path| path.display().to_string()).collect(),
-        }),
+        None => {
+            Err(LoadProblem::NotFound { searched: candidates.iter().map(|path| path.display().to_string()).collect() })
+        }
     }
 }
 

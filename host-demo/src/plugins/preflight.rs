@@ -16,8 +16,8 @@ mod elf {
     use object::{
         Endianness,
         elf::{
-            ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFDATA2MSB, EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, ET_DYN,
-            DataEncoding, FileClass, FileHeader64, Machine, PT_DYNAMIC, PT_LOAD, SHT_NOBITS,
+            DataEncoding, ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFDATA2MSB, EM_386, EM_AARCH64, EM_ARM, EM_RISCV,
+            EM_X86_64, ET_DYN, FileClass, FileHeader64, Machine, PT_DYNAMIC, PT_LOAD, SHT_NOBITS,
         },
         read::elf::{FileHeader, ProgramHeader, SectionHeader},
     };
@@ -63,7 +63,8 @@ mod elf {
         if header.e_type(endian) != ET_DYN {
             return Err("is an object file or a program, not a shared library; build the crate as a cdylib".into());
         }
-        let broken = |_| format!("has a broken or cut-off header table ({} bytes); copy or build it again", bytes.len());
+        let broken =
+            |_| format!("has a broken or cut-off header table ({} bytes); copy or build it again", bytes.len());
         let segments = header.program_headers(endian, bytes).map_err(broken)?;
         for segment in segments {
             let (start, size) = segment.file_range(endian);
@@ -83,7 +84,7 @@ mod elf {
     }
 
     fn inside(start: u64, size: u64, bytes: &[u8]) -> Result<(), String> {
-        let end = start.checked_add(size).unwrap_or(u64::MAX);
+        let end = start.saturating_add(size);
         if end > bytes.len() as u64 { Err(cut_off(end, bytes)) } else { Ok(()) }
     }
 

@@ -242,8 +242,8 @@ impl LoadedTrigger {
     /// # Errors
     ///
     /// The input is wrong, or the plugin is at fault.
-    pub fn manual(&self, config: &Value, input: Value) -> Result<ManualRun, PluginError> {
-        self.trigger.manual(config, &input).inspect_err(|error| self.log(error))
+    pub fn manual(&self, config: &Value, input: &Value) -> Result<ManualRun, PluginError> {
+        self.trigger.manual(config, input).inspect_err(|error| self.log(error))
     }
 
     /// What the caller did wrong is the caller's to know; the rest is the operator's.

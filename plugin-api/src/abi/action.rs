@@ -63,11 +63,9 @@ fn number<T: Copy + PartialEq>(table: &[(T, u8)], value: T) -> u8 {
 }
 
 fn known<T: Copy>(what: &str, table: &[(T, u8)], number: u8) -> Result<T, PluginError> {
-    table
-        .iter()
-        .find(|(_, known)| *known == number)
-        .map(|(value, _)| *value)
-        .ok_or_else(|| PluginError::fault(format!("the host asked about {what} {number}, which this plugin does not know")))
+    table.iter().find(|(_, known)| *known == number).map(|(value, _)| *value).ok_or_else(|| {
+        PluginError::fault(format!("the host asked about {what} {number}, which this plugin does not know"))
+    })
 }
 
 /// Offers a host's event.

@@ -1,11 +1,6 @@
 //! How a plugin's offers reach the host: the host lends a [`RegistrarObject`] for the time of one call.
 
-use abi_stable::{
-    sabi_trait,
-    sabi_trait::TD_Opaque,
-    sabi_types::RMut,
-    std_types::RStr,
-};
+use abi_stable::{sabi_trait, sabi_trait::TD_Opaque, sabi_types::RMut, std_types::RStr};
 
 use super::{
     error::{AbiResult, answer, read, result, write},

@@ -120,6 +120,55 @@ mod tests {
         }
     }
 
+    /// A module of three releases: a later one adds behind the prefix, a broken one changes it.
+    #[expect(dead_code, reason = "accessors that no test calls")]
+    mod older {
+        #[repr(C)]
+        #[derive(abi_stable::StableAbi)]
+        #[sabi(kind(Prefix(prefix_ref = ModuleRef, prefix_fields = ModulePrefix)))]
+        #[sabi(missing_field(option))]
+        pub(super) struct Module {
+            #[sabi(last_prefix_field)]
+            pub(super) first: u64,
+        }
+    }
+
+    #[expect(dead_code, reason = "accessors that no test calls")]
+    mod newer {
+        #[repr(C)]
+        #[derive(abi_stable::StableAbi)]
+        #[sabi(kind(Prefix(prefix_ref = ModuleRef, prefix_fields = ModulePrefix)))]
+        #[sabi(missing_field(option))]
+        pub(super) struct Module {
+            #[sabi(last_prefix_field)]
+            pub(super) first: u64,
+            pub(super) second: u32,
+        }
+    }
+
+    #[expect(dead_code, reason = "accessors that no test calls")]
+    mod broken {
+        #[repr(C)]
+        #[derive(abi_stable::StableAbi)]
+        #[sabi(kind(Prefix(prefix_ref = ModuleRef, prefix_fields = ModulePrefix)))]
+        #[sabi(missing_field(option))]
+        pub(super) struct Module {
+            #[sabi(last_prefix_field)]
+            pub(super) first: u32,
+            pub(super) second: u32,
+        }
+    }
+
+    #[test]
+    fn older_and_newer_fit_either_way_and_a_changed_prefix_does_not() {
+        let (older, newer) = (<older::ModuleRef as StableAbi>::LAYOUT, <newer::ModuleRef as StableAbi>::LAYOUT);
+        assert_eq!(either_way(older, newer), Ok(()));
+        assert_eq!(either_way(newer, older), Ok(()));
+        assert!(check_layout_compatibility(newer, older).is_err(), "one direction alone would refuse it");
+        let lines = either_way(newer, <broken::ModuleRef as StableAbi>::LAYOUT).expect_err("the prefix changed");
+        assert!(lines.len() <= MOST_LINES && lines[0].starts_with("first: "), "{lines:#?}");
+    }
+
     #[test]
     fn a_layout_fits_itself() {
         assert_eq!(check(<PluginModuleRef as StableAbi>::LAYOUT), Ok(()));
@@ -130,7 +179,10 @@ mod tests {
         let lines = either_way(<ours::Facts as StableAbi>::LAYOUT, <theirs::Facts as StableAbi>::LAYOUT)
             .expect_err("they differ");
         assert!(lines.len() <= MOST_LINES, "{lines:#?}");
-        assert!(lines.iter().any(|line| line == "inner: the number of fields is 1 in the host and 2 in the plugin"), "{lines:#?}");
+        assert!(
+            lines.iter().any(|line| line == "inner: the number of fields is 1 in the host and 2 in the plugin"),
+            "{lines:#?}"
+        );
         assert!(lines.iter().all(|line| line.len() < 200), "{lines:#?}");
     }
 }

@@ -16,11 +16,12 @@ use abi_stable::{
 };
 use libloading::Library;
 use plugin_api::{
-    Interest, PluginError,
+    PluginError,
     abi::{
         hook::HookClient,
         log::RawLogSink_TO,
         module::{API_VERSION, PluginModuleRef, ROOT_SYMBOL},
+        registrar::Offers,
         trigger::TriggerClient,
     },
 };
@@ -86,10 +87,9 @@ impl OpenLibrary {
     }
 
     /// Makes the plugin: its trigger types, and its hooks with the actions they are always asked about.
-    pub(super) fn make(&self, settings: &Value) -> Result<(Vec<Trigger>, Vec<(Vec<Interest>, Hook)>), PluginError> {
+    pub(super) fn make(&self, settings: &Value) -> Result<Offers, PluginError> {
         let log = RawLogSink_TO::from_value(log_sink::LogSink, TD_Opaque);
-        let offers = self.module.make_plugin(settings, log)?;
-        Ok((offers.triggers, offers.hooks))
+        self.module.make_plugin(settings, log)
     }
 }
 
