@@ -1,0 +1,7 @@
+//! The real server as a process, over TCP, with the real plugins.
+
+mod access;
+mod bad_input;
+mod harness;
+mod lifecycle;
+mod post_action;
