@@ -80,7 +80,11 @@ impl Conn {
 
     /// The unclaimed, started executions that have a job whose time has come, at most `limit`, with the earliest moment
     /// (milliseconds since 1970) at which a further job falls due.
-    pub async fn due_executions(&mut self, now_ms: i64, limit: u32) -> Result<(Vec<ExecutionId>, Option<i64>), StoreError> {
+    pub async fn due_executions(
+        &mut self,
+        now_ms: i64,
+        limit: u32,
+    ) -> Result<(Vec<ExecutionId>, Option<i64>), StoreError> {
         let _ = (now_ms, limit);
         todo!()
     }

@@ -31,7 +31,12 @@ impl Tx {
     ///
     /// [`StoreError::Invalid`] for unknown fields (`UNKNOWN_FIELD`), wrong types, missing required fields, nesting over 16
     /// levels, dangling keys; [`StoreError::NotUnique`].
-    pub async fn create(&mut self, collection: &Collection, values: Record, options: &WriteOptions) -> Result<Record, StoreError> {
+    pub async fn create(
+        &mut self,
+        collection: &Collection,
+        values: Record,
+        options: &WriteOptions,
+    ) -> Result<Record, StoreError> {
         let _ = (collection, values, options);
         todo!()
     }

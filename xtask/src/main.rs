@@ -1,1 +1,50 @@
-fn main(){}
+//! The project's tasks: one command each for demo, tests, the gate, benchmarks and conformance.
+//!
+//! Every task runs the same cargo that a person would run by hand, echoed as it goes, and talks to the server over
+//! HTTP only. Nothing here is linked with the server: a task that needs one starts the built program.
+
+mod api;
+mod bench;
+mod cargo;
+mod ci;
+mod conformance;
+mod demo;
+mod server;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Project tasks")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build everything and run every test
+    Test,
+    /// The whole gate: formatting, clippy, tidy, docs, then the tests
+    Ci,
+    /// Check what the compiler does not: dependency arrows, file sizes, forgotten files, dead links
+    Tidy,
+    /// Start a server on fresh data with the reimbursement example, and print calls to try
+    Demo(demo::Options),
+    /// Run the black-box HTTP suite against a fresh server
+    Conformance(conformance::Options),
+    /// Run the benchmarks
+    Bench(bench::Options),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    match Cli::parse().task {
+        Task::Test => ci::test(),
+        Task::Ci => ci::ci(),
+        Task::Tidy => tidy::run(),
+        Task::Demo(options) => demo::run(options).await,
+        Task::Conformance(options) => conformance::run(options).await,
+        Task::Bench(options) => bench::run(options),
+    }
+}

@@ -31,7 +31,8 @@ async fn rights_are_per_role_collection_action_and_field() {
     let workflow = blog.workflow(NewWorkflow::on("posts").sync()).await;
     let bound = format!("posts:create?triggerWorkflows={}", workflow.key);
 
-    let stored = member.post(&bound, json!({"title": "t", "content": "dropped", "category": {"title": "c"}})).await.ok();
+    let stored =
+        member.post(&bound, json!({"title": "t", "content": "dropped", "category": {"title": "c"}})).await.ok();
     assert_eq!(stored["content"], Value::Null, "a field without the right is dropped");
     let context = blog.executions(&workflow).await[0]["context"].clone();
     assert_eq!((&context["roleName"], &context["user"]["nickname"]), (&json!("writer"), &json!("Member")));

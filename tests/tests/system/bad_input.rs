@@ -61,8 +61,14 @@ async fn a_refused_request_stores_and_fires_nothing() {
         ("collections:create", json!({"name": "sqlite_master", "fields": []})),
         ("collections:create", json!({"name": "x\"; DROP TABLE posts; --", "fields": []})),
         ("collections:create", json!({"name": "fresh", "fields": [{"type": "nosuch", "name": "a"}]})),
-        ("collections:create", json!({"name": "fresh", "fields": [{"type": "string", "name": "a"}, {"type": "string", "name": "A"}]})),
-        ("collections:create", json!({"name": "fresh", "fields": [{"type": "belongsTo", "name": "a", "target": "nosuch"}]})),
+        (
+            "collections:create",
+            json!({"name": "fresh", "fields": [{"type": "string", "name": "a"}, {"type": "string", "name": "A"}]}),
+        ),
+        (
+            "collections:create",
+            json!({"name": "fresh", "fields": [{"type": "belongsTo", "name": "a", "target": "nosuch"}]}),
+        ),
         ("collections/posts/fields:create", json!({"type": "string", "name": "title"})),
         ("collections/posts/fields:create", json!({"type": "string", "name": "a b"})),
         ("workflows:create", json!({"type": "action", "config": {"collection": "posts", "appends": ["nosuch"]}})),
@@ -82,13 +88,24 @@ async fn a_refused_request_stores_and_fires_nothing() {
         } else {
             format!("{path}{}triggerWorkflows={key}", if path.contains('?') { "&" } else { "?" })
         };
-        refused(&admin.post(&path, body.clone()).await, &format!("{path} {}", body.to_string().get(..60).unwrap_or("")));
+        refused(
+            &admin.post(&path, body.clone()).await,
+            &format!("{path} {}", body.to_string().get(..60).unwrap_or("")),
+        );
     }
 
     let gets = [
-        "posts:list?sort=nosuch", "posts:list?fields=nosuch", "posts:list?appends=nosuch", "posts:list?appends=title",
-        "posts:list?page=0", "posts:list?pageSize=many", "posts:list?filter[title][$nosuch]=1",
-        "posts:list?filter={\"$or\":5}", "posts:get?filterByTk=987654", "nosuch:list", "executions:get?filterByTk=x",
+        "posts:list?sort=nosuch",
+        "posts:list?fields=nosuch",
+        "posts:list?appends=nosuch",
+        "posts:list?appends=title",
+        "posts:list?page=0",
+        "posts:list?pageSize=many",
+        "posts:list?filter[title][$nosuch]=1",
+        "posts:list?filter={\"$or\":5}",
+        "posts:get?filterByTk=987654",
+        "nosuch:list",
+        "executions:get?filterByTk=x",
     ];
     for path in gets {
         refused(&admin.get(path).await, path);
@@ -97,7 +114,8 @@ async fn a_refused_request_stores_and_fires_nothing() {
     let over_long = format!("posts:create?triggerWorkflows={}", "k".repeat(9_000));
     refused(&admin.post(&over_long, json!({"title": "x"})).await, "over-long bindings");
     let bound = format!("posts:create?triggerWorkflows={key}");
-    for (body, content_type) in [("{\"title\": ", "application/json"), ("", "application/json"), ("{}x", "text/plain")] {
+    for (body, content_type) in [("{\"title\": ", "application/json"), ("", "application/json"), ("{}x", "text/plain")]
+    {
         refused(&raw(admin, &bound, content_type, body).await, body);
     }
     refused(&raw(admin, &bound, "application/json", vec![0xff, 0xfe, b'{']).await, "not UTF-8");
@@ -123,7 +141,23 @@ async fn odd_bindings_are_passed_over_and_the_action_succeeds() {
     let host = Host::start().await;
     let blog = Blog::set_up(host.admin().await).await;
     let workflow = blog.workflow(NewWorkflow::on("posts").sync()).await;
-    let odd = ["", ",", ",,,", "!", "!!", "!category", " ", "键😀", "a\u{0}b", "%", "' OR 1=1 --", "{\"a\":1}", "!....", "__proto__", "../../x"];
+    let odd = [
+        "",
+        ",",
+        ",,,",
+        "!",
+        "!!",
+        "!category",
+        " ",
+        "键😀",
+        "a\u{0}b",
+        "%",
+        "' OR 1=1 --",
+        "{\"a\":1}",
+        "!....",
+        "__proto__",
+        "../../x",
+    ];
     for bindings in odd {
         let request = blog.admin.request(Method::POST, "posts:create").query(&[("triggerWorkflows", bindings)]);
         let answer = blog.admin.send(request.json(&json!({"title": "x"}))).await;
@@ -153,6 +187,8 @@ async fn tokens_and_roles_that_do_not_hold_are_401_with_a_code() {
 
     let by_parameter = Client::anonymous(host.base_url()).get(&format!("posts:list?token={token}")).await;
     assert_eq!(by_parameter.status, 200, "{}", by_parameter.body);
-    let wrong = Client::anonymous(host.base_url()).post("auth:signIn", json!({"account": "admin@example.com", "password": "x"})).await;
+    let wrong = Client::anonymous(host.base_url())
+        .post("auth:signIn", json!({"account": "admin@example.com", "password": "x"}))
+        .await;
     assert_eq!(wrong.status, 401);
 }

@@ -189,7 +189,9 @@ async fn switching_changing_and_deleting_a_workflow_takes_effect_at_once() {
 
     blog.admin.post(&format!("workflows:destroy?filterByTk={}", workflow.id), json!({})).await.ok();
     blog.create("tags", &workflow.key, json!({"name": "4"})).await.ok();
-    assert!(blog.admin.list("executions", json!({"key": workflow.key, "context": {"$includes": "\"4\""}})).await.is_empty());
+    assert!(
+        blog.admin.list("executions", json!({"key": workflow.key, "context": {"$includes": "\"4\""}})).await.is_empty()
+    );
 }
 
 #[tokio::test]
@@ -199,13 +201,24 @@ async fn the_answer_carries_the_verdict_of_synchronous_workflows_and_the_record_
     let hangs = "Workflow on your action hangs, please contact the administrator";
     let duplicate = json!({"collection": "posts", "params": {"values": {"code": "taken"}}});
     blog.admin.post("posts:create", json!({"title": "first", "code": "taken"})).await.ok();
-    let says = NewWorkflow::on("posts").sync().node("response-message", json!({"message": "hello {{$context.data.title}}"}));
+    let says =
+        NewWorkflow::on("posts").sync().node("response-message", json!({"message": "hello {{$context.data.title}}"}));
     let cases = [
         (says, 200, json!([{"message": "hello x"}]), Value::Null),
-        (NewWorkflow::on("posts").sync().refuses("no: {{$context.data.title}}"), 400, Value::Null, json!([{"message": "no: x"}])),
+        (
+            NewWorkflow::on("posts").sync().refuses("no: {{$context.data.title}}"),
+            400,
+            Value::Null,
+            json!([{"message": "no: x"}]),
+        ),
         (NewWorkflow::on("posts").sync().node("end", json!({"endStatus": -1})), 400, Value::Null, Value::Null),
         (NewWorkflow::on("posts").sync().node("create", duplicate), 500, Value::Null, json!([{"message": failed}])),
-        (NewWorkflow::on("posts").sync().node("delay", json!({"unit": 60_000, "duration": 10})), 500, Value::Null, json!([{"message": hangs}])),
+        (
+            NewWorkflow::on("posts").sync().node("delay", json!({"unit": 60_000, "duration": 10})),
+            500,
+            Value::Null,
+            json!([{"message": hangs}]),
+        ),
     ];
     for (index, (workflow, status, messages, errors)) in cases.into_iter().enumerate() {
         let workflow = blog.workflow(workflow).await;
@@ -231,10 +244,8 @@ async fn the_reimbursement_example_reviews_by_amount() {
     let over = json!({"group": {"type": "and", "calculations": [{"calculator": "gt", "operands": ["{{$context.data.amount}}", 500]}]}});
     let approve = json!({"collection": "reimbursements",
         "params": {"filter": {"id": "{{$context.data.id}}"}, "values": {"status": "Approved"}}});
-    let workflow = NewWorkflow::on("reimbursements").node(
-        "condition",
-        json!({"engine": "basic", "rejectOnFalse": false, "calculation": over}),
-    );
+    let workflow = NewWorkflow::on("reimbursements")
+        .node("condition", json!({"engine": "basic", "rejectOnFalse": false, "calculation": over}));
     let workflow = blog.workflow(workflow).await;
     blog.switch(&workflow, false).await;
     let condition = blog.admin.list("flow_nodes", json!({"workflowId": workflow.id})).await[0]["id"].clone();

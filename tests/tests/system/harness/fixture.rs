@@ -91,11 +91,13 @@ impl Blog {
     pub(crate) async fn workflow(&self, new: NewWorkflow) -> Workflow {
         let values = json!({"title": "test", "type": "action", "sync": new.sync, "config": new.config});
         let made = self.admin.post("workflows:create", values).await.ok();
-        let workflow = Workflow { id: made["id"].as_i64().expect("an id"), key: made["key"].as_str().expect("a key").into() };
+        let workflow =
+            Workflow { id: made["id"].as_i64().expect("an id"), key: made["key"].as_str().expect("a key").into() };
         let mut upstream = Value::Null;
         for (node_type, config) in new.nodes {
             let node = json!({"type": node_type, "config": config, "upstreamId": upstream});
-            upstream = self.admin.post(&format!("workflows/{}/nodes:create", workflow.id), node).await.ok()["id"].clone();
+            upstream =
+                self.admin.post(&format!("workflows/{}/nodes:create", workflow.id), node).await.ok()["id"].clone();
         }
         self.switch(&workflow, true).await;
         workflow

@@ -73,7 +73,8 @@ impl Host {
             .spawn()
             .expect("the server starts");
         let lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-        let (sender, receiver) = mpsc::channel();
+        // A handful of lines are printed before `listening on`; later ones are dropped with the receiver.
+        let (sender, receiver) = mpsc::sync_channel(64);
         // Reads to the end, so that the server never blocks on a full pipe.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(sender.send(line))));
         let mut greeting = Vec::new();

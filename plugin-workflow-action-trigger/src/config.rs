@@ -1,0 +1,109 @@
+//! What people configure: the collection, local or global mode, the actions of global mode, associations to preload.
+//!
+//! The type's JSON Schema drives the console's form. Beyond the standard keywords it carries `x-selector`, which says
+//! what a text names so that the console can offer a choice, and `x-visible-if`, the values other fields must have for
+//! a field to matter. Unknown fields are accepted and ignored.
+
+use plugin_api::{Action, AssociationPath, CollectionRef, PluginError, SchemaView};
+use schemars::{JsonSchema, json_schema};
+use serde::Deserialize;
+
+/// The configuration of a workflow of type `action`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(title = "Post-action event")]
+pub struct Config {
+    /// The collection whose records start the workflow: `name`, or `source:name` in another data source than `main`.
+    #[schemars(with = "String", title = "Collection", extend("x-selector" = "collection"))]
+    pub collection: CollectionRef,
+
+    /// Fires for every action of the chosen kinds, not only for the buttons and requests that name the workflow.
+    #[serde(default)]
+    #[schemars(title = "Global")]
+    pub global: bool,
+
+    /// The kinds of action that fire in global mode; with none, the workflow never fires.
+    #[serde(default)]
+    #[schemars(title = "Actions", extend("x-visible-if" = { "global": true }))]
+    pub actions: Vec<ActionType>,
+
+    /// The associations loaded into the trigger data, such as `category` or `category.owner`.
+    #[serde(default)]
+    #[schemars(title = "Preload associations", schema_with = "association_paths")]
+    pub appends: Vec<AssociationPath>,
+}
+
+/// A kind of action that global mode can watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ActionType {
+    /// Records were created.
+    Create,
+    /// Records were changed.
+    Update,
+    /// Records were deleted.
+    Destroy,
+}
+
+impl ActionType {
+    /// Every kind that fires post-action events. `updateOrCreate` and `firstOrCreate` are not among them.
+    pub const ALL: [Self; 3] = [Self::Create, Self::Update, Self::Destroy];
+
+    /// Reads the kind from the host's action; `None` for actions that fire no post-action event.
+    pub fn of(action: Action) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.action() == action)
+    }
+
+    /// Names the host's action.
+    pub const fn action(self) -> Action {
+        match self {
+            Self::Create => Action::Create,
+            Self::Update => Action::Update,
+            Self::Destroy => Action::Destroy,
+        }
+    }
+}
+
+impl Config {
+    /// Checks against today's schema that the data source, the collection and every preloaded association exist.
+    ///
+    /// # Errors
+    ///
+    /// [`plugin_api::ErrorKind::Invalid`], naming the first thing that does not exist.
+    pub fn validate(&self, schema: &dyn SchemaView) -> Result<(), PluginError> {
+        let Self { collection, appends, .. } = self;
+        let (source, name) = (collection.data_source(), collection.name());
+        if !schema.has_data_source(source) {
+            return Err(PluginError::invalid(format!("Data source \"{source}\" does not exist")));
+        }
+        if !schema.has_collection(collection) {
+            return Err(PluginError::invalid(format!(
+                "Collection \"{name}\" does not exist in data source \"{source}\""
+            )));
+        }
+        match appends.iter().find(|path| path.is_empty() || target(schema, collection, path).is_none()) {
+            Some(path) => {
+                Err(PluginError::invalid(format!("Association \"{path}\" does not exist in collection \"{name}\"")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Follows a path from a collection to the one at its end; `None` if a segment is no association.
+pub(crate) fn target(schema: &dyn SchemaView, from: &CollectionRef, path: &AssociationPath) -> Option<CollectionRef> {
+    path.segments().iter().try_fold(from.clone(), |collection, field| {
+        schema.association(&collection, field).map(|association| association.target)
+    })
+}
+
+/// The schema of `appends`: each item is a path of associations that starts at the collection chosen beside it.
+fn association_paths(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    json_schema!({
+        "type": "array",
+        "items": { "type": "string" },
+        "uniqueItems": true,
+        "default": [],
+        "x-selector": "association-path",
+        "x-collection-field": "collection",
+    })
+}

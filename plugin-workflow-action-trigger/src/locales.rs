@@ -1,0 +1,86 @@
+//! What people read about the trigger, in the languages of the console. A text without one of the languages does not
+//! compile.
+
+use plugin_api::LocalizedText;
+use serde::{Deserialize, de::value};
+
+/// One text in every language.
+pub(crate) struct Translations {
+    en: &'static str,
+    fr: &'static str,
+    ru: &'static str,
+    ko: &'static str,
+    nl: &'static str,
+    zh: &'static str,
+}
+
+/// The trigger type's name.
+pub(crate) const TITLE: Translations = Translations {
+    en: "Post-action event",
+    fr: "Événement après action",
+    ru: "Событие после действия",
+    ko: "작업 후 이벤트",
+    nl: "Gebeurtenis na actie",
+    zh: "操作后事件",
+};
+
+/// What the trigger type is for.
+pub(crate) const DESCRIPTION: Translations = Translations {
+    en: "Starts when a user's action on a record has succeeded: a submitted form, an update button or an API request. \
+         Bind it to single buttons, or let it watch every action on a collection.",
+    fr: "Démarre lorsqu'une action d'un utilisateur sur un enregistrement a réussi : formulaire envoyé, bouton de mise \
+         à jour ou requête d'API. Liez-le à certains boutons, ou laissez-le suivre toutes les actions d'une collection.",
+    ru: "Запускается, когда действие пользователя над записью выполнено: отправлена форма, нажата кнопка обновления \
+         или пришёл запрос API. Привяжите его к отдельным кнопкам или пусть он следит за всеми действиями коллекции.",
+    ko: "사용자가 레코드에 한 작업이 성공하면 시작됩니다. 양식 제출, 업데이트 버튼, API 요청이 해당합니다. \
+         특정 버튼에 연결하거나 컬렉션의 모든 작업을 지켜보게 할 수 있습니다.",
+    nl: "Start zodra een actie van een gebruiker op een record is gelukt: een verzonden formulier, een bijwerkknop of \
+         een API-aanvraag. Koppel hem aan losse knoppen of laat hem elke actie op een collectie volgen.",
+    zh: "当用户对记录的操作成功后启动:提交表单、点击更新按钮或调用 API。可以绑定到单个按钮,也可以监听数据表的所有操作。",
+};
+
+/// The variable `data`.
+pub(crate) const DATA: Translations = Translations {
+    en: "Trigger data",
+    fr: "Données du déclencheur",
+    ru: "Данные триггера",
+    ko: "트리거 데이터",
+    nl: "Triggergegevens",
+    zh: "触发数据",
+};
+
+/// The variable `user`.
+pub(crate) const USER: Translations = Translations {
+    en: "Acting user",
+    fr: "Utilisateur à l'origine de l'action",
+    ru: "Пользователь, выполнивший действие",
+    ko: "작업한 사용자",
+    nl: "Handelende gebruiker",
+    zh: "操作用户",
+};
+
+/// The variable `roleName`.
+pub(crate) const ROLE_NAME: Translations = Translations {
+    en: "Role of the acting user",
+    fr: "Rôle de l'utilisateur à l'origine de l'action",
+    ru: "Роль пользователя, выполнившего действие",
+    ko: "작업한 사용자의 역할",
+    nl: "Rol van de handelende gebruiker",
+    zh: "操作用户的角色",
+};
+
+impl Translations {
+    fn by_language(&self) -> [(&'static str, &'static str); 6] {
+        let Self { en, fr, ru, ko, nl, zh } = *self;
+        [("en", en), ("fr", fr), ("ru", ru), ("ko", ko), ("nl", nl), ("zh", zh)]
+    }
+
+    /// Hands the text over as the host takes it.
+    pub(crate) fn text(&self) -> LocalizedText {
+        let texts = value::MapDeserializer::<_, value::Error>::new(self.by_language().into_iter());
+        LocalizedText::deserialize(texts).expect("a text in every language, English among them")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+use std::collections::HashSet;
+
+use super::{DATA, DESCRIPTION, ROLE_NAME, TITLE, Translations, USER};
+
+const ALL: [&Translations; 5] = [&TITLE, &DESCRIPTION, &DATA, &USER, &ROLE_NAME];
+
+#[test]
+fn every_text_is_its_own_in_every_language() {
+    for text in ALL {
+        let distinct: HashSet<&str> = text.by_language().into_iter().map(|(_, text)| text.trim()).collect();
+        assert_eq!(distinct.len(), 6, "a language repeats another one: {}", text.en);
+        assert!(!distinct.contains(""), "a language is empty: {}", text.en);
+    }
+}
+
+#[test]
+fn each_language_is_written_in_its_script() {
+    for text in ALL {
+        assert!(text.ru.chars().any(|c| ('а'..='я').contains(&c)), "{}", text.ru);
+        assert!(text.ko.chars().any(|c| ('가'..='힣').contains(&c)), "{}", text.ko);
+        assert!(text.zh.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)), "{}", text.zh);
+        for latin in [text.en, text.fr, text.nl] {
+            assert!(latin.chars().all(|c| c < '\u{250}'), "{latin}");
+        }
+    }
+}
+
+#[test]
+fn the_host_gets_every_language() {
+    for text in ALL {
+        let sent = serde_json::to_value(text.text()).expect("texts are plain JSON");
+        for (language, expected) in text.by_language() {
+            assert_eq!(sent[language], expected);
+        }
+    }
+}

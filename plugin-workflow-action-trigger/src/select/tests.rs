@@ -1,0 +1,239 @@
+//! One blog: comments belong to posts, posts to a category and have many tags; categories have an owner.
+
+use std::sync::Arc;
+
+use plugin_api::{
+    Action, ActionEvent, Association, AssociationPath, Cardinality, CollectionRef, ExecutionMode, Phase, Plan,
+    SchemaView, SkipReason, Workflow, WorkflowId,
+};
+use proptest::prelude::*;
+
+use super::select;
+use crate::{
+    config::{ActionType, Config},
+    index::Index,
+};
+
+struct Blog;
+
+const ASSOCIATIONS: [(&str, &str, &str, Cardinality); 5] = [
+    ("comments", "post", "posts", Cardinality::One),
+    ("posts", "category", "categories", Cardinality::One),
+    ("posts", "tags", "tags", Cardinality::Many),
+    ("posts", "parent", "posts", Cardinality::One),
+    ("categories", "owner", "users", Cardinality::One),
+];
+
+impl SchemaView for Blog {
+    fn has_data_source(&self, data_source: &str) -> bool {
+        data_source == "main"
+    }
+
+    fn has_collection(&self, collection: &CollectionRef) -> bool {
+        ASSOCIATIONS.iter().any(|(from, _, to, _)| [*from, *to].contains(&collection.name()))
+    }
+
+    fn association(&self, collection: &CollectionRef, field: &str) -> Option<Association> {
+        ASSOCIATIONS.iter().find(|(from, name, ..)| *collection == CollectionRef::parse(from) && *name == field).map(
+            |(_, _, target, cardinality)| Association {
+                target: CollectionRef::parse(target),
+                cardinality: *cardinality,
+            },
+        )
+    }
+}
+
+/// What is enabled, a line each: `id key collection mode [global action…]`.
+fn index(lines: &str) -> Index {
+    let mut index = Index::default();
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [id, key, collection, mode, rest @ ..] = words.as_slice() else { panic!("a short line: {line}") };
+        index.enable(&Arc::new(Workflow {
+            id: WorkflowId(id.parse().expect("a number")),
+            key: (*key).to_owned(),
+            mode: if *mode == "sync" { ExecutionMode::Sync } else { ExecutionMode::Async },
+            config: Config {
+                collection: CollectionRef::parse(collection),
+                global: rest.first() == Some(&"global"),
+                actions: rest.iter().skip(1).map(|action| action_type(action)).collect(),
+                appends: Vec::new(),
+            },
+        }));
+    }
+    index
+}
+
+fn action_type(word: &str) -> ActionType {
+    serde_json::from_value(word.into()).expect("an action type")
+}
+
+fn decide(index: &Index, action: Action, collection: &str, bindings: &str) -> Plan {
+    let collection = CollectionRef::parse(collection);
+    let mut event = ActionEvent::new(Phase::After, action, &collection, &Blog);
+    event.bindings = bindings;
+    select(index, &event)
+}
+
+/// Checks what fires (`id` or `id!path`, in order) and what is skipped (`key!path Reason`).
+#[track_caller]
+fn check(enabled: &str, (action, collection): (Action, &str), bindings: &str, fires: &[&str], skips: &[&str]) {
+    let plan = decide(&index(enabled), action, collection, bindings);
+    let with_path = |name: String, path: &AssociationPath| {
+        if path.is_empty() { name } else { format!("{name}!{path}") }
+    };
+    let fired: Vec<_> = plan.firings.iter().map(|f| with_path(f.workflow.0.to_string(), &f.path)).collect();
+    let skipped: Vec<_> =
+        plan.skips.iter().map(|s| format!("{} {:?}", with_path(s.key.clone(), &s.path), s.reason)).collect();
+    assert_eq!(fired, fires, "fired");
+    assert_eq!(skipped, skips, "skipped");
+}
+
+const CREATE_POST: (Action, &str) = (Action::Create, "posts");
+const UPDATE_POST: (Action, &str) = (Action::Update, "posts");
+
+#[test]
+fn a_local_workflow_fires_only_when_named() {
+    let enabled = "1 a posts async";
+    check(enabled, CREATE_POST, "a", &["1"], &[]);
+    check(enabled, UPDATE_POST, "a", &["1"], &[]);
+    check(enabled, CREATE_POST, "", &[], &[]);
+    check(enabled, CREATE_POST, "A", &[], &["A NotEnabled"]);
+}
+
+#[test]
+fn a_bound_delete_button_fires() {
+    check("1 a posts async", (Action::Destroy, "posts"), "a", &["1"], &[]);
+    check("1 a posts async global create update", (Action::Destroy, "posts"), "a", &[], &["a ActionNotChosen"]);
+    check("1 a posts async global destroy", (Action::Destroy, "posts"), "", &["1"], &[]);
+}
+
+#[test]
+fn other_actions_fire_nothing() {
+    for action in [Action::UpdateOrCreate, Action::FirstOrCreate, Action::Trigger] {
+        check("1 a posts sync\n2 b posts sync global create update destroy", (action, "posts"), "a", &[], &[]);
+    }
+}
+
+#[test]
+fn nothing_fires_before_the_action() {
+    let posts = CollectionRef::parse("posts");
+    let mut event = ActionEvent::new(Phase::Before, Action::Create, &posts, &Blog);
+    event.bindings = "a";
+    assert_eq!(select(&index("1 a posts sync"), &event), Plan::default());
+}
+
+#[test]
+fn unknown_keys_do_not_disturb_the_others() {
+    check("1 a posts async", CREATE_POST, "nosuch,a,zzz", &["1"], &["nosuch NotEnabled", "zzz NotEnabled"]);
+    check("", CREATE_POST, "nosuch!nosuch", &[], &["nosuch!nosuch NotEnabled"]);
+}
+
+#[test]
+fn the_target_of_the_path_must_be_the_workflows_collection() {
+    let enabled = "1 post posts async\n2 cat categories async\n3 tag tags async\n4 user users async";
+    check(enabled, CREATE_POST, "post!", &["1"], &[]);
+    check(enabled, CREATE_POST, "cat!category", &["2!category"], &[]);
+    check(enabled, CREATE_POST, "post!category", &[], &["post!category OtherCollection"]);
+    check(enabled, CREATE_POST, "cat", &[], &["cat OtherCollection"]);
+    check(enabled, CREATE_POST, "tag!tags", &["3!tags"], &[]);
+    check(enabled, CREATE_POST, "post!parent", &["1!parent"], &[]);
+    check(enabled, (Action::Create, "comments"), "cat!post.category", &["2!post.category"], &[]);
+    check(
+        enabled,
+        (Action::Create, "comments"),
+        "user!post.parent.category.owner",
+        &["4!post.parent.category.owner"],
+        &[],
+    );
+}
+
+#[test]
+fn a_path_that_is_no_association_is_skipped_alone() {
+    let enabled = "1 post posts async\n2 cat categories async";
+    for path in ["nosuch", "category.nosuch", "title", ".", "category.", ".category", "category!owner"] {
+        let skip = format!("cat!{path} UnknownPath");
+        check(enabled, CREATE_POST, &format!("cat!{path},post"), &["1"], &[&skip]);
+    }
+}
+
+#[test]
+fn a_repeated_key_counts_once_and_its_first_path_wins() {
+    let enabled = "1 post posts async\n2 g posts async global create";
+    check(enabled, CREATE_POST, "post,post", &["1", "2"], &["post Repeated"]);
+    check(enabled, CREATE_POST, "post!parent,post", &["1!parent", "2"], &["post Repeated"]);
+    check(enabled, CREATE_POST, "post!category,post", &["2"], &["post!category OtherCollection", "post Repeated"]);
+    check(enabled, CREATE_POST, "g,g", &["2"], &["g Repeated"]);
+}
+
+#[test]
+fn globals_follow_the_locals_and_sync_goes_before_async() {
+    let enabled = "
+        1 ga posts async global create
+        2 gs posts sync  global create
+        3 la posts async
+        4 ls posts sync
+        5 gt posts sync  global create
+        6 lt posts sync";
+    check(enabled, CREATE_POST, "lt,la,ls", &["6", "4", "2", "5", "3", "1"], &[]);
+    check(enabled, CREATE_POST, "gt,la,ga,lt", &["6", "2", "5", "3", "1"], &[]);
+    check(enabled, CREATE_POST, "", &["2", "5", "1"], &[]);
+}
+
+#[test]
+fn a_named_global_fires_by_its_own_rules() {
+    let enabled = "1 g posts async global create\n2 never posts async global\n3 cats categories async global create";
+    check(enabled, CREATE_POST, "g", &["1"], &[]);
+    check(enabled, CREATE_POST, "g!parent", &["1"], &[]);
+    check(enabled, UPDATE_POST, "g", &[], &["g ActionNotChosen"]);
+    check(enabled, CREATE_POST, "never", &["1"], &["never ActionNotChosen"]);
+    check(enabled, CREATE_POST, "cats!category", &["1"], &["cats!category OtherCollection"]);
+}
+
+#[test]
+fn data_sources_do_not_mix() {
+    let enabled = "1 here main:posts async\n2 there erp:posts async\n3 g erp:posts async global create";
+    check(enabled, CREATE_POST, "here,there,g", &["1"], &["there OtherCollection", "g OtherCollection"]);
+    check(enabled, (Action::Create, "erp:posts"), "here,there", &["2", "3"], &["here OtherCollection"]);
+}
+
+#[test]
+fn preloads_and_mode_come_from_the_workflow() {
+    let mut index = Index::default();
+    let appends = vec![AssociationPath::parse("category.owner")];
+    let config: Config =
+        serde_json::from_value(serde_json::json!({"collection": "posts", "appends": ["category.owner"]}))
+            .expect("a configuration");
+    index.enable(&Arc::new(Workflow { id: WorkflowId(1), key: "a".to_owned(), mode: ExecutionMode::Sync, config }));
+    let firing = &decide(&index, Action::Create, "posts", "a").firings[0];
+    assert_eq!((&firing.preloads, firing.mode), (&appends, ExecutionMode::Sync));
+}
+
+proptest! {
+    /// Whatever a caller sends, nothing panics, each entry is answered once, and what fires was named.
+    #[test]
+    fn odd_bindings_fire_nothing_that_is_not_named(
+        bindings in prop_oneof![
+            any::<String>(),
+            "[a-c!,. ]{0,40}",
+            "((a|b|post|cat|nosuch)(!(category|parent|tags|\\.|category\\.owner)?)?,?){0,12}",
+        ],
+        action in prop_oneof![Just(Action::Create), Just(Action::Update), Just(Action::Destroy)],
+    ) {
+        let index = index("1 a posts sync\n2 b posts async\n3 cat categories async\n4 bystander posts sync");
+        let plan = decide(&index, action, "posts", &bindings);
+        let entries: Vec<(&str, &str)> =
+            bindings.split(',').map(|entry| entry.split_once('!').unwrap_or((entry, ""))).collect();
+        for firing in &plan.firings {
+            let key = ["a", "b", "cat", "bystander"][usize::try_from(firing.workflow.0).expect("small") - 1];
+            let path = firing.path.to_string();
+            prop_assert!(entries.iter().any(|entry| *entry == (key, path.as_str())), "{key}!{path} was not bound");
+            prop_assert_ne!(key, "bystander");
+        }
+        let ids: std::collections::HashSet<_> = plan.firings.iter().map(|firing| firing.workflow).collect();
+        prop_assert_eq!(ids.len(), plan.firings.len(), "a workflow fires twice");
+        let named = entries.iter().filter(|(key, _)| !key.is_empty()).count();
+        prop_assert_eq!(plan.firings.len() + plan.skips.len(), named, "an entry is not answered");
+        prop_assert!(plan.skips.iter().all(|skip| skip.reason != SkipReason::ActionNotChosen));
+    }
+}

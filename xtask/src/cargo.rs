@@ -1,0 +1,112 @@
+//! Runs cargo as a person would, and asks it what it built.
+
+use std::{
+    env,
+    ffi::OsStr,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use cargo_metadata::{Message, Metadata, MetadataCommand, TargetKind};
+
+/// The server's package, and the name of its program.
+const SERVER: &str = "host-demo";
+
+/// What every task that needs a server builds.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// The server program.
+    pub(crate) server: PathBuf,
+    /// The plugin libraries, as the linker wrote them.
+    pub(crate) plugins: Vec<PathBuf>,
+}
+
+/// Describes the workspace.
+pub(crate) fn metadata() -> Result<Metadata> {
+    MetadataCommand::new().exec().context("cargo metadata did not answer")
+}
+
+/// Starts a cargo command line in the workspace's root, whatever folder the task was called from.
+pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Result<Command> {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args).current_dir(metadata()?.workspace_root);
+    Ok(command)
+}
+
+/// Echoes a command, runs it to its end and fails if it does.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let line = echo(command);
+    let status = command.status().with_context(|| format!("`{line}` did not start"))?;
+    if !status.success() {
+        bail!("`{line}` failed ({status})");
+    }
+    Ok(())
+}
+
+/// Like [`run`], and hands each line of the standard output to `see` as it is passed on.
+pub(crate) fn run_watching(command: &mut Command, mut see: impl FnMut(&str)) -> Result<()> {
+    let line = echo(command);
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("`{line}` did not start"))?;
+    let stdout = child.stdout.take().context("the output is piped")?;
+    for output in BufReader::new(stdout).split(b'\n') {
+        let output = output?;
+        let output = String::from_utf8_lossy(&output);
+        println!("{output}");
+        see(&output);
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("`{line}` failed ({status})");
+    }
+    Ok(())
+}
+
+/// Builds the server and the plugins it can load.
+pub(crate) fn build_server() -> Result<Built> {
+    let metadata = metadata()?;
+    let mut args = vec!["build", "--message-format", "json-render-diagnostics", "--package", SERVER];
+    for package in metadata.workspace_packages() {
+        let is_library = package.targets.iter().any(|target| target.kind.contains(&TargetKind::CDyLib));
+        if is_library && package.name.starts_with("plugin-") {
+            args.extend(["--package", &package.name]);
+        }
+    }
+
+    let mut command = command(&args)?;
+    let line = echo(&command);
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("`{line}` did not start"))?;
+    let stdout = child.stdout.take().context("the output is piped")?;
+    let (mut server, mut libraries) = (None, Vec::new());
+    for message in Message::parse_stream(BufReader::new(stdout)) {
+        let Message::CompilerArtifact(artifact) = message? else { continue };
+        if artifact.target.name == SERVER
+            && let Some(program) = artifact.executable
+        {
+            server = Some(program.into_std_path_buf());
+        } else if artifact.target.kind.contains(&TargetKind::CDyLib) {
+            libraries.extend(
+                artifact
+                    .filenames
+                    .into_iter()
+                    .filter(|file| file.extension() == Some(env::consts::DLL_EXTENSION))
+                    .map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf),
+            );
+        }
+    }
+    if !child.wait()?.success() {
+        bail!("`{line}` failed");
+    }
+    let server = server.with_context(|| format!("{SERVER} has no program"))?;
+    Ok(Built { server, plugins: libraries })
+}
+
+fn echo(command: &Command) -> String {
+    let program = PathBuf::from(command.get_program());
+    let program = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let words: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+    let line = format!("{program} {}", words.join(" "));
+    eprintln!("$ {line}");
+    line
+}
