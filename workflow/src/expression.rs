@@ -144,7 +144,8 @@ impl Expression {
                 }
             }
         }
-        let program = ENV.compile(&source).map_err(|errors| ExpressionError::Syntax(first_line(&errors.to_string())))?;
+        let program =
+            ENV.compile(&source).map_err(|errors| ExpressionError::Syntax(first_line(&errors.to_string())))?;
         let mut tree = program.expression().clone();
         let mut walk = Walk { names: (0..variables.len()).map(name_of).collect(), ..Walk::default() };
         walk.visit(&mut tree);
@@ -172,8 +173,9 @@ impl Expression {
             context.add_variable_from_value(name_of(index), arithmetic::from_json(value));
         }
         let value = cel::Value::resolve(&self.tree, &context).map_err(failed)?;
-        arithmetic::to_json(&value)
-            .ok_or_else(|| ExpressionError::Evaluation(format!("a result of type {} cannot be stored", value.type_of())))
+        arithmetic::to_json(&value).ok_or_else(|| {
+            ExpressionError::Evaluation(format!("a result of type {} cannot be stored", value.type_of()))
+        })
     }
 }
 
@@ -228,9 +230,10 @@ impl Walk {
         match &mut node.expr {
             Expr::Call(call) => {
                 // What the macros collect their results with stays as it is: it is no arithmetic, and faster.
-                let collects = call.args.first().is_some_and(
-                    |first| matches!(&first.expr, Expr::Ident(name) if name.starts_with('@')),
-                );
+                let collects = call
+                    .args
+                    .first()
+                    .is_some_and(|first| matches!(&first.expr, Expr::Ident(name) if name.starts_with('@')));
                 if let (Some(own), false) = (arithmetic::redirected(&call.func_name), collects) {
                     own.clone_into(&mut call.func_name);
                 }
@@ -252,7 +255,8 @@ impl Walk {
             Expr::Struct(made) => made.entries.iter_mut().for_each(|entry| self.visit_entry(&mut entry.expr)),
             Expr::Select(select) => self.visit(&mut select.operand),
             Expr::Literal(LiteralValue::String(text)) => {
-                self.quoted |= text.inner().contains(NAME_PREFIX) && self.names.iter().any(|name| text.inner().contains(name));
+                self.quoted |=
+                    text.inner().contains(NAME_PREFIX) && self.names.iter().any(|name| text.inner().contains(name));
             }
             Expr::Literal(_) | Expr::Ident(_) | Expr::Unspecified => {}
         }
@@ -385,6 +389,9 @@ mod tests {
             assert_eq!(expressions.evaluate(&format!("{number} + 1"), &scope()).await.unwrap(), json!(number + 1));
         }
         assert!(expressions.cached.lock().unwrap().len() <= MAX_CACHED);
-        assert_eq!(expressions.evaluate("{{$context.data.tags}}.map(t, t + '!')", &scope()).await.unwrap(), json!(["a!", "b!"]));
+        assert_eq!(
+            expressions.evaluate("{{$context.data.tags}}.map(t, t + '!')", &scope()).await.unwrap(),
+            json!(["a!", "b!"])
+        );
     }
 }

@@ -10,4 +10,4 @@ mod template;
 
 pub(crate) use path::Path;
 pub(crate) use scope::Scope;
-pub(crate) use template::{holds_variable, parts, resolve, Part};
+pub(crate) use template::{Part, holds_variable, parts, resolve};

@@ -140,14 +140,28 @@ mod tests {
 
     #[test]
     fn configurations_are_walked_and_values_are_not() {
-        check(json!({"a": ["{{$context.data.id}}", 1], "b": {"c": "{{$context.user.id}}"}}), json!({"a": [7, 1], "b": {"c": 1}}));
+        check(
+            json!({"a": ["{{$context.data.id}}", 1], "b": {"c": "{{$context.user.id}}"}}),
+            json!({"a": [7, 1], "b": {"c": 1}}),
+        );
         check(json!("{{$context.data.sneaky}}"), json!("{{$context.user.id}}"));
         check(json!("x{{$context.data.sneaky}}"), json!("x{{$context.user.id}}"));
     }
 
     #[test]
     fn text_that_is_no_variable_stays() {
-        for text in ["", "{{", "}}", "{{}}", "{{name}}", "{{$other.x}}", "{{$context..x}}", "{{$contextual.x}}", "{{ {{", "{{$context.data.id"] {
+        for text in [
+            "",
+            "{{",
+            "}}",
+            "{{}}",
+            "{{name}}",
+            "{{$other.x}}",
+            "{{$context..x}}",
+            "{{$contextual.x}}",
+            "{{ {{",
+            "{{$context.data.id",
+        ] {
             check(json!(text), json!(text));
         }
         check(json!("{{name}} {{$context.data.id}}"), json!("{{name}} 7"));
