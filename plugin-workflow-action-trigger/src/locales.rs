@@ -2,11 +2,12 @@
 //! compile.
 
 use plugin_api::LocalizedText;
-use serde::{Deserialize, de::value};
+use serde::{Deserialize, Serialize, de::value};
 
-/// One text in every language.
+/// One text in every language; as JSON, an object by language code.
+#[derive(Serialize)]
 pub(crate) struct Translations {
-    en: &'static str,
+    pub(crate) en: &'static str,
     fr: &'static str,
     ru: &'static str,
     ko: &'static str,
@@ -67,6 +68,46 @@ pub(crate) const ROLE_NAME: Translations = Translations {
     ko: "작업한 사용자의 역할",
     nl: "Rol van de handelende gebruiker",
     zh: "操作用户的角色",
+};
+
+/// The field `collection`.
+pub(crate) const COLLECTION: Translations = Translations {
+    en: "Collection",
+    fr: "Collection de données",
+    ru: "Коллекция",
+    ko: "컬렉션",
+    nl: "Collectie",
+    zh: "数据表",
+};
+
+/// The field `global`.
+pub(crate) const GLOBAL: Translations = Translations {
+    en: "Fire for every button and request",
+    fr: "Déclencher pour tous les boutons et requêtes",
+    ru: "Запускать для всех кнопок и запросов",
+    ko: "모든 버튼과 요청에서 시작",
+    nl: "Starten bij elke knop en aanvraag",
+    zh: "对所有按钮和请求触发",
+};
+
+/// The field `actions`.
+pub(crate) const ACTIONS: Translations = Translations {
+    en: "Actions that fire",
+    fr: "Actions déclenchantes",
+    ru: "Запускающие действия",
+    ko: "시작하는 작업",
+    nl: "Acties die starten",
+    zh: "触发的操作",
+};
+
+/// The field `appends`.
+pub(crate) const APPENDS: Translations = Translations {
+    en: "Associations to load",
+    fr: "Associations à charger",
+    ru: "Загружаемые связи",
+    ko: "함께 불러올 연관 데이터",
+    nl: "Te laden relaties",
+    zh: "预加载的关联数据",
 };
 
 impl Translations {

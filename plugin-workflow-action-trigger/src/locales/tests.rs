@@ -1,8 +1,9 @@
 use std::collections::HashSet;
 
-use super::{DATA, DESCRIPTION, ROLE_NAME, TITLE, Translations, USER};
+use super::{ACTIONS, APPENDS, COLLECTION, DATA, DESCRIPTION, GLOBAL, ROLE_NAME, TITLE, Translations, USER};
 
-const ALL: [&Translations; 5] = [&TITLE, &DESCRIPTION, &DATA, &USER, &ROLE_NAME];
+const ALL: [&Translations; 9] =
+    [&TITLE, &DESCRIPTION, &DATA, &USER, &ROLE_NAME, &COLLECTION, &GLOBAL, &ACTIONS, &APPENDS];
 
 #[test]
 fn every_text_is_its_own_in_every_language() {
