@@ -41,6 +41,8 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the program on `folder`, which must be fresh, and waits until it is ready.
     pub(crate) async fn start(program: &Path, manifest: &Path, folder: &Path, listen: SocketAddr) -> Result<Self> {
+        // Asked before starting: otherwise whoever listens there might answer in the server's place.
+        TcpListener::bind(listen).with_context(|| format!("{listen} cannot be listened on"))?;
         let log = folder.join("server.log");
         let output = File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
         let password = Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_CHARS);
