@@ -28,6 +28,17 @@ pub enum Action {
     Trigger,
 }
 
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 6] =
+        [Self::Create, Self::Update, Self::Destroy, Self::UpdateOrCreate, Self::FirstOrCreate, Self::Trigger];
+
+    /// Its position in [`Self::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
 /// When a hook is asked, seen from the action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +48,16 @@ pub enum Phase {
     Before,
     /// After the data was written, inside the action's transaction.
     After,
+}
+
+impl Phase {
+    /// Every phase.
+    pub const ALL: [Self; 2] = [Self::Before, Self::After];
+
+    /// Its position in [`Self::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
 }
 
 /// Under which requests an [`Interest`] holds.

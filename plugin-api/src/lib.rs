@@ -28,12 +28,21 @@ pub mod schema;
 pub mod text;
 pub mod trigger;
 
+mod erased;
+#[doc(hidden)]
+#[expect(
+    unsafe_code,
+    non_local_definitions,
+    reason = "abi_stable's macros expand to both; this module is the fence around them"
+)]
+pub mod abi;
+
 pub use action::{Action, ActionEvent, ActionHook, Interest, Phase, When};
 pub use binding::Binding;
 pub use error::{ErrorKind, PluginError};
 pub use id::{UserId, WorkflowId};
 pub use plan::{Firing, Plan, Skip, SkipReason};
-pub use plugin::{Plugin, Registrar};
+pub use plugin::{NoSettings, Plugin, Registrar};
 pub use schema::{Association, AssociationPath, Cardinality, CollectionRef, SchemaView};
 pub use text::{Language, LocalizedText};
 pub use trigger::{
