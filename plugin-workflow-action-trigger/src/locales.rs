@@ -1,8 +1,8 @@
 //! What people read about the trigger, in the languages of the console. A text without one of the languages does not
 //! compile.
 
-use plugin_api::LocalizedText;
-use serde::{Deserialize, Serialize, de::value};
+use plugin_api::{Language, LocalizedText};
+use serde::Serialize;
 
 /// One text in every language; as JSON, an object by language code.
 #[derive(Serialize)]
@@ -111,15 +111,14 @@ pub(crate) const APPENDS: Translations = Translations {
 };
 
 impl Translations {
-    fn by_language(&self) -> [(&'static str, &'static str); 6] {
-        let Self { en, fr, ru, ko, nl, zh } = *self;
-        [("en", en), ("fr", fr), ("ru", ru), ("ko", ko), ("nl", nl), ("zh", zh)]
-    }
-
     /// Hands the text over as the host takes it.
     pub(crate) fn text(&self) -> LocalizedText {
-        let texts = value::MapDeserializer::<_, value::Error>::new(self.by_language().into_iter());
-        LocalizedText::deserialize(texts).expect("a text in every language, English among them")
+        LocalizedText::new(self.en)
+            .with(Language::French, self.fr)
+            .with(Language::Russian, self.ru)
+            .with(Language::Korean, self.ko)
+            .with(Language::Dutch, self.nl)
+            .with(Language::Chinese, self.zh)
     }
 }
 

@@ -42,7 +42,7 @@ impl SchemaView for Blog {
 fn a_configuration_names_what_exists() {
     let check = |json: Value, expected: Result<(), &str>| {
         let answer = trigger().validate(&config(json.clone()), &Blog);
-        let answer = answer.as_ref().map(|()| ()).map_err(|error| {
+        let answer = answer.as_ref().copied().map_err(|error| {
             assert_eq!(error.kind, ErrorKind::Invalid);
             error.message.as_str()
         });
