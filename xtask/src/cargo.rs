@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use cargo_metadata::{Message, Metadata, MetadataCommand, TargetKind};
+use cargo_metadata::{Message, Metadata, MetadataCommand};
 
 /// The server's package, and the name of its program.
 const SERVER: &str = "host-demo";
@@ -54,17 +54,10 @@ pub(crate) fn run_watching(command: &mut Command, mut see: impl FnMut(&str)) -> 
     Ok(())
 }
 
-/// Builds the server, and with it the libraries of its plugins beside it; answers with the program.
+/// Builds the server, and with it the plugins it depends on, whose libraries it finds beside itself; answers with the
+/// program.
 pub(crate) fn build_server() -> Result<PathBuf> {
-    let metadata = metadata()?;
-    let mut args = vec!["build", "--message-format", "json-render-diagnostics", "--package", SERVER];
-    for package in metadata.workspace_packages() {
-        let is_library = package.targets.iter().any(|target| target.kind.contains(&TargetKind::CDyLib));
-        if is_library && package.name.starts_with("plugin-") {
-            args.extend(["--package", &package.name]);
-        }
-    }
-    let mut command = command(&args)?;
+    let mut command = command(["build", "--message-format", "json-render-diagnostics", "--package", SERVER])?;
     let line = echo(&command);
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("`{line}` did not start"))?;
     let stdout = child.stdout.take().context("the output is piped")?;
