@@ -93,7 +93,9 @@ fn is_writable(resource: &Resource, action: WriteAction) -> bool {
         (Some(source), WriteAction::Associate(_)) => {
             source.collection.origin == Origin::User || (source.collection.name == "users" && source.name == "roles")
         }
-        (Some(source), _) => source.collection.origin == Origin::User && own(resource.collection.origin, &resource.collection.name),
+        (Some(source), _) => {
+            source.collection.origin == Origin::User && own(resource.collection.origin, &resource.collection.name)
+        }
         (None, _) => own(resource.collection.origin, &resource.collection.name),
     }
 }

@@ -6,7 +6,9 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use plugin_api::{Action, ActionEvent, AssociationPath, CollectionRef, ExecutionMode, Firing, Phase, UserId, schema::MAIN_DATA_SOURCE};
+use plugin_api::{
+    Action, ActionEvent, AssociationPath, CollectionRef, ExecutionMode, Firing, Phase, UserId, schema::MAIN_DATA_SOURCE,
+};
 use serde_json::{Value, json};
 use store::{ClaimedBy, Collection, Conn, ExecutionId, NewExecution, Record, Select, StoreError, Tx, WorkflowId};
 use uuid::Uuid;
@@ -128,7 +130,12 @@ impl Asker {
         event.actor = Some(self.user_id);
         event.role = &self.role;
         // Faults are logged where they happen.
-        self.plugins.plan(&event).into_iter().filter_map(|answer| answer.result.ok()).flat_map(|plan| plan.firings).collect()
+        self.plugins
+            .plan(&event)
+            .into_iter()
+            .filter_map(|answer| answer.result.ok())
+            .flat_map(|plan| plan.firings)
+            .collect()
     }
 }
 
@@ -174,7 +181,8 @@ pub(super) async fn enqueue(tx: &mut Tx, starts: Vec<Start>, claim: &ClaimedBy) 
         stack: Vec::new(),
         manually: false,
     };
-    let (sync, background): (Vec<Start>, Vec<Start>) = starts.into_iter().partition(|start| start.mode == ExecutionMode::Sync);
+    let (sync, background): (Vec<Start>, Vec<Start>) =
+        starts.into_iter().partition(|start| start.mode == ExecutionMode::Sync);
     for start in sync {
         let waits_for = queued.chain.last().copied();
         queued.chain.extend(tx.enqueue(vec![execution(start, Some(claim.clone()), waits_for)]).await?);
