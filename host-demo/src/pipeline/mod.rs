@@ -9,7 +9,7 @@
 //! verdict  ─ runs the synchronous executions in order and turns their outcome into the answer
 //! ```
 //!
-//! Every entry takes a [`RequestContext`](crate::access::RequestContext): there is no data without one. Nothing here knows
+//! Every entry takes a `RequestContext`: there is no data without one. Nothing here knows
 //! HTTP headers, node types or the plugins' ABI.
 
 mod action;
