@@ -1,5 +1,7 @@
 //! What can go wrong in the store, by who has to act on it.
 
+use std::sync::Arc;
+
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -37,10 +39,33 @@ pub enum StoreError {
     /// The database refused or cannot be reached: the operator's.
     #[error("the database failed")]
     Database(#[source] sqlx::Error),
+    /// The transaction could not be committed; it was shared with other callers, who get the same: the operator's.
+    #[error("the transaction could not be committed")]
+    NotCommitted(#[source] Arc<sqlx::Error>),
+    /// What is stored cannot be read back, such as a definition from a later version: the operator's.
+    #[error("the database holds {what}, which cannot be read")]
+    Corrupt {
+        /// What was found.
+        what: String,
+    },
     /// The migrations could not be applied: the operator's.
     #[error("the database could not be migrated")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// The closure handed to [`crate::Store::write`] panicked; nothing of it is stored: the programmer's.
+    #[error("the transaction was given up")]
+    Panicked,
     /// The writer has stopped: the server is shutting down.
     #[error("the store is closed")]
     Closed,
+}
+
+impl StoreError {
+    pub(crate) fn invalid(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid { code, message: message.into() }
+    }
+
+    /// A value that does not fit its field.
+    pub(crate) fn invalid_value(field: &str, problem: impl std::fmt::Display) -> Self {
+        Self::invalid("INVALID_VALUE", format!("{field}: {problem}"))
+    }
 }

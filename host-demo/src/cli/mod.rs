@@ -1,6 +1,7 @@
 //! The commands of `host-demo`. One file per command; each ends in an exit code.
 
 mod plugins;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -15,6 +16,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the server until Ctrl-C or SIGTERM
+    Serve(serve::ServeOptions),
     /// Shows what became of plugins, without starting the server
     #[command(subcommand)]
     Plugins(plugins::PluginsCommand),
@@ -23,6 +26,7 @@ enum Command {
 /// Runs the command that the process was called with.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Serve(options) => serve::run(options),
         Command::Plugins(command) => plugins::run(&command),
     }
 }

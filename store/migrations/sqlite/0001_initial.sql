@@ -1,4 +1,5 @@
 -- Names are those of the wire (camelCase), so that built-in and run-time collections are read by the same code.
+-- Indexes have a point in their names, which no collection has: the two share a namespace.
 -- Moments are RFC 3339 text in UTC with milliseconds, which sorts as time; JSON is text; booleans are 0 and 1.
 
 CREATE TABLE "users" (
@@ -33,7 +34,7 @@ CREATE TABLE "rolesUsers" (
     "default"   INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY ("userId", "roleName")
 );
-CREATE INDEX "rolesUsers_roleName" ON "rolesUsers" ("roleName");
+CREATE INDEX "rolesUsers.roleName" ON "rolesUsers" ("roleName");
 
 -- The rights of a role on one collection; "actions" is [{"name", "fields"?}].
 CREATE TABLE "dataSourceResources" (
@@ -84,9 +85,9 @@ CREATE TABLE "workflows" (
     "createdById"  INTEGER,
     "updatedById"  INTEGER
 );
-CREATE INDEX "workflows_key" ON "workflows" ("key");
-CREATE UNIQUE INDEX "workflows_one_enabled" ON "workflows" ("key") WHERE "enabled" = 1;
-CREATE UNIQUE INDEX "workflows_one_current" ON "workflows" ("key") WHERE "current" = 1;
+CREATE INDEX "workflows.key" ON "workflows" ("key");
+CREATE UNIQUE INDEX "workflows.one_enabled" ON "workflows" ("key") WHERE "enabled" = 1;
+CREATE UNIQUE INDEX "workflows.one_current" ON "workflows" ("key") WHERE "current" = 1;
 
 CREATE TABLE "flow_nodes" (
     "id"           INTEGER PRIMARY KEY,
@@ -101,7 +102,7 @@ CREATE TABLE "flow_nodes" (
     "createdAt"    TEXT NOT NULL,
     "updatedAt"    TEXT NOT NULL
 );
-CREATE INDEX "flow_nodes_workflowId" ON "flow_nodes" ("workflowId");
+CREATE INDEX "flow_nodes.workflowId" ON "flow_nodes" ("workflowId");
 
 -- The queue. "status" NULL is queued. "waitsFor", "claimedBy" and "leaseUntil" are the queue's own and never leave it.
 CREATE TABLE "executions" (
@@ -126,12 +127,12 @@ CREATE TABLE "executions" (
     "leaseUntil"        INTEGER
 );
 -- What a dispatcher may claim, oldest first within a workflow: stays as small as the backlog, whatever the history.
-CREATE INDEX "executions_queue" ON "executions" ("workflowId", "id")
+CREATE INDEX "executions.queue" ON "executions" ("workflowId", "id")
     WHERE "status" IS NULL AND "claimedBy" IS NULL AND "waitsFor" IS NULL;
-CREATE INDEX "executions_claimed" ON "executions" ("claimedBy") WHERE "claimedBy" IS NOT NULL;
-CREATE INDEX "executions_waitsFor" ON "executions" ("waitsFor") WHERE "waitsFor" IS NOT NULL;
-CREATE INDEX "executions_workflowId" ON "executions" ("workflowId", "id");
-CREATE INDEX "executions_key" ON "executions" ("key", "id");
+CREATE INDEX "executions.claimed" ON "executions" ("claimedBy") WHERE "claimedBy" IS NOT NULL;
+CREATE INDEX "executions.waitsFor" ON "executions" ("waitsFor") WHERE "waitsFor" IS NOT NULL;
+CREATE INDEX "executions.workflowId" ON "executions" ("workflowId", "id");
+CREATE INDEX "executions.key" ON "executions" ("key", "id");
 
 CREATE TABLE "jobs" (
     "id"          INTEGER PRIMARY KEY,
@@ -148,5 +149,5 @@ CREATE TABLE "jobs" (
     "updatedAt"   TEXT NOT NULL,
     "dueAt"       INTEGER
 );
-CREATE INDEX "jobs_executionId" ON "jobs" ("executionId", "id");
-CREATE INDEX "jobs_due" ON "jobs" ("dueAt") WHERE "status" = 0 AND "dueAt" IS NOT NULL;
+CREATE INDEX "jobs.executionId" ON "jobs" ("executionId", "id");
+CREATE INDEX "jobs.due" ON "jobs" ("dueAt") WHERE "status" = 0 AND "dueAt" IS NOT NULL;

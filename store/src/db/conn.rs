@@ -1,0 +1,169 @@
+//! Connections: what can be asked of one that reads, and of the one that writes.
+//!
+//! Statements are built with `sea-query`, so that values are bound and names are quoted; fixed statements may be written
+//! as text.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
+
+use sea_query::{SchemaStatementBuilder, SqliteQueryBuilder, Value, Values};
+use sea_query_sqlx::{SqlxBinder, SqlxValues};
+use sqlx::{
+    AssertSqlSafe, Connection as _, SqlSafeStr as _, SqlStr, Sqlite, SqliteConnection, pool::PoolConnection,
+    sqlite::SqliteRow,
+};
+
+use super::{dialect, row::Row};
+use crate::{error::StoreError, id_generator::IdGenerator, schema::Schema};
+
+/// A connection that reads.
+pub struct Conn {
+    link: Link,
+    schema: Arc<Schema>,
+}
+
+enum Link {
+    Reader(PoolConnection<Sqlite>),
+    Writer(Box<SqliteConnection>),
+}
+
+impl Link {
+    fn connection(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Reader(connection) => connection,
+            Self::Writer(connection) => connection,
+        }
+    }
+}
+
+impl Conn {
+    pub(super) fn reader(connection: PoolConnection<Sqlite>, schema: Arc<Schema>) -> Self {
+        Self { link: Link::Reader(connection), schema }
+    }
+
+    /// The schema this connection works with.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Runs a statement and reads all its rows.
+    pub(crate) async fn fetch_all(&mut self, statement: &impl SqlxBinder) -> Result<Vec<Row>, StoreError> {
+        let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+        // Built by sea-query from checked names and bound values.
+        self.rows(AssertSqlSafe(sql).into_sql_str(), values).await
+    }
+
+    /// Runs a statement and reads its first row.
+    pub(crate) async fn fetch_optional(&mut self, statement: &impl SqlxBinder) -> Result<Option<Row>, StoreError> {
+        Ok(self.fetch_all(statement).await?.into_iter().next())
+    }
+
+    /// Runs a fixed statement with bound values and reads all its rows.
+    pub(crate) async fn query(
+        &mut self,
+        sql: &'static str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.rows(sql.into_sql_str(), bind(values)).await
+    }
+
+    async fn rows(&mut self, sql: SqlStr, values: SqlxValues) -> Result<Vec<Row>, StoreError> {
+        let rows: Vec<SqliteRow> =
+            sqlx::query_with(sql, values).fetch_all(self.link.connection()).await.map_err(dialect::refusal)?;
+        Ok(rows.into_iter().map(Row::new).collect())
+    }
+}
+
+/// A transaction: everything a [`Conn`] can do, and writing.
+pub struct Tx {
+    conn: Conn,
+    ids: IdGenerator,
+}
+
+impl Deref for Tx {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+}
+
+impl Tx {
+    /// Makes the writer's transaction of a fresh connection, and reads the schema.
+    pub(super) async fn open(connection: SqliteConnection) -> Result<Self, StoreError> {
+        let schema = Arc::new(Schema::built_in());
+        let mut conn = Conn { link: Link::Writer(Box::new(connection)), schema };
+        conn.schema = Arc::new(conn.load_schema().await?);
+        let rows = conn
+            .query(
+                "SELECT max(coalesce((SELECT max(id) FROM workflows), 0), coalesce((SELECT max(id) FROM flow_nodes), 0), \
+                 coalesce((SELECT max(id) FROM executions), 0), coalesce((SELECT max(id) FROM jobs), 0)) AS largest",
+                [],
+            )
+            .await?;
+        let largest = rows.first().map_or(Ok(0), |row| row.get("largest"))?;
+        Ok(Self { conn, ids: IdGenerator::above(largest) })
+    }
+
+    /// Makes an id for a workflow, a node, an execution or a job: larger than every one before, below 2^53.
+    pub(crate) fn next_id(&mut self) -> i64 {
+        self.ids.next()
+    }
+
+    /// Runs a statement and answers how many rows it changed.
+    pub(crate) async fn execute(&mut self, statement: &impl SqlxBinder) -> Result<u64, StoreError> {
+        let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+        self.changed(AssertSqlSafe(sql).into_sql_str(), values).await
+    }
+
+    /// Runs a fixed statement with bound values and answers how many rows it changed.
+    pub(crate) async fn run(
+        &mut self,
+        sql: &'static str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<u64, StoreError> {
+        self.changed(sql.into_sql_str(), bind(values)).await
+    }
+
+    /// Changes the structure of the database. Undone with everything else if the request fails.
+    pub(crate) async fn define(&mut self, statement: &impl SchemaStatementBuilder) -> Result<(), StoreError> {
+        let sql = statement.build(SqliteQueryBuilder);
+        self.changed(AssertSqlSafe(sql).into_sql_str(), bind([])).await.map(drop)
+    }
+
+    /// Replaces the schema for what follows in this transaction; readers see it after the commit.
+    pub(crate) fn set_schema(&mut self, schema: Arc<Schema>) {
+        self.conn.schema = schema;
+    }
+
+    async fn changed(&mut self, sql: SqlStr, values: SqlxValues) -> Result<u64, StoreError> {
+        let done = sqlx::query_with::<Sqlite, _>(sql, values)
+            .execute(self.conn.link.connection())
+            .await
+            .map_err(dialect::refusal)?;
+        Ok(done.rows_affected())
+    }
+
+    /// Begins, marks or ends a transaction.
+    pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::query(sql).execute(self.conn.link.connection()).await.map(drop)
+    }
+
+    pub(super) async fn close(self) -> Result<(), sqlx::Error> {
+        match self.conn.link {
+            Link::Reader(connection) => connection.close().await,
+            Link::Writer(connection) => connection.close().await,
+        }
+    }
+}
+
+fn bind(values: impl IntoIterator<Item = Value>) -> SqlxValues {
+    SqlxValues(Values(values.into_iter().collect()))
+}

@@ -1,0 +1,158 @@
+//! The writer: one task that commits the requests of many callers together.
+//!
+//! The first request of a transaction needs no savepoint: while nothing else is in the transaction, undoing the request is
+//! undoing the transaction. Requests that follow get one each, so that a lone request costs a `BEGIN` and a `COMMIT` only.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::conn::Tx;
+use crate::{error::StoreError, schema::Schema};
+
+/// Requests per transaction. The callers of the first wait for the last: enough to share one disk flush between all who
+/// wait, few enough that a request of average size is answered within tens of milliseconds.
+const REQUESTS_PER_COMMIT: usize = 64;
+
+/// Something a caller wants written.
+pub(super) trait Request: Send {
+    /// Does it. Panics of the caller's code are contained here.
+    fn run<'tx>(self: Box<Self>, tx: &'tx mut Tx) -> BoxFuture<'tx, Outcome>;
+
+    /// Tells the caller that it was not even tried.
+    fn refuse(self: Box<Self>, error: StoreError);
+}
+
+/// What became of a request, before the commit.
+pub(super) struct Outcome {
+    pub(super) verdict: Verdict,
+    pub(super) answer: Answer,
+}
+
+/// Whether what a request wrote stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Keep,
+    Undo,
+}
+
+/// Tells the caller its result, or why the transaction failed.
+pub(super) type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// The task's state: its connection, and where it publishes the schema.
+pub(super) struct Writer {
+    tx: Tx,
+    published: Arc<ArcSwap<Schema>>,
+}
+
+impl Writer {
+    pub(super) fn new(tx: Tx, published: Arc<ArcSwap<Schema>>) -> Self {
+        Self { tx, published }
+    }
+
+    /// Serves requests until told to stop or until nobody can send any more; what was accepted by then is carried out.
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Box<dyn Request>>, stop: CancellationToken) {
+        loop {
+            let request = tokio::select! {
+                biased;
+                () = stop.cancelled(), if !requests.is_closed() => {
+                    requests.close();
+                    continue;
+                }
+                request = requests.recv() => request,
+            };
+            let Some(first) = request else { break };
+            self.transaction(first, &mut requests).await;
+        }
+        if let Err(error) = self.tx.close().await {
+            tracing::warn!(%error, "the writing connection did not close cleanly");
+        }
+    }
+
+    async fn transaction(&mut self, first: Box<dyn Request>, requests: &mut mpsc::Receiver<Box<dyn Request>>) {
+        if let Err(error) = self.tx.control("BEGIN IMMEDIATE").await {
+            first.refuse(StoreError::Database(error));
+            return self.give_up(Vec::new(), None).await;
+        }
+        let mut answers = Vec::new();
+        if let Err(error) = self.requests(first, requests, &mut answers).await {
+            return self.give_up(answers, Some(error)).await;
+        }
+        if answers.is_empty() {
+            return;
+        }
+        match self.tx.control("COMMIT").await {
+            Ok(()) => {
+                self.publish();
+                for answer in answers {
+                    answer(Ok(()));
+                }
+            }
+            Err(error) => self.give_up(answers, Some(error)).await,
+        }
+    }
+
+    /// Runs requests in the open transaction. Leaves no answers behind if it has rolled the transaction back already.
+    async fn requests(
+        &mut self,
+        first: Box<dyn Request>,
+        requests: &mut mpsc::Receiver<Box<dyn Request>>,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), sqlx::Error> {
+        let outcome = first.run(&mut self.tx).await;
+        if outcome.verdict == Verdict::Undo {
+            self.give_up(Vec::new(), None).await;
+            (outcome.answer)(Ok(()));
+            return Ok(());
+        }
+        answers.push(outcome.answer);
+
+        while answers.len() < REQUESTS_PER_COMMIT {
+            let Ok(request) = requests.try_recv() else {
+                break;
+            };
+            if let Err(error) = self.tx.control("SAVEPOINT request").await {
+                request.refuse(StoreError::Closed);
+                return Err(error);
+            }
+            let schema = Arc::clone(self.tx.schema());
+            let outcome = request.run(&mut self.tx).await;
+            answers.push(outcome.answer);
+            match outcome.verdict {
+                Verdict::Keep => self.tx.control("RELEASE request").await?,
+                Verdict::Undo => {
+                    self.tx.set_schema(schema);
+                    self.tx.control("ROLLBACK TO request").await?;
+                    self.tx.control("RELEASE request").await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves no transaction open and tells everybody that nothing is stored.
+    async fn give_up(&mut self, answers: Vec<Answer>, cause: Option<sqlx::Error>) {
+        // The database may have rolled back by itself, as when the disk is full; if not, the next BEGIN would fail.
+        if let Err(error) = self.tx.control("ROLLBACK").await {
+            tracing::debug!(%error, "nothing to roll back");
+        }
+        self.tx.set_schema(self.published.load_full());
+        let Some(cause) = cause.map(Arc::new) else {
+            return;
+        };
+        tracing::error!(error = %cause, requests = answers.len(), "a transaction could not be committed");
+        for answer in answers {
+            answer(Err(StoreError::NotCommitted(Arc::clone(&cause))));
+        }
+    }
+
+    fn publish(&self) {
+        let schema = self.tx.schema();
+        if !Arc::ptr_eq(schema, &self.published.load()) {
+            self.published.store(Arc::clone(schema));
+        }
+    }
+}

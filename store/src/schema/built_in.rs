@@ -1,0 +1,300 @@
+//! The host's own collections, as the migrations make them. Their field names are the columns' and the wire's.
+
+use serde_json::{Value, json};
+
+use super::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin};
+use crate::Record;
+
+/// All built-in collections.
+pub(super) fn collections() -> Vec<Collection> {
+    vec![
+        users(),
+        roles(),
+        roles_users(),
+        data_source_resources(),
+        collections_table(),
+        fields_table(),
+        workflows(),
+        flow_nodes(),
+        executions(),
+        jobs(),
+    ]
+}
+
+fn users() -> Collection {
+    let mut fields = vec![
+        id(Generated::Sequence),
+        field("username", FieldType::STRING).unique(),
+        field("email", FieldType::STRING).unique(),
+        field("nickname", FieldType::STRING),
+        field("phone", FieldType::STRING),
+        field("password", FieldType::Password).hidden(),
+        field("passwordChangeTz", FieldType::BigInt),
+        field("appLang", FieldType::STRING),
+        field("systemSettings", FieldType::Json).default(json!({})),
+        belongs_to_many("roles", "roles", "rolesUsers", "userId", "roleName", "id", "name"),
+    ];
+    fields.extend(stamps());
+    fields.extend(authors());
+    collection("users", &["id"], fields)
+}
+
+fn roles() -> Collection {
+    let mut fields = vec![
+        field("name", FieldType::STRING).required(),
+        field("title", FieldType::STRING),
+        field("snippets", FieldType::Json).default(json!([])),
+        field("strategy", FieldType::Json).default(json!({})),
+        field("default", FieldType::Boolean).default(json!(false)),
+        has_many("resources", "dataSourceResources", "roleName", "name", "id"),
+        belongs_to_many("users", "users", "rolesUsers", "roleName", "userId", "name", "id"),
+    ];
+    fields.extend(stamps());
+    collection("roles", &["name"], fields)
+}
+
+fn roles_users() -> Collection {
+    collection(
+        "rolesUsers",
+        &["userId", "roleName"],
+        vec![
+            field("userId", FieldType::BigInt).required(),
+            field("roleName", FieldType::STRING).required(),
+            field("default", FieldType::Boolean).default(json!(false)),
+        ],
+    )
+}
+
+fn data_source_resources() -> Collection {
+    let mut fields = vec![
+        id(Generated::Sequence),
+        field("roleName", FieldType::STRING).required(),
+        field("dataSourceKey", FieldType::STRING).default(json!("main")),
+        field("name", FieldType::STRING).required(),
+        field("usingActionsConfig", FieldType::Boolean).default(json!(true)),
+        field("actions", FieldType::Json).default(json!([])),
+        belongs_to("role", "roles", "roleName", "name"),
+    ];
+    fields.extend(stamps());
+    collection("dataSourceResources", &["id"], fields)
+}
+
+fn collections_table() -> Collection {
+    collection(
+        "collections",
+        &["name"],
+        vec![
+            field("name", FieldType::STRING).required(),
+            field("title", FieldType::STRING),
+            field("options", FieldType::Json).default(json!({})),
+            has_many("fields", "fields", "collectionName", "name", "id"),
+        ],
+    )
+}
+
+fn fields_table() -> Collection {
+    collection(
+        "fields",
+        &["id"],
+        vec![
+            id(Generated::Sequence),
+            field("collectionName", FieldType::STRING).required(),
+            field("name", FieldType::STRING).required(),
+            field("type", FieldType::STRING).required(),
+            field("options", FieldType::Json).default(json!({})),
+        ],
+    )
+}
+
+fn workflows() -> Collection {
+    let mut fields = vec![
+        id(Generated::EngineId),
+        field("key", FieldType::STRING).required(),
+        field("title", FieldType::STRING),
+        field("description", FieldType::Text),
+        field("type", FieldType::STRING).required(),
+        field("triggerTitle", FieldType::STRING),
+        field("config", FieldType::Json).default(json!({})),
+        field("options", FieldType::Json).default(json!({})),
+        field("enabled", FieldType::Boolean).default(json!(false)),
+        field("current", FieldType::Boolean),
+        field("sync", FieldType::Boolean).default(json!(false)),
+        field("invalid", FieldType::Boolean).default(json!(false)),
+        field("executed", FieldType::BigInt).default(json!(0)),
+        field("allExecuted", FieldType::BigInt).default(json!(0)),
+        has_many("nodes", "flow_nodes", "workflowId", "id", "id"),
+        has_many("executions", "executions", "workflowId", "id", "id"),
+    ];
+    fields.extend(stamps());
+    fields.extend(authors());
+    collection("workflows", &["id"], fields)
+}
+
+fn flow_nodes() -> Collection {
+    let mut fields = vec![
+        id(Generated::EngineId),
+        field("key", FieldType::STRING).required(),
+        field("workflowId", FieldType::BigInt).required(),
+        field("title", FieldType::STRING),
+        field("type", FieldType::STRING).required(),
+        field("config", FieldType::Json).default(json!({})),
+        field("upstreamId", FieldType::BigInt),
+        field("branchIndex", FieldType::BigInt),
+        field("downstreamId", FieldType::BigInt),
+        belongs_to("workflow", "workflows", "workflowId", "id"),
+        belongs_to("upstream", "flow_nodes", "upstreamId", "id"),
+        belongs_to("downstream", "flow_nodes", "downstreamId", "id"),
+    ];
+    fields.extend(stamps());
+    collection("flow_nodes", &["id"], fields)
+}
+
+fn executions() -> Collection {
+    let mut fields = vec![
+        id(Generated::EngineId),
+        field("workflowId", FieldType::BigInt).required(),
+        field("key", FieldType::STRING).required(),
+        field("eventKey", FieldType::STRING).required(),
+        field("context", FieldType::Json),
+        field("status", FieldType::Integer),
+        field("dispatched", FieldType::Boolean).default(json!(false)),
+        field("manually", FieldType::Boolean),
+        field("stack", FieldType::Json),
+        field("parentExecutionId", FieldType::BigInt),
+        field("output", FieldType::Json),
+        field("reason", FieldType::STRING),
+        field("startedAt", FieldType::DateTime),
+        field("expiresAt", FieldType::DateTime),
+        field("waitsFor", FieldType::BigInt).hidden(),
+        field("claimedBy", FieldType::STRING).hidden(),
+        field("leaseUntil", FieldType::BigInt).hidden(),
+        belongs_to("workflow", "workflows", "workflowId", "id"),
+        has_many("jobs", "jobs", "executionId", "id", "id"),
+    ];
+    fields.extend(stamps());
+    collection("executions", &["id"], fields)
+}
+
+fn jobs() -> Collection {
+    let mut fields = vec![
+        id(Generated::EngineId),
+        field("executionId", FieldType::BigInt).required(),
+        field("nodeId", FieldType::BigInt).required(),
+        field("nodeKey", FieldType::STRING).required(),
+        field("upstreamId", FieldType::BigInt),
+        field("status", FieldType::Integer).required(),
+        field("result", FieldType::Json),
+        field("meta", FieldType::Json),
+        field("log", FieldType::Text),
+        field("startedAt", FieldType::DateTime),
+        field("dueAt", FieldType::BigInt).hidden(),
+        belongs_to("node", "flow_nodes", "nodeId", "id"),
+        belongs_to("execution", "executions", "executionId", "id"),
+    ];
+    fields.extend(stamps());
+    collection("jobs", &["id"], fields)
+}
+
+fn collection(name: &str, key: &[&str], fields: Vec<Field>) -> Collection {
+    Collection {
+        name: name.to_owned(),
+        title: None,
+        origin: Origin::BuiltIn,
+        key: key.iter().map(|&name| name.to_owned()).collect(),
+        fields,
+        options: Record::new(),
+    }
+}
+
+fn field(name: &str, field_type: FieldType) -> Field {
+    Field {
+        name: name.to_owned(),
+        field_type,
+        required: false,
+        unique: false,
+        default: None,
+        generated: None,
+        hidden: false,
+        options: Record::new(),
+    }
+}
+
+fn id(generated: Generated) -> Field {
+    Field { generated: Some(generated), ..field("id", FieldType::BigInt) }
+}
+
+fn stamps() -> [Field; 2] {
+    [
+        Field { generated: Some(Generated::CreatedAt), ..field("createdAt", FieldType::DateTime) },
+        Field { generated: Some(Generated::UpdatedAt), ..field("updatedAt", FieldType::DateTime) },
+    ]
+}
+
+fn authors() -> [Field; 4] {
+    [
+        Field { generated: Some(Generated::CreatedBy), ..field("createdById", FieldType::BigInt) },
+        Field { generated: Some(Generated::UpdatedBy), ..field("updatedById", FieldType::BigInt) },
+        belongs_to("createdBy", "users", "createdById", "id"),
+        belongs_to("updatedBy", "users", "updatedById", "id"),
+    ]
+}
+
+fn belongs_to(name: &str, target: &str, foreign_key: &str, target_key: &str) -> Field {
+    associate(name, AssociationKind::BelongsTo, target, foreign_key, target_key, "", None)
+}
+
+fn has_many(name: &str, target: &str, foreign_key: &str, source_key: &str, target_key: &str) -> Field {
+    associate(name, AssociationKind::HasMany, target, foreign_key, target_key, source_key, None)
+}
+
+fn belongs_to_many(
+    name: &str,
+    target: &str,
+    through: &str,
+    foreign_key: &str,
+    other_key: &str,
+    source_key: &str,
+    target_key: &str,
+) -> Field {
+    let between = Some((through, other_key));
+    associate(name, AssociationKind::BelongsToMany, target, foreign_key, target_key, source_key, between)
+}
+
+fn associate(
+    name: &str,
+    kind: AssociationKind,
+    target: &str,
+    foreign_key: &str,
+    target_key: &str,
+    source_key: &str,
+    between: Option<(&str, &str)>,
+) -> Field {
+    let association = Association {
+        kind,
+        target: target.to_owned(),
+        foreign_key: foreign_key.to_owned(),
+        target_key: target_key.to_owned(),
+        source_key: source_key.to_owned(),
+        through: between.map(|(through, _)| through.to_owned()),
+        other_key: between.map(|(_, other_key)| other_key.to_owned()),
+    };
+    field(name, FieldType::Association(association))
+}
+
+impl Field {
+    fn required(self) -> Self {
+        Self { required: true, ..self }
+    }
+
+    fn unique(self) -> Self {
+        Self { unique: true, ..self }
+    }
+
+    fn hidden(self) -> Self {
+        Self { hidden: true, ..self }
+    }
+
+    fn default(self, value: Value) -> Self {
+        Self { default: Some(value), ..self }
+    }
+}

@@ -1,0 +1,3 @@
+//! Drives the store over a real database in a temporary folder.
+
+mod commits;
