@@ -121,3 +121,14 @@ pub trait ActionHook: Send + Sync + 'static {
     /// An error, or a panic, fires nothing; the host reports it against the plugin.
     fn plan(&self, event: &ActionEvent<'_>) -> Result<Plan, PluginError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Action, Phase};
+
+    #[test]
+    fn indexes_are_positions() {
+        assert!(Action::ALL.iter().enumerate().all(|(position, action)| action.index() == position));
+        assert!(Phase::ALL.iter().enumerate().all(|(position, phase)| phase.index() == position));
+    }
+}

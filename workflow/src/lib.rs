@@ -5,6 +5,9 @@
 //! workflows. The processor walks the nodes of the workflow version, stores each node's job before the next one starts, and
 //! ends the execution. Nothing here knows HTTP or plugins.
 
+mod expression;
+mod variables;
+
 use std::sync::Arc;
 
 use store::{ExecutionId, ExecutionStatus, Store, WorkflowId};

@@ -63,11 +63,19 @@ pub enum LoadProblem {
         /// What it is.
         what: &'static str,
     },
-    /// The file cannot be read, or not be copied.
-    #[error("cannot be read: {}: {source}", path.display())]
+    /// The file cannot be read.
+    #[error("cannot be read: {}: {source}; let the host's user read it", path.display())]
     Unreadable {
         /// The path.
         path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file cannot be copied.
+    #[error("cannot be copied to {}: {source}; make room there, or let TMPDIR name another folder", folder.display())]
+    Uncopied {
+        /// The folder of copies.
+        folder: PathBuf,
         /// What the system says.
         source: std::io::Error,
     },
@@ -98,7 +106,7 @@ pub enum LoadProblem {
         reason: String,
     },
     /// The linker refused the file.
-    #[error("cannot be linked: {reason}; install what it needs, or build it on this system")]
+    #[error("cannot be linked: {reason}; {}", link_advice(reason))]
     Link {
         /// What the linker says.
         reason: String,
@@ -164,6 +172,15 @@ pub enum LoadProblem {
         /// The plugin that has it.
         owner: String,
     },
+}
+
+fn link_advice(reason: &str) -> &'static str {
+    // What glibc says where nothing may be executed.
+    if reason.contains("failed to map segment") {
+        "let TMPDIR name a folder whose file system allows programs (is not mounted noexec)"
+    } else {
+        "install what it needs, or build it on this system"
+    }
 }
 
 fn compatible(version: &str) -> String {

@@ -4,34 +4,32 @@
 //! overwritten while the host runs does not change the code that is mapped into it.
 
 use std::{
+    env,
     fs::{self, File},
     io::{Read, Write},
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 
-use super::{error::LoadProblem, preflight};
+use super::{error::LoadProblem, preflight, private_folder::PrivateFolder};
 
 /// The most a library may have, in MiB: ten times a plugin with all its debug information.
 const LIMIT_MIB: u64 = 256;
 
-/// The folder of private copies, readable by this user only. It goes when this value is dropped; libraries that are
-/// mapped stay mapped.
+/// The private copies of a host's libraries.
 #[derive(Debug)]
 pub(super) struct Images {
-    folder: TempDir,
+    folder: PrivateFolder,
     copies: usize,
 }
 
 impl Images {
     /// Makes an empty folder in the system's folder for temporary files.
     pub(super) fn new() -> Result<Self, LoadProblem> {
-        let folder = tempfile::Builder::new()
-            .prefix("host-demo-plugins-")
-            .tempdir()
-            .map_err(|source| LoadProblem::Unreadable { path: std::env::temp_dir(), source })?;
+        let parent = env::temp_dir();
+        let folder = PrivateFolder::new_in(&parent);
+        let folder = folder.map_err(|source| LoadProblem::Uncopied { folder: parent, source })?;
         Ok(Self { folder, copies: 0 })
     }
 
@@ -48,7 +46,7 @@ impl Images {
         self.copies += 1;
         File::create_new(&copy)
             .and_then(|mut file| file.write_all(&bytes))
-            .map_err(|source| LoadProblem::Unreadable { path: copy.clone(), source })?;
+            .map_err(|source| LoadProblem::Uncopied { folder: self.folder.path().to_owned(), source })?;
         Ok(copy)
     }
 }

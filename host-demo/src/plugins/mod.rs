@@ -22,6 +22,7 @@ mod loader;
 mod locate;
 mod manifest;
 mod preflight;
+mod private_folder;
 mod registry;
 mod report;
 

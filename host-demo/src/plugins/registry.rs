@@ -86,7 +86,8 @@ impl Plugins {
         self.registry.triggers.iter()
     }
 
-    /// Says whether any hook waits for such an action: one hash lookup, no plugin is entered.
+    /// Says whether any hook waits for such an action: one hash lookup, no plugin is entered. `bound` says whether the
+    /// request has bindings, be they right or wrong.
     pub fn waits_for(&self, phase: Phase, action: Action, collection: &CollectionRef, bound: bool) -> bool {
         self.registry.interests.waits_for(phase, action, collection, bound)
     }

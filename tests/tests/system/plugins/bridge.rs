@@ -1,6 +1,6 @@
 //! A good plugin, called through its library: everything that crosses comes out as it went in.
 
-use std::panic;
+use std::{panic, thread};
 
 use host_demo::plugins::{HookAnswer, LoadedTrigger, PluginState, Plugins};
 use plugin_api::{
@@ -158,4 +158,28 @@ fn a_panic_of_the_host_inside_a_plugins_call_ends_that_call_alone() {
     let answers = plan(&plugins, Action::Create, "posts", "", &Broken);
     assert_eq!(answers[0].result, Err(fault));
     assert_eq!(only_plan(plan(&plugins, Action::Create, "posts", "", &Schema::blog())).firings.len(), 1);
+}
+
+#[test]
+fn calls_come_from_many_threads() {
+    let plugins = load(vec![fixture()]);
+    let (collections, rounds) = (8, 50);
+    let config = |number: i64| json!({"collection": format!("c{number}")});
+    thread::scope(|scope| {
+        for number in 0..collections {
+            let plugins = &plugins;
+            scope.spawn(move || {
+                let collection = CollectionRef::new("main", format!("c{number}"));
+                let waits = || plugins.waits_for(Phase::After, Action::Create, &collection, false);
+                for _ in 0..rounds {
+                    trigger(plugins).enable(&workflow(number, config(number))).expect("enables");
+                    assert!(waits());
+                    let plan = only_plan(plan(plugins, Action::Create, &collection.to_string(), "", &Schema::blog()));
+                    assert_eq!(plan.firings.len(), 1, "its own workflow, and nobody else's");
+                    trigger(plugins).disable(WorkflowId(number));
+                    assert!(!waits());
+                }
+            });
+        }
+    });
 }
