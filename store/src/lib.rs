@@ -14,6 +14,7 @@
 //! 6. [`workflows`], [`executions`], [`jobs`]: the engine's rows and the queue
 //! 7. [`secret`]: password hashing
 
+mod codec;
 pub mod db;
 pub mod error;
 pub mod executions;

@@ -2,6 +2,7 @@
 
 use sea_query::{ColumnDef, Expr, ExprTrait as _, LikeExpr, Value};
 
+use super::Cell;
 use crate::{error::StoreError, schema::FieldType};
 
 /// The longest pattern that is matched, in characters; the database's own limit is 50,000 bytes.
@@ -37,9 +38,12 @@ fn columns_in(message: &str) -> String {
 
 /// `column` is one of the values. The list is one bound value, so that its length does not change the statement's text and
 /// has no limit.
-pub(crate) fn is_one_of(column: Expr, values: &[serde_json::Value]) -> Expr {
-    let list = serde_json::Value::from(values.to_vec()).to_string();
-    let values = Expr::cust_with_values("(SELECT value FROM json_each(?))", [Value::from(list)]);
+pub(crate) fn is_one_of(column: Expr, values: impl IntoIterator<Item = Cell>) -> Expr {
+    let list: Vec<serde_json::Value> = values.into_iter().map(Into::into).collect();
+    let values = Expr::cust_with_values(
+        "(SELECT value FROM json_each(?))",
+        [Value::from(serde_json::Value::from(list).to_string())],
+    );
     Expr::cust_with_exprs("? IN ?", [column, values])
 }
 

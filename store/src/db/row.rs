@@ -18,6 +18,28 @@ pub(crate) enum Cell {
     Text(String),
 }
 
+impl From<Cell> for sea_query::Value {
+    fn from(cell: Cell) -> Self {
+        match cell {
+            Cell::Null => Self::String(None),
+            Cell::Integer(number) => Self::BigInt(Some(number)),
+            Cell::Real(number) => Self::Double(Some(number)),
+            Cell::Text(text) => Self::String(Some(text)),
+        }
+    }
+}
+
+impl From<Cell> for Value {
+    fn from(cell: Cell) -> Self {
+        match cell {
+            Cell::Null => Self::Null,
+            Cell::Integer(number) => Self::from(number),
+            Cell::Real(number) => Self::from(number),
+            Cell::Text(text) => Self::String(text),
+        }
+    }
+}
+
 /// A type that a column can be read into: `i64`, `f64`, `bool`, `String`, and each as an `Option`.
 pub(crate) trait Column: for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
 

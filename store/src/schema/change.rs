@@ -1,43 +1,468 @@
-//! Changes to the schema.
+//! Changes to the schema: tables, columns and indexes together with the rows that define them.
+//!
+//! Everything happens inside the writer's transaction; readers get the new schema after the commit.
 
 use std::sync::Arc;
 
-use super::{Collection, Field};
-use crate::{Record, db::Tx, error::StoreError};
+use sea_query::{ColumnDef, DeleteStatement, Expr, ExprTrait as _, Index, InsertStatement, Table, UpdateStatement};
+use serde_json::{Value, json};
+
+use super::{
+    Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema, definition, identifier,
+};
+use crate::{
+    Record, codec,
+    db::{Tx, dialect},
+    error::StoreError,
+};
+
+/// What makes up the table; it cannot be changed later.
+const STRUCTURAL: [&str; 8] =
+    ["name", "fields", "autoGenId", "filterTargetKey", "createdAt", "updatedAt", "createdBy", "updatedBy"];
 
 impl Tx {
     /// Makes a collection from `collections:create` values: `{name, title, fields[], createdAt, updatedAt, createdBy,
-    /// updatedBy, filterTargetKey, autoGenId}`.
+    /// updatedBy, filterTargetKey, autoGenId}`. `id`, `createdAt` and `updatedAt` are made unless switched off,
+    /// `createdBy` and `updatedBy` only if asked for.
     ///
     /// # Errors
     ///
     /// [`StoreError::Invalid`] for a bad name, a taken name, an unknown type, a dangling association.
     pub async fn create_collection(&mut self, definition: &Record) -> Result<Arc<Collection>, StoreError> {
-        let _ = definition;
-        todo!()
+        let mut options = definition.clone();
+        let given = match options.shift_remove("fields") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(fields)) => fields,
+            Some(_) => return Err(StoreError::invalid_value("fields", "a list is expected")),
+        };
+        let name = definition::text(&options, "name")?.to_owned();
+        identifier::check("collection", &name)?;
+        if self.schema().collections().any(|other| identifier::clash(&other.name, &name)) {
+            return Err(StoreError::invalid("NAME_TAKEN", format!("collection {name} exists already")));
+        }
+
+        let (mut scalars, mut associations) = (Vec::new(), Vec::new());
+        for value in with_system_fields(&options, given)? {
+            if definition::association_kind(&value).is_some() {
+                associations.push(value);
+            } else {
+                scalars.push(definition::field(&value)?);
+            }
+        }
+        for (index, field) in scalars.iter().enumerate() {
+            check_unused(scalars.iter().take(index), &field.name)?;
+        }
+        let collection = definition::collection(options, scalars)?;
+
+        self.create_table(&collection).await?;
+        self.store_collection(&collection).await?;
+        for field in &collection.fields {
+            self.store_field(&name, field).await?;
+        }
+        self.replace(collection);
+        for association in associations {
+            self.create_field(&name, &association).await?;
+        }
+        self.schema().collection(&name).cloned()
     }
 
     /// Changes a collection's title and other options that do not change its table.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Invalid`] for a built-in collection and for options that make up the table.
     pub async fn update_collection(&mut self, name: &str, options: &Record) -> Result<Arc<Collection>, StoreError> {
-        let _ = (name, options);
-        todo!()
+        let mut collection = self.changeable(name)?;
+        for (option, value) in options {
+            if STRUCTURAL.contains(&option.as_str()) && collection.options.get(option) != Some(value) {
+                return Err(StoreError::invalid_value(option, "cannot be changed"));
+            }
+            collection.options.insert(option.clone(), value.clone());
+        }
+        collection.title = collection.options.get("title").and_then(Value::as_str).map(str::to_owned);
+        let statement = UpdateStatement::new()
+            .table("collections")
+            .value("title", collection.title.clone())
+            .value("options", stored_options(&collection.options, &["name", "title"]))
+            .and_where(Expr::col("name").eq(name))
+            .take();
+        self.execute(&statement).await?;
+        self.replace(collection);
+        self.schema().collection(name).cloned()
     }
 
     /// Drops a collection with its table, and the association fields that lead to it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Invalid`] for a built-in or unknown collection.
     pub async fn destroy_collection(&mut self, name: &str) -> Result<(), StoreError> {
-        let _ = name;
-        todo!()
+        self.changeable(name)?;
+        let leads_here = |field: &Field| {
+            field
+                .association()
+                .is_some_and(|association| association.target == name || association.through.as_deref() == Some(name))
+        };
+        let others: Vec<Arc<Collection>> = self
+            .schema()
+            .collections()
+            .filter(|other| other.origin == Origin::User && other.name != name && other.fields.iter().any(leads_here))
+            .cloned()
+            .collect();
+        for other in others {
+            let mut other = Collection::clone(&other);
+            for field in other.fields.extract_if(.., |field| leads_here(field)) {
+                self.forget_field(&other.name, &field.name).await?;
+            }
+            self.replace(other);
+        }
+        self.define(&Table::drop().table(name.to_owned()).take()).await?;
+        let statement = DeleteStatement::new().from_table("collections").and_where(Expr::col("name").eq(name)).take();
+        self.execute(&statement).await?;
+        let schema = self.schema().without(name);
+        self.set_schema(Arc::new(schema));
+        Ok(())
     }
 
-    /// Adds a field, with the columns that an association needs.
+    /// Adds a field, with the columns that an association needs: a missing foreign key on either side, a missing
+    /// collection between the two.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Invalid`] for a bad or taken name, an unknown type, a target that does not exist
+    /// (`DANGLING_ASSOCIATION`); [`StoreError::NotUnique`] if a unique field's default is not unique among the records.
     pub async fn create_field(&mut self, collection: &str, definition: &Record) -> Result<Field, StoreError> {
-        let _ = (collection, definition);
-        todo!()
+        let mut collection = self.changeable(collection)?;
+        let mut definition = definition.clone();
+        if let Some(kind) = definition::association_kind(&definition) {
+            definition::complete_association(&mut definition, kind, &collection, self.schema())?;
+        }
+        let field = definition::field(&definition)?;
+        check_unused(collection.fields.iter(), &field.name)?;
+        if let Some(association) = field.association().cloned() {
+            self.prepare_association(&collection, &field.name, &association).await?;
+            // The collection may have got a foreign key.
+            collection = self.changeable(&collection.name)?;
+            check_unused(collection.fields.iter(), &field.name)?;
+        } else {
+            let flag = |option| definition.get(option).and_then(codec::boolean) == Some(true);
+            if flag("primaryKey") || field.generated == Some(Generated::Sequence) {
+                return Err(StoreError::invalid_value(&field.name, "a key is made together with its collection"));
+            }
+            self.add_column(&collection.name, &field).await?;
+        }
+        self.store_field(&collection.name, &field).await?;
+        collection.fields.push(field.clone());
+        self.replace(collection);
+        Ok(field)
     }
 
-    /// Drops a field and its column.
+    /// Drops a field and its column. The foreign key of an association stays.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Invalid`] for an unknown field, a key, or a column that an association needs (`FIELD_IN_USE`).
     pub async fn destroy_field(&mut self, collection: &str, field: &str) -> Result<(), StoreError> {
-        let _ = (collection, field);
-        todo!()
+        let mut collection = self.changeable(collection)?;
+        let is_scalar = collection.field(field)?.association().is_none();
+        if is_scalar {
+            if collection.key.iter().any(|key| key == field) || self.schema().joins_over(&collection.name, field) {
+                return Err(StoreError::invalid(
+                    "FIELD_IN_USE",
+                    format!("{field} is a key of {} or of an association", collection.name),
+                ));
+            }
+            let index = index_name(&collection.name, &[field]);
+            let mut drop_index = Index::drop();
+            drop_index.name(index).if_exists();
+            self.define(&drop_index).await?;
+            self.define(&Table::alter().table(collection.name.clone()).drop_column(field.to_owned()).take()).await?;
+        }
+        self.forget_field(&collection.name, field).await?;
+        collection.fields.retain(|other| other.name != field);
+        self.replace(collection);
+        Ok(())
     }
+
+    /// A copy of a collection that was made at run time.
+    fn changeable(&self, name: &str) -> Result<Collection, StoreError> {
+        let collection = self.schema().collection(name)?;
+        match collection.origin {
+            Origin::User => Ok(Collection::clone(collection)),
+            Origin::BuiltIn => Err(StoreError::invalid("BUILT_IN", format!("collection {name} is built in"))),
+        }
+    }
+
+    fn replace(&mut self, collection: Collection) {
+        let schema = self.schema().with(collection);
+        self.set_schema(Arc::new(schema));
+    }
+
+    async fn create_table(&mut self, collection: &Collection) -> Result<(), StoreError> {
+        let mut table = Table::create();
+        table.table(collection.name.clone());
+        let mut has_primary_key = false;
+        for field in &collection.fields {
+            let mut column = ColumnDef::new(field.name.clone());
+            if field.generated == Some(Generated::Sequence) && !has_primary_key {
+                column.integer().auto_increment().primary_key();
+                has_primary_key = true;
+            } else {
+                dialect::column_type(&mut column, &field.field_type);
+            }
+            table.col(column);
+        }
+        let key_is_sequence = collection
+            .key
+            .iter()
+            .all(|key| collection.find_field(key).is_some_and(|field| field.generated == Some(Generated::Sequence)));
+        if !collection.key.is_empty() && !has_primary_key {
+            let mut key = Index::create();
+            for column in &collection.key {
+                key.col(column.clone());
+            }
+            table.primary_key(&mut key);
+        }
+        self.define(&table).await?;
+        if has_primary_key && !key_is_sequence {
+            let columns: Vec<&str> = collection.key.iter().map(String::as_str).collect();
+            self.create_index(&collection.name, &columns, Uniqueness::Unique).await?;
+        }
+        let key_alone = |field: &Field| collection.key.as_slice() == [field.name.clone()];
+        for field in collection.fields.iter().filter(|field| field.unique && !key_alone(field)) {
+            self.create_index(&collection.name, &[&field.name], Uniqueness::Unique).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds a column to a table that may have rows.
+    async fn add_column(&mut self, table: &str, field: &Field) -> Result<(), StoreError> {
+        let mut column = ColumnDef::new(field.name.clone());
+        dialect::column_type(&mut column, &field.field_type);
+        self.define(&Table::alter().table(table.to_owned()).add_column(column).take()).await?;
+        if let Some(default) = &field.default {
+            let stored = codec::encode(field, default)?;
+            let statement = UpdateStatement::new().table(table.to_owned()).value(field.name.clone(), stored).take();
+            self.execute(&statement).await?;
+        }
+        if field.unique {
+            self.create_index(table, &[&field.name], Uniqueness::Unique).await?;
+        }
+        Ok(())
+    }
+
+    async fn create_index(&mut self, table: &str, columns: &[&str], uniqueness: Uniqueness) -> Result<(), StoreError> {
+        let mut index = Index::create();
+        index.name(index_name(table, columns)).table(table.to_owned()).if_not_exists();
+        for column in columns {
+            index.col((*column).to_owned());
+        }
+        if uniqueness == Uniqueness::Unique {
+            index.unique();
+        }
+        self.define(&index).await
+    }
+
+    /// Makes what an association joins over, where it is missing, and checks what is there.
+    async fn prepare_association(
+        &mut self,
+        source: &Collection,
+        name: &str,
+        association: &Association,
+    ) -> Result<(), StoreError> {
+        let target = Arc::clone(self.schema().collection(&association.target)?);
+        match association.kind {
+            AssociationKind::BelongsTo => {
+                let key_type = column_of(name, &target, &association.target_key)?;
+                self.ensure_foreign_key(&source.name, &association.foreign_key, key_type).await
+            }
+            AssociationKind::HasOne | AssociationKind::HasMany => {
+                let key_type = column_of(name, source, &association.source_key)?;
+                self.ensure_foreign_key(&target.name, &association.foreign_key, key_type).await
+            }
+            AssociationKind::BelongsToMany => {
+                let source_type = column_of(name, source, &association.source_key)?;
+                let target_type = column_of(name, &target, &association.target_key)?;
+                let (Some(through), Some(other_key)) = (&association.through, &association.other_key) else {
+                    return Err(StoreError::invalid_value(name, "through and otherKey are required"));
+                };
+                if identifier::clash(&association.foreign_key, other_key) {
+                    return Err(StoreError::invalid_value(name, "foreignKey and otherKey have to differ"));
+                }
+                if self.schema().collection(through).is_err() {
+                    let definition = json!({
+                        "name": through, "autoGenId": false, "createdAt": false, "updatedAt": false,
+                        "filterTargetKey": [association.foreign_key, other_key],
+                        "fields": [
+                            foreign_key(&association.foreign_key, &source_type),
+                            foreign_key(other_key, &target_type),
+                        ],
+                    });
+                    if let Value::Object(definition) = definition {
+                        // Boxed because making a collection makes its associations.
+                        Box::pin(self.create_collection(&definition)).await?;
+                    }
+                }
+                self.ensure_foreign_key(through, &association.foreign_key, source_type).await?;
+                self.ensure_foreign_key(through, other_key, target_type).await
+            }
+        }
+    }
+
+    /// Adds a foreign key column with an index, or the index alone.
+    async fn ensure_foreign_key(&mut self, owner: &str, column: &str, key_type: FieldType) -> Result<(), StoreError> {
+        let owner = Arc::clone(self.schema().collection(owner)?);
+        match owner.find_field(column) {
+            Some(field) if field.association().is_some() => {
+                return Err(StoreError::invalid("NAME_TAKEN", format!("{}.{column} is an association", owner.name)));
+            }
+            Some(_) => {}
+            None => {
+                let mut owner = self.changeable(&owner.name)?;
+                check_unused(owner.fields.iter(), column)?;
+                let Value::Object(definition) = foreign_key(column, &key_type) else { return Ok(()) };
+                let field = definition::field(&definition)?;
+                self.add_column(&owner.name, &field).await?;
+                self.store_field(&owner.name, &field).await?;
+                owner.fields.push(field);
+                self.replace(owner);
+            }
+        }
+        match owner.origin {
+            Origin::User => self.create_index(&owner.name, &[column], Uniqueness::Any).await,
+            Origin::BuiltIn => Ok(()),
+        }
+    }
+
+    async fn store_collection(&mut self, collection: &Collection) -> Result<(), StoreError> {
+        let options = stored_options(&collection.options, &["name", "title"]);
+        let statement = InsertStatement::new()
+            .into_table("collections")
+            .columns(["name", "title", "options"])
+            .values_panic([collection.name.clone().into(), collection.title.clone().into(), options.into()])
+            .take();
+        self.execute(&statement).await.map(drop)
+    }
+
+    async fn store_field(&mut self, collection: &str, field: &Field) -> Result<(), StoreError> {
+        let type_name = definition::text(&field.options, "type")?.to_owned();
+        let options = stored_options(&field.options, &["name", "type"]);
+        let statement = InsertStatement::new()
+            .into_table("fields")
+            .columns(["collectionName", "name", "type", "options"])
+            .values_panic([collection.to_owned().into(), field.name.clone().into(), type_name.into(), options.into()])
+            .take();
+        self.execute(&statement).await.map(drop)
+    }
+
+    async fn forget_field(&mut self, collection: &str, field: &str) -> Result<(), StoreError> {
+        let statement = DeleteStatement::new()
+            .from_table("fields")
+            .and_where(Expr::col("collectionName").eq(collection))
+            .and_where(Expr::col("name").eq(field))
+            .take();
+        self.execute(&statement).await.map(drop)
+    }
+}
+
+impl Schema {
+    /// Says whether an association joins over a column.
+    fn joins_over(&self, collection: &str, column: &str) -> bool {
+        let is = |owner: &str, name: &str| owner == collection && name == column;
+        self.collections().any(|source| {
+            source.fields.iter().filter_map(Field::association).any(|association| {
+                is(&source.name, association.source_column())
+                    || is(&association.target, association.target_column())
+                    || association.through.as_deref().is_some_and(|through| {
+                        is(through, &association.foreign_key)
+                            || association.other_key.as_deref().is_some_and(|other_key| is(through, other_key))
+                    })
+            })
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Uniqueness {
+    Unique,
+    Any,
+}
+
+/// The given fields, and those the options ask for that are not among them: the id first, the stamps last.
+fn with_system_fields(options: &Record, given: Vec<Value>) -> Result<Vec<Record>, StoreError> {
+    let has = |name: &str| {
+        given
+            .iter()
+            .any(|field| field.get("name").and_then(Value::as_str).is_some_and(|given| identifier::clash(given, name)))
+    };
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    for field in definition::system_fields(options) {
+        match field.get("name").and_then(Value::as_str) {
+            Some(name) if has(name) => {}
+            Some("id") => first.push(field),
+            Some(_) | None => last.push(field),
+        }
+    }
+    first
+        .into_iter()
+        .chain(given)
+        .chain(last)
+        .map(|field| match field {
+            Value::Object(definition) => Ok(definition),
+            _ => Err(StoreError::invalid_value("fields", "each field has to be an object")),
+        })
+        .collect()
+}
+
+fn check_unused<'f>(mut fields: impl Iterator<Item = &'f Field>, name: &str) -> Result<(), StoreError> {
+    match fields.find(|field| identifier::clash(&field.name, name)) {
+        Some(taken) => Err(StoreError::invalid("NAME_TAKEN", format!("field {} exists already", taken.name))),
+        None => Ok(()),
+    }
+}
+
+/// The type of a column that an association joins over.
+fn column_of(association: &str, collection: &Collection, column: &str) -> Result<FieldType, StoreError> {
+    match collection.find_field(column) {
+        Some(field) if field.association().is_none() && !field.hidden => Ok(field.field_type.clone()),
+        Some(_) | None => Err(StoreError::invalid(
+            "DANGLING_ASSOCIATION",
+            format!("{association}: {} has no field {column}", collection.name),
+        )),
+    }
+}
+
+/// The definition of a column that holds keys of a type.
+fn foreign_key(name: &str, key_type: &FieldType) -> Value {
+    let type_name = match key_type {
+        FieldType::Integer | FieldType::BigInt => "bigInt",
+        FieldType::Uuid => "uuid",
+        FieldType::Date => "dateOnly",
+        FieldType::DateTime => "date",
+        FieldType::Double => "double",
+        FieldType::String { max_chars, .. } => return json!({"name": name, "type": "string", "length": max_chars}),
+        FieldType::Decimal { scale } => return json!({"name": name, "type": "decimal", "scale": scale}),
+        FieldType::Text
+        | FieldType::Boolean
+        | FieldType::Time
+        | FieldType::Json
+        | FieldType::Array { .. }
+        | FieldType::Password
+        | FieldType::Association(_) => "text",
+    };
+    json!({"name": name, "type": type_name})
+}
+
+fn stored_options(options: &Record, beside: &[&str]) -> String {
+    let rest: Record = options
+        .iter()
+        .filter(|(option, _)| !beside.contains(&option.as_str()))
+        .map(|(option, value)| (option.clone(), value.clone()))
+        .collect();
+    Value::Object(rest).to_string()
+}
+
+/// Tables and indexes share a namespace; no table has a point in its name.
+fn index_name(table: &str, columns: &[&str]) -> String {
+    format!("{table}.{}", columns.join("."))
 }

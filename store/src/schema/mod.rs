@@ -7,13 +7,21 @@ mod association;
 mod built_in;
 mod change;
 mod collection;
+mod definition;
 mod field;
 pub(crate) mod identifier;
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::{db::Conn, error::StoreError};
+use serde_json::Value;
 
+use crate::{
+    Record,
+    db::{Conn, Row},
+    error::StoreError,
+};
+
+pub(crate) use association::Join;
 pub use association::{Association, AssociationKind};
 pub use collection::{Collection, Origin};
 pub use field::{Field, FieldType, Generated};
@@ -32,9 +40,27 @@ impl Schema {
     }
 
     fn new(collections: impl IntoIterator<Item = Collection>) -> Self {
-        let order: Vec<_> = collections.into_iter().map(Arc::new).collect();
+        Self::ordered(collections.into_iter().map(Arc::new).collect())
+    }
+
+    fn ordered(order: Vec<Arc<Collection>>) -> Self {
         let by_name = order.iter().map(|collection| (collection.name.clone(), Arc::clone(collection))).collect();
         Self { order, by_name }
+    }
+
+    /// The schema with a collection added or replaced.
+    fn with(&self, collection: Collection) -> Self {
+        let collection = Arc::new(collection);
+        let mut order = self.order.clone();
+        match order.iter_mut().find(|other| other.name == collection.name) {
+            Some(place) => *place = collection,
+            None => order.push(collection),
+        }
+        Self::ordered(order)
+    }
+
+    fn without(&self, name: &str) -> Self {
+        Self::ordered(self.order.iter().filter(|collection| collection.name != name).cloned().collect())
     }
 
     /// Finds a collection by name.
@@ -57,6 +83,38 @@ impl Schema {
 impl Conn {
     /// Reads the whole schema, as at the start.
     pub(crate) async fn load_schema(&mut self) -> Result<Schema, StoreError> {
-        Ok(Schema::built_in())
+        let mut fields: HashMap<String, Vec<Field>> = HashMap::new();
+        for row in self.query("SELECT * FROM fields ORDER BY id", []).await? {
+            let collection: String = row.get("collectionName")?;
+            let mut definition = Record::new();
+            definition.insert("name".to_owned(), Value::String(row.get("name")?));
+            definition.insert("type".to_owned(), Value::String(row.get("type")?));
+            definition.extend(options(&row)?);
+            let field = definition::field(&definition).map_err(|error| corrupt(&collection, &error))?;
+            fields.entry(collection).or_default().push(field);
+        }
+        let mut schema = Schema::built_in();
+        for row in self.query("SELECT * FROM collections ORDER BY rowid", []).await? {
+            let name: String = row.get("name")?;
+            let mut definition = Record::new();
+            definition.insert("name".to_owned(), Value::String(name.clone()));
+            definition.insert("title".to_owned(), row.get::<Option<String>>("title")?.into());
+            definition.extend(options(&row)?);
+            let fields = fields.remove(&name).unwrap_or_default();
+            let collection = definition::collection(definition, fields).map_err(|error| corrupt(&name, &error))?;
+            schema.order.push(Arc::new(collection));
+        }
+        Ok(Schema::ordered(schema.order))
     }
+}
+
+fn options(row: &Row) -> Result<Record, StoreError> {
+    match row.json("options")? {
+        Value::Object(options) => Ok(options),
+        _ => Err(StoreError::Corrupt { what: "options that are no object".to_owned() }),
+    }
+}
+
+fn corrupt(collection: &str, error: &StoreError) -> StoreError {
+    StoreError::Corrupt { what: format!("a definition of {collection} ({error})") }
 }

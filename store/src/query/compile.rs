@@ -1,0 +1,102 @@
+//! Conditions as SQL. Paths across associations become `EXISTS`, so that a record never appears twice.
+
+use sea_query::{Cond, Expr, ExprTrait, Func, Query};
+
+use super::filter::{Condition, Filter, Test};
+use crate::{
+    db::{Cell, dialect},
+    schema::{Association, Join},
+};
+
+impl Filter {
+    /// The condition on a table that goes by `table` in the statement.
+    pub(crate) fn compile(&self, table: &str) -> Cond {
+        if self.is_empty() {
+            return Cond::all();
+        }
+        Cond::all().add(Compiler::default().condition(table, &self.condition))
+    }
+}
+
+#[derive(Default)]
+struct Compiler {
+    tables: usize,
+}
+
+impl Compiler {
+    fn condition(&mut self, table: &str, condition: &Condition) -> Expr {
+        match condition {
+            Condition::All(parts) => parts
+                .iter()
+                .map(|part| self.condition(table, part))
+                .reduce(ExprTrait::and)
+                .unwrap_or_else(|| Expr::cust("TRUE")),
+            Condition::Any(parts) => parts
+                .iter()
+                .map(|part| self.condition(table, part))
+                .reduce(ExprTrait::or)
+                .unwrap_or_else(|| Expr::cust("FALSE")),
+            // What cannot be said of a missing value does not hold.
+            Condition::Not(inner) => {
+                Expr::from(Func::coalesce([self.condition(table, inner), Expr::cust("FALSE")])).not()
+            }
+            Condition::Field { column, test } => field(Expr::col((table.to_owned(), column.clone())), test),
+            Condition::Related { association, condition } => self.related(table, association, condition),
+        }
+    }
+
+    fn related(&mut self, table: &str, association: &Association, condition: &Condition) -> Expr {
+        let target = self.alias();
+        let outer = Expr::col((table.to_owned(), association.source_column().to_owned()));
+        let mut select = Query::select();
+        select.expr(Expr::cust("1")).from_as(association.target.clone(), target.clone());
+        let target_column = Expr::col((target.clone(), association.target_column().to_owned()));
+        match association.join() {
+            Join::BelongsTo | Join::Has => {
+                select.and_where(target_column.eq(outer));
+            }
+            Join::Through { through, other_key } => {
+                let between = self.alias();
+                let other = Expr::col((between.clone(), other_key.to_owned()));
+                let own = Expr::col((between.clone(), association.foreign_key.clone()));
+                select
+                    .join_as(sea_query::JoinType::InnerJoin, through.to_owned(), between, target_column.eq(other))
+                    .and_where(own.eq(outer));
+            }
+        }
+        select.and_where(self.condition(&target, condition));
+        Expr::exists(select)
+    }
+
+    /// A name that no table has.
+    fn alias(&mut self) -> String {
+        self.tables += 1;
+        format!(".{}", self.tables)
+    }
+}
+
+fn field(column: Expr, test: &Test) -> Expr {
+    match test {
+        Test::Equal(value) => column.eq(value.clone()),
+        Test::NotEqual(value) => column.clone().ne(value.clone()).or(column.is_null()),
+        Test::OneOf { values, or_null } => {
+            let listed = match values.as_slice() {
+                [] => Expr::cust("FALSE"),
+                [value] => column.clone().eq(value.clone()),
+                values => dialect::is_one_of(column.clone(), values.iter().cloned()),
+            };
+            if *or_null { listed.or(column.is_null()) } else { listed }
+        }
+        Test::Greater(value) => column.gt(value.clone()),
+        Test::AtLeast(value) => column.gte(value.clone()),
+        Test::Less(value) => column.lt(value.clone()),
+        Test::AtMost(value) => column.lte(value.clone()),
+        Test::Like(pattern) => dialect::like(column, pattern),
+        Test::Contains(text) => dialect::contains(column, text),
+        Test::StartsWith(text) => dialect::starts_with(column, text),
+        Test::EndsWith(text) => dialect::ends_with(column, text),
+        Test::IsNull => column.is_null(),
+        Test::IsEmpty(None) => column.is_null(),
+        Test::IsEmpty(Some(empty)) => column.clone().is_null().or(column.eq(Cell::Text((*empty).to_owned()))),
+    }
+}

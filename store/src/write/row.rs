@@ -1,0 +1,149 @@
+//! Single rows: inserting with defaults and stamps, updating, reading back.
+
+use sea_query::{Expr, InsertStatement, Query, ReturningClause, SelectStatement, UpdateStatement};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::values::required;
+use crate::{
+    Record, codec,
+    db::{Cell, Row, Tx},
+    error::StoreError,
+    id::UserId,
+    moment,
+    query::{Filter, order_by_key},
+    schema::{Collection, Field, FieldType, Generated},
+};
+
+impl Tx {
+    /// Inserts a row and answers it, hidden fields too. Fills in defaults, ids, stamps and authors.
+    pub(super) async fn insert_row(
+        &mut self,
+        collection: &Collection,
+        given: Vec<(&Field, Cell)>,
+        author: Option<UserId>,
+    ) -> Result<Record, StoreError> {
+        let mut columns = Vec::new();
+        let mut values: Vec<Expr> = Vec::new();
+        let now = moment::now();
+        let author = author.map_or(Cell::Null, |author| Cell::Integer(author.0));
+        for field in collection.scalars() {
+            let given = given.iter().find(|(given, _)| given.name == field.name).map(|(_, cell)| cell.clone());
+            let cell = match (given, field.generated) {
+                (Some(cell), _) => Some(cell),
+                (None, Some(Generated::Sequence)) => None,
+                (None, Some(Generated::EngineId)) => Some(Cell::Integer(self.next_id())),
+                (None, Some(Generated::CreatedAt | Generated::UpdatedAt)) => Some(Cell::Text(now.clone())),
+                (None, Some(Generated::CreatedBy | Generated::UpdatedBy)) => Some(author.clone()),
+                (None, None) => initial(field)?,
+            };
+            match cell {
+                Some(cell) => {
+                    columns.push(field.name.clone());
+                    values.push(cell.into());
+                }
+                None if field.required => return Err(required(field)),
+                None => {}
+            }
+        }
+        let mut statement = InsertStatement::new();
+        statement.into_table(collection.name.clone());
+        if columns.is_empty() {
+            statement.or_default_values();
+        } else {
+            statement.columns(columns).values_panic(values);
+        }
+        statement.returning(all_columns(collection));
+        let rows = self.fetch_all(&statement).await?;
+        let row = rows.first().ok_or_else(|| StoreError::NotFound { what: collection.name.clone() })?;
+        read(collection, row)
+    }
+
+    /// Changes the matching rows and answers them, hidden fields too, in key order.
+    pub(super) async fn update_rows(
+        &mut self,
+        collection: &Collection,
+        filter: &Filter,
+        given: &[(&Field, Cell)],
+        author: Option<UserId>,
+    ) -> Result<Vec<Record>, StoreError> {
+        let mut statement = UpdateStatement::new();
+        statement.table(collection.name.clone());
+        let mut changes = false;
+        for (field, cell) in given {
+            statement.value(field.name.clone(), cell.clone());
+            changes = true;
+        }
+        for field in collection.scalars() {
+            let stamp = match (field.generated, author) {
+                (Some(Generated::UpdatedAt), _) => Cell::Text(moment::now()),
+                (Some(Generated::UpdatedBy), Some(author)) => Cell::Integer(author.0),
+                _ => continue,
+            };
+            statement.value(field.name.clone(), stamp);
+            changes = true;
+        }
+        if !changes {
+            return self.rows_matching(collection, filter).await;
+        }
+        statement.cond_where(filter.compile(&collection.name)).returning(all_columns(collection));
+        let rows = self.fetch_all(&statement).await?;
+        let mut records: Vec<Record> = rows.iter().map(|row| read(collection, row)).collect::<Result<_, _>>()?;
+        sort_by_key(collection, &mut records);
+        Ok(records)
+    }
+
+    /// Reads the matching rows whole, hidden fields too, in key order.
+    pub(super) async fn rows_matching(
+        &mut self,
+        collection: &Collection,
+        filter: &Filter,
+    ) -> Result<Vec<Record>, StoreError> {
+        let mut statement: SelectStatement = Query::select();
+        for field in collection.scalars() {
+            statement.expr(Expr::col((collection.name.clone(), field.name.clone())));
+        }
+        statement.from(collection.name.clone()).cond_where(filter.compile(&collection.name));
+        order_by_key(&mut statement, collection, &collection.name);
+        let rows = self.fetch_all(&statement).await?;
+        rows.iter().map(|row| read(collection, row)).collect()
+    }
+}
+
+/// What an unset field starts with; `None` leaves it to the database.
+fn initial(field: &Field) -> Result<Option<Cell>, StoreError> {
+    match &field.default {
+        Some(default) => codec::encode(field, default).map(Some),
+        None if field.field_type == FieldType::Uuid => Ok(Some(Cell::Text(Uuid::new_v4().to_string()))),
+        None => Ok(None),
+    }
+}
+
+/// Every column, in the order in which [`read`] expects them.
+pub(super) fn all_columns(collection: &Collection) -> ReturningClause {
+    Query::returning().exprs(collection.scalars().map(|field| Expr::col(field.name.clone())))
+}
+
+pub(super) fn read(collection: &Collection, row: &Row) -> Result<Record, StoreError> {
+    collection
+        .scalars()
+        .enumerate()
+        .map(|(index, field)| Ok((field.name.clone(), codec::decode(field, row.cell(index)?)?)))
+        .collect()
+}
+
+/// `RETURNING` promises no order.
+pub(super) fn sort_by_key(collection: &Collection, records: &mut [Record]) {
+    let key = |record: &Record| -> Vec<(i64, String)> {
+        collection
+            .key
+            .iter()
+            .map(|name| match record.get(name) {
+                Some(Value::Number(number)) => (number.as_i64().unwrap_or_default(), String::new()),
+                Some(Value::String(text)) => (0, text.clone()),
+                Some(_) | None => (0, String::new()),
+            })
+            .collect()
+    };
+    records.sort_by_cached_key(key);
+}
