@@ -5,7 +5,10 @@
 //! the association field alone. A filter or sort key outside the view right is refused, because its answer would tell.
 
 use serde_json::Value;
-use store::{Collection, Record, Schema, Select, schema::Association};
+use store::{
+    Collection, Record, Schema, Select,
+    schema::{Association, Origin},
+};
 
 use super::permissions::{Right, Role, is_system_field, scalar_names};
 use crate::http::error::ApiError;
@@ -39,9 +42,6 @@ impl Allowance<'_> {
         values: Record,
     ) -> Result<Record, ApiError> {
         let fields = self.role.permit(collection, right)?;
-        if self.role.is_unlimited() {
-            return Ok(values);
-        }
         let mut kept = Record::new();
         for (name, value) in values {
             if !fields.reach(collection, &name) {
@@ -58,23 +58,21 @@ impl Allowance<'_> {
 
     fn nested(&self, path: &str, association: &Association, value: Value) -> Result<Value, ApiError> {
         match value {
-            Value::Array(items) => Ok(Value::Array(
-                items.into_iter().map(|item| self.nested(path, association, item)).collect::<Result<_, _>>()?,
-            )),
+            Value::Array(items) => {
+                let items = items.into_iter().map(|item| self.nested(path, association, item));
+                Ok(Value::Array(items.collect::<Result<_, _>>()?))
+            }
             Value::Object(values) => {
                 let target = self.schema.collection(&association.target)?;
-                let exists = !target.key.is_empty()
-                    && target.key.iter().all(|key| values.get(key).is_some_and(|v| !v.is_null()));
-                if !exists {
+                let Some(key) = existing_key(target, association, &values) else {
+                    only_run_time(target)?;
                     return Ok(Value::Object(self.values_below(path, target, Right::Create, values)?));
-                }
-                let key: Record =
-                    target.key.iter().filter_map(|key| Some((key.clone(), values.get(key)?.clone()))).collect();
-                let mut linked = if self.update_associations.iter().any(|listed| listed == path) {
-                    self.values_below(path, target, Right::Update, values)?
-                } else {
-                    Record::new()
                 };
+                let mut linked = Record::new();
+                if values.len() > key.len() && self.update_associations.iter().any(|listed| listed == path) {
+                    only_run_time(target)?;
+                    linked = self.values_below(path, target, Right::Update, values)?;
+                }
                 linked.extend(key);
                 Ok(Value::Object(linked))
             }
@@ -190,6 +188,29 @@ impl Allowance<'_> {
             })?;
             Ok(self.schema.collection(&association.target)?.as_ref())
         })
+    }
+}
+
+/// The members that say which record a nested object means, if it means one that is there already.
+fn existing_key(target: &Collection, association: &Association, values: &Record) -> Option<Record> {
+    let member =
+        |name: &String| values.get(name).filter(|value| !value.is_null()).map(|value| (name.clone(), value.clone()));
+    let by_target_key = member(&association.target_key);
+    let by_key: Option<Record> = target.key.iter().map(member).collect();
+    match (by_target_key, by_key.filter(|key| !key.is_empty())) {
+        (None, None) => None,
+        (target_key, key) => Some(target_key.into_iter().chain(key.unwrap_or_default()).collect()),
+    }
+}
+
+/// Records of built-in collections have rules of their own, which nested values would go around.
+fn only_run_time(target: &Collection) -> Result<(), ApiError> {
+    match target.origin {
+        Origin::User => Ok(()),
+        Origin::BuiltIn => Err(ApiError::invalid(
+            "BUILT_IN_COLLECTION",
+            format!("nested values cannot make or change records of {}, only link them", target.name),
+        )),
     }
 }
 

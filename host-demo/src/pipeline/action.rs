@@ -11,7 +11,7 @@ use store::{
 };
 
 use super::{
-    post_action::{self, Asker, Completeness, Event, Queued},
+    post_action::{self, Asker, Event, Queued},
     resource::Resource,
     verdict,
 };
@@ -238,7 +238,7 @@ impl Write {
                 for item in items {
                     records.push(create(tx, &resource, item, &options).await?);
                 }
-                let starts = starts(tx, asker, action, collection, &records, &submitted, Completeness::Whole).await?;
+                let starts = starts(tx, asker, action, collection, &records, &submitted).await?;
                 let answer = match shape {
                     Shape::One => records.into_iter().next().map_or(Answer::Empty, Answer::record),
                     Shape::Many => Answer::records(records),
@@ -251,7 +251,7 @@ impl Write {
                 guard.change(tx, &filter).await?;
                 let submitted = submitted_paths(tx.schema(), collection, std::slice::from_ref(&values));
                 let records = tx.update(collection, &filter, guard.stamp(values), &options).await?;
-                let starts = starts(tx, asker, action, collection, &records, &submitted, Completeness::Scalars).await?;
+                let starts = starts(tx, asker, action, collection, &records, &submitted).await?;
                 Ok((Answer::records(records), starts))
             }
             Input::Destroy { wanted } => {
@@ -261,7 +261,7 @@ impl Write {
                 let mut find = Find::all(collection.clone());
                 find.filter = filter.clone();
                 let records = tx.find(&find).await?;
-                let starts = starts(tx, asker, action, collection, &records, &[], Completeness::Whole).await?;
+                let starts = starts(tx, asker, action, collection, &records, &[]).await?;
                 let gone = tx.destroy(collection, &filter).await?;
                 Ok((Answer::Data(json!(gone.len())), starts))
             }
@@ -283,15 +283,13 @@ impl Write {
                         let filter = Filter::by_key(collection, &key)?;
                         guard.change(tx, &filter).await?;
                         let records = tx.update(collection, &filter, guard.stamp(update), &options).await?;
-                        let starts =
-                            starts(tx, asker, action, collection, &records, &submitted, Completeness::Scalars).await?;
+                        let starts = starts(tx, asker, action, collection, &records, &submitted).await?;
                         Ok((Answer::records(records), starts))
                     }
                     (None, _) => {
                         let record = create(tx, &resource, values, &options).await?;
                         let records = std::slice::from_ref(&record);
-                        let starts =
-                            starts(tx, asker, action, collection, records, &submitted, Completeness::Whole).await?;
+                        let starts = starts(tx, asker, action, collection, records, &submitted).await?;
                         Ok((Answer::record(record), starts))
                     }
                 }
@@ -314,10 +312,9 @@ async fn starts(
     collection: &Arc<Collection>,
     records: &[Record],
     submitted: &[String],
-    completeness: Completeness,
 ) -> Result<Vec<post_action::Start>, ApiError> {
     match action.event() {
-        Some(action) => asker.starts(conn, &Event { action, collection, records, submitted, completeness }).await,
+        Some(action) => asker.starts(conn, &Event { action, collection, records, submitted }).await,
         None => Ok(Vec::new()),
     }
 }
