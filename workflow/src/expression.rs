@@ -179,9 +179,10 @@ impl Expression {
     }
 }
 
-/// The parser reports the position below the message.
+/// The parser points at the place in lines below the message.
 fn first_line(text: &str) -> String {
-    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    line.trim_start_matches("ERROR: <input>:").to_owned()
 }
 
 /// How deeply brackets nest. Those in quotes count too, which is on the safe side.
