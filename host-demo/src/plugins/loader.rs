@@ -1,6 +1,6 @@
 //! From an entry of the manifest to a plugin that is made but not yet admitted.
 
-use std::path::Path;
+use std::path::{self, Path};
 
 use plugin_api::{Interest, TriggerInfo};
 use serde_json::Value;
@@ -44,8 +44,11 @@ pub(super) fn load(
     make(&library, &settings)
 }
 
-/// Loads a library that no manifest lists, with no settings, and reports on it; for people who write plugins.
+/// Loads a library that no manifest lists, with no settings, and reports on it; for people who write plugins. A file in
+/// the working directory goes before a crate name.
 pub fn check(library: &Path) -> PluginReport {
+    let here = path::absolute(library).ok().filter(|path| path.exists());
+    let library = here.as_deref().unwrap_or(library);
     let mut report = PluginReport::new(&ManifestEntry::new("", library));
     let outcome = Images::new().and_then(|mut images| {
         let library = open(library, None, &mut images, &mut report)?;

@@ -103,3 +103,17 @@ fn check_looks_at_one_library() {
     let shown = text(&bad.stdout);
     assert!(shown.contains("was built with plugin-api 2.0.0, this host has 1.0.0"), "{shown}");
 }
+
+#[test]
+fn check_takes_a_file_of_the_working_directory() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::copy(library("plugin_fixture"), folder.path().join("mine.so")).expect("copied");
+    let output = Command::new(env!("CARGO_BIN_EXE_host"))
+        .args(["plugins", "check", "--json", "mine.so"])
+        .current_dir(folder.path())
+        .output()
+        .expect("the command runs");
+    let reports: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(reports[0]["state"], "loaded", "{reports}");
+    assert!(output.status.success());
+}
