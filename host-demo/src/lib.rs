@@ -1,6 +1,6 @@
 //! The server: people's data in collections, and the workflows that their actions start.
 //!
-//! A request enters through `http`, gets its [`RequestContext`](access::RequestContext) in `access`, and goes to one of the
+//! A request enters through `http`, gets its `RequestContext` in `access`, and goes to one of the
 //! management `resources` or through the `pipeline`, where an action, the plugins, the store and the engine meet.
 //!
 //! Reading order:

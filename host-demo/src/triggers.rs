@@ -56,7 +56,11 @@ fn check_against(schema: &Value, config: &Value) -> Result<(), ApiError> {
     let sentence = match error.kind() {
         ValidationErrorKind::Required { property } => {
             let property = property.as_str().unwrap_or_default();
-            if name.is_empty() { format!("\"{property}\" is required") } else { format!("\"{name}.{property}\" is required") }
+            if name.is_empty() {
+                format!("\"{property}\" is required")
+            } else {
+                format!("\"{name}.{property}\" is required")
+            }
         }
         ValidationErrorKind::Type { kind: TypeKind::Single(kind) } => {
             let kind = kind.to_string();

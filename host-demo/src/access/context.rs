@@ -34,7 +34,12 @@ impl RequestContext {
     /// # Errors
     ///
     /// The 401 errors; store errors.
-    pub(crate) async fn open(store: &Store, tokens: &Tokens, headers: &HeaderMap, params: &Params) -> Result<Self, ApiError> {
+    pub(crate) async fn open(
+        store: &Store,
+        tokens: &Tokens,
+        headers: &HeaderMap,
+        params: &Params,
+    ) -> Result<Self, ApiError> {
         let token = bearer(headers).or(params.token.as_deref()).ok_or(ApiError::EmptyToken)?;
         let claims = tokens.read(token)?;
         let mut conn = store.read().await?;
@@ -44,11 +49,18 @@ impl RequestContext {
         find.select.appends = vec!["roles".to_owned()];
         let mut record = conn.find(&find).await?.into_iter().next().ok_or(ApiError::InvalidToken)?;
         // A token from before the last change of the password is no longer good.
-        if record.get("passwordChangeTz").and_then(Value::as_i64).is_some_and(|changed_ms| claims.iat < changed_ms / 1_000) {
+        if record
+            .get("passwordChangeTz")
+            .and_then(Value::as_i64)
+            .is_some_and(|changed_ms| claims.iat < changed_ms / 1_000)
+        {
             return Err(ApiError::InvalidToken);
         }
         let roles = match record.remove("roles") {
-            Some(Value::Array(roles)) => roles.into_iter().filter_map(|role| if let Value::Object(role) = role { Some(role) } else { None }).collect(),
+            Some(Value::Array(roles)) => roles
+                .into_iter()
+                .filter_map(|role| if let Value::Object(role) = role { Some(role) } else { None })
+                .collect(),
             _ => Vec::new(),
         };
         let role_names: Vec<String> = roles.iter().map(role_name).map(str::to_owned).collect();

@@ -53,9 +53,10 @@ impl Fields {
     pub(crate) fn reach(&self, collection: &Collection, name: &str) -> bool {
         let Self::Only(names) = self else { return true };
         names.contains(name)
-            || names.iter().filter_map(|field| collection.association(field)).any(|association| {
-                association.kind == AssociationKind::BelongsTo && association.foreign_key == name
-            })
+            || names
+                .iter()
+                .filter_map(|field| collection.association(field))
+                .any(|association| association.kind == AssociationKind::BelongsTo && association.foreign_key == name)
     }
 }
 
@@ -82,7 +83,8 @@ impl Role {
         if name == ROOT_ROLE {
             return Self { name, reach: Reach::Everything };
         }
-        let manages = items(role.get("snippets")).filter_map(Value::as_str).any(|snippet| matches!(snippet, "pm" | "pm.*"));
+        let manages =
+            items(role.get("snippets")).filter_map(Value::as_str).any(|snippet| matches!(snippet, "pm" | "pm.*"));
         let strategy = items(role.get("strategy").and_then(|strategy| strategy.get("actions")))
             .filter_map(|action| Some((Right::from_name(action.as_str()?)?, Fields::All)))
             .collect();
@@ -90,7 +92,10 @@ impl Role {
             .iter()
             .filter(|resource| resource.get("usingActionsConfig").and_then(Value::as_bool) != Some(false))
             .filter_map(|resource| {
-                Some((resource.get("name")?.as_str()?.to_owned(), items(resource.get("actions")).filter_map(grant).collect()))
+                Some((
+                    resource.get("name")?.as_str()?.to_owned(),
+                    items(resource.get("actions")).filter_map(grant).collect(),
+                ))
             })
             .collect();
         Self { name, reach: Reach::Granted { manages, strategy, resources } }
@@ -155,7 +160,8 @@ fn grant(action: &Value) -> Option<(Right, Fields)> {
 
 /// Says whether a field is one that identifies records or that the store keeps itself: readable with any view right.
 pub(crate) fn is_system_field(collection: &Collection, name: &str) -> bool {
-    collection.key.iter().any(|key| key == name) || matches!(name, "createdAt" | "updatedAt" | "createdById" | "updatedById")
+    collection.key.iter().any(|key| key == name)
+        || matches!(name, "createdAt" | "updatedAt" | "createdById" | "updatedById")
 }
 
 /// The names of the scalar fields.
@@ -185,7 +191,8 @@ pub(crate) mod tests {
     /// posts(title, content, category → categories), comments(content, post → posts), made in a real store.
     pub(crate) async fn schema() -> (tempfile::TempDir, store::Store, Arc<store::Schema>) {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = store::Store::open(&format!("sqlite:{}", folder.path().join("t.db").display())).await.expect("a store");
+        let store =
+            store::Store::open(&format!("sqlite:{}", folder.path().join("t.db").display())).await.expect("a store");
         store
             .write::<_, store::StoreError, _>(|tx| {
                 Box::pin(async move {
@@ -211,7 +218,8 @@ pub(crate) mod tests {
 
     /// Views and writes posts(title, category) and comments(content, post); creates categories; nothing else.
     pub(crate) fn member() -> Role {
-        let resource = |name: &str, actions: Value| record(json!({"name": name, "usingActionsConfig": true, "actions": actions}));
+        let resource =
+            |name: &str, actions: Value| record(json!({"name": name, "usingActionsConfig": true, "actions": actions}));
         let all = |fields: Value| json!([{"name": "view", "fields": fields}, {"name": "create", "fields": fields}, {"name": "update", "fields": fields}]);
         Role::read(
             &record(json!({"name": "member", "snippets": [], "strategy": {"actions": []}})),
@@ -228,7 +236,8 @@ pub(crate) mod tests {
         let (_folder, _store, schema) = schema().await;
         let role = |value: Value, resources: &[Record]| Role::read(&record(value), resources);
         let root = role(json!({"name": "root"}), &[]);
-        let admin = role(json!({"name": "admin", "snippets": ["pm.*"], "strategy": {"actions": ["view", "create:own"]}}), &[]);
+        let admin =
+            role(json!({"name": "admin", "snippets": ["pm.*"], "strategy": {"actions": ["view", "create:own"]}}), &[]);
         let off = [record(json!({"name": "posts", "usingActionsConfig": false, "actions": []}))];
         let reader = role(json!({"name": "reader", "snippets": ["ui"], "strategy": {"actions": ["view"]}}), &off);
         let check = |role: &Role, collection: &str, right: Right, want: bool| {
@@ -255,7 +264,8 @@ pub(crate) mod tests {
         let (_folder, _store, schema) = schema().await;
         let posts = schema.collection("posts").expect("posts");
         let fields = member().permit(posts, Right::Update).expect("a right");
-        let reached: Vec<_> = ["title", "note", "category", "categoryId", "id"].map(|name| fields.reach(posts, name)).into();
+        let reached: Vec<_> =
+            ["title", "note", "category", "categoryId", "id"].map(|name| fields.reach(posts, name)).into();
         assert_eq!(reached, [true, false, true, true, false]);
     }
 }

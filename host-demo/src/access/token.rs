@@ -38,7 +38,8 @@ impl Tokens {
     /// Makes a token that is good for seven days from `now_seconds`.
     pub(crate) fn issue(&self, user_id: UserId, now_seconds: i64) -> Result<String, ApiError> {
         let claims = Claims { user_id, iat: now_seconds, exp: now_seconds + LIFETIME_SECONDS };
-        encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(|error| ApiError::Internal(error.to_string()))
+        encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+            .map_err(|error| ApiError::Internal(error.to_string()))
     }
 
     /// Reads a token.
@@ -47,7 +48,9 @@ impl Tokens {
     ///
     /// [`ApiError::InvalidToken`] if it is broken, signed with another secret, or expired.
     pub(crate) fn read(&self, token: &str) -> Result<Claims, ApiError> {
-        decode::<Claims>(token, &self.decoding, &self.validation).map(|data| data.claims).map_err(|_| ApiError::InvalidToken)
+        decode::<Claims>(token, &self.decoding, &self.validation)
+            .map(|data| data.claims)
+            .map_err(|_| ApiError::InvalidToken)
     }
 }
 

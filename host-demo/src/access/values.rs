@@ -5,7 +5,10 @@
 //! the association field alone. A filter or sort key outside the view right is refused, because its answer would tell.
 
 use serde_json::Value;
-use store::{Collection, Record, Schema, Select, schema::Association};
+use store::{
+    Collection, Record, Schema, Select,
+    schema::{Association, Origin},
+};
 
 use super::permissions::{Right, Role, is_system_field, scalar_names};
 use crate::http::error::ApiError;
@@ -31,11 +34,14 @@ impl Allowance<'_> {
         self.values_below("", collection, right, values)
     }
 
-    fn values_below(&self, prefix: &str, collection: &Collection, right: Right, values: Record) -> Result<Record, ApiError> {
+    fn values_below(
+        &self,
+        prefix: &str,
+        collection: &Collection,
+        right: Right,
+        values: Record,
+    ) -> Result<Record, ApiError> {
         let fields = self.role.permit(collection, right)?;
-        if self.role.is_unlimited() {
-            return Ok(values);
-        }
         let mut kept = Record::new();
         for (name, value) in values {
             if !fields.reach(collection, &name) {
@@ -53,20 +59,20 @@ impl Allowance<'_> {
     fn nested(&self, path: &str, association: &Association, value: Value) -> Result<Value, ApiError> {
         match value {
             Value::Array(items) => {
-                Ok(Value::Array(items.into_iter().map(|item| self.nested(path, association, item)).collect::<Result<_, _>>()?))
+                let items = items.into_iter().map(|item| self.nested(path, association, item));
+                Ok(Value::Array(items.collect::<Result<_, _>>()?))
             }
             Value::Object(values) => {
                 let target = self.schema.collection(&association.target)?;
-                let exists = !target.key.is_empty() && target.key.iter().all(|key| values.get(key).is_some_and(|v| !v.is_null()));
-                if !exists {
+                let Some(key) = existing_key(target, association, &values) else {
+                    only_run_time(target)?;
                     return Ok(Value::Object(self.values_below(path, target, Right::Create, values)?));
-                }
-                let key: Record = target.key.iter().filter_map(|key| Some((key.clone(), values.get(key)?.clone()))).collect();
-                let mut linked = if self.update_associations.iter().any(|listed| listed == path) {
-                    self.values_below(path, target, Right::Update, values)?
-                } else {
-                    Record::new()
                 };
+                let mut linked = Record::new();
+                if values.len() > key.len() && self.update_associations.iter().any(|listed| listed == path) {
+                    only_run_time(target)?;
+                    linked = self.values_below(path, target, Right::Update, values)?;
+                }
                 linked.extend(key);
                 Ok(Value::Object(linked))
             }
@@ -84,15 +90,18 @@ impl Allowance<'_> {
         if self.role.is_unlimited() {
             return Ok(select);
         }
+        // An association among the fields is an append.
+        let (named, mut fields): (Vec<String>, Vec<String>) =
+            select.fields.into_iter().partition(|path| self.is_association(collection, path));
+        if fields.is_empty() && named.is_empty() {
+            fields = scalar_names(collection).map(str::to_owned).collect();
+        }
         let appends: Vec<String> =
-            select.appends.into_iter().filter(|path| self.sees_whole_path(collection, path)).collect();
-        let mut fields: Vec<String> = if select.fields.is_empty() {
-            scalar_names(collection).map(str::to_owned).collect()
-        } else {
-            select.fields
-        };
+            select.appends.into_iter().chain(named).filter(|path| self.sees_whole_path(collection, path)).collect();
         fields.retain(|path| self.sees(collection, path));
-        let reaches_into = |append: &str, fields: &[String]| fields.iter().any(|f| f.strip_prefix(append).is_some_and(|rest| rest.starts_with('.')));
+        let reaches_into = |append: &str, fields: &[String]| {
+            fields.iter().any(|f| f.strip_prefix(append).is_some_and(|rest| rest.starts_with('.')))
+        };
         for append in all_prefixes(&appends) {
             if !reaches_into(&append, &fields) {
                 let target = self.target(collection, &append)?;
@@ -120,7 +129,10 @@ impl Allowance<'_> {
     fn filter_below(&self, prefix: &str, collection: &Collection, filter: &Value) -> Result<(), ApiError> {
         match filter {
             Value::Object(members) => members.iter().try_for_each(|(name, value)| {
-                let path = name.split('.').filter(|part| !part.starts_with('$')).fold(prefix.to_owned(), |path, part| join(&path, part));
+                let path = name
+                    .split('.')
+                    .filter(|part| !part.starts_with('$'))
+                    .fold(prefix.to_owned(), |path, part| join(&path, part));
                 if !path.is_empty() && !self.sees(collection, &path) {
                     return Err(ApiError::Forbidden);
                 }
@@ -162,13 +174,43 @@ impl Allowance<'_> {
             && self.target(collection, path).is_ok_and(|target| self.role.permit(target, Right::View).is_ok())
     }
 
+    fn is_association(&self, collection: &Collection, path: &str) -> bool {
+        self.target(collection, path).is_ok()
+    }
+
     fn target<'s>(&'s self, collection: &'s Collection, path: &str) -> Result<&'s Collection, ApiError> {
         path.split('.').try_fold(collection, |collection, segment| {
             let association = collection.association(segment).ok_or_else(|| {
-                ApiError::invalid("UNKNOWN_FIELD", format!("\"{segment}\" is no association of \"{}\"", collection.name))
+                ApiError::invalid(
+                    "UNKNOWN_FIELD",
+                    format!("\"{segment}\" is no association of \"{}\"", collection.name),
+                )
             })?;
             Ok(self.schema.collection(&association.target)?.as_ref())
         })
+    }
+}
+
+/// The members that say which record a nested object means, if it means one that is there already.
+fn existing_key(target: &Collection, association: &Association, values: &Record) -> Option<Record> {
+    let member =
+        |name: &String| values.get(name).filter(|value| !value.is_null()).map(|value| (name.clone(), value.clone()));
+    let by_target_key = member(&association.target_key);
+    let by_key: Option<Record> = target.key.iter().map(member).collect();
+    match (by_target_key, by_key.filter(|key| !key.is_empty())) {
+        (None, None) => None,
+        (target_key, key) => Some(target_key.into_iter().chain(key.unwrap_or_default()).collect()),
+    }
+}
+
+/// Records of built-in collections have rules of their own, which nested values would go around.
+fn only_run_time(target: &Collection) -> Result<(), ApiError> {
+    match target.origin {
+        Origin::User => Ok(()),
+        Origin::BuiltIn => Err(ApiError::invalid(
+            "BUILT_IN_COLLECTION",
+            format!("nested values cannot make or change records of {}, only link them", target.name),
+        )),
     }
 }
 
@@ -212,10 +254,22 @@ mod tests {
         };
         check("posts", Right::Create, &[], json!({"title": "t", "note": "n", "nosuch": 1}), json!({"title": "t"}));
         check("posts", Right::Create, &[], json!({"categoryId": 1}), json!({"categoryId": 1}));
-        check("posts", Right::Create, &[], json!({"category": {"title": "c", "note": "n"}}), json!({"category": {"title": "c", "note": "n"}}));
+        check(
+            "posts",
+            Right::Create,
+            &[],
+            json!({"category": {"title": "c", "note": "n"}}),
+            json!({"category": {"title": "c", "note": "n"}}),
+        );
         check("posts", Right::Create, &[], json!({"category": 7}), json!({"category": 7}));
         check("posts", Right::Update, &[], json!({"category": null}), json!({"category": null}));
-        check("posts", Right::Create, &[], json!({"category": {"id": 7, "title": "x"}}), json!({"category": {"id": 7}}));
+        check(
+            "posts",
+            Right::Create,
+            &[],
+            json!({"category": {"id": 7, "title": "x"}}),
+            json!({"category": {"id": 7}}),
+        );
         check("posts", Right::Create, &["category"], json!({"category": {"id": 7, "title": "x"}}), json!(403));
         check("posts", Right::Destroy, &[], json!({}), json!(403));
         check("categories", Right::Update, &[], json!({}), json!(403));
@@ -250,7 +304,8 @@ mod tests {
         let whole = allowance.select(posts, select(&[], &["category"])).expect("a view");
         assert!(!whole.fields.contains(&"note".to_owned()) && whole.fields.contains(&"title".to_owned()));
         assert!(whole.appends.is_empty(), "categories may not be viewed");
-        let nested = allowance.select(comments, select(&["content", "note"], &["post", "post.category"])).expect("a view");
+        let nested =
+            allowance.select(comments, select(&["content", "note"], &["post", "post.category"])).expect("a view");
         assert_eq!(nested.appends, ["post"]);
         assert!(nested.fields.contains(&"post.title".to_owned()) && !nested.fields.contains(&"post.note".to_owned()));
         assert!(allowance.select(schema.collection("categories").expect("categories"), select(&[], &[])).is_err());

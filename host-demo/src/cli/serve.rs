@@ -53,7 +53,10 @@ pub(super) fn run(options: ServeOptions) -> ExitCode {
 
 async fn serve(options: ServeOptions) -> Result<(), HostError> {
     let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let admin = Admin { email: text(EMAIL_VARIABLE).unwrap_or_else(|| EMAIL_DEFAULT.to_owned()), password: text(PASSWORD_VARIABLE) };
+    let admin = Admin {
+        email: text(EMAIL_VARIABLE).unwrap_or_else(|| EMAIL_DEFAULT.to_owned()),
+        password: text(PASSWORD_VARIABLE),
+    };
     let email = admin.email.clone();
     // Listened for before the start, so that a signal during it stops cleanly too.
     let told_to_stop = stop_signal();

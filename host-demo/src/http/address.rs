@@ -105,8 +105,8 @@ fn verb(method: &Method, one: bool) -> Result<&'static str, ApiError> {
 mod tests {
     use super::*;
 
-    fn check(method: Method, path: &str, want: &str) {
-        let got = match Address::parse(&method, path) {
+    fn check(method: &Method, path: &str, want: &str) {
+        let got = match Address::parse(method, path) {
             Ok(a) => {
                 let source = a.source.map(|s| format!("{}[{}].", s.resource, s.key)).unwrap_or_default();
                 let key = a.key.map(|k| format!("[{k}]")).unwrap_or_default();
@@ -119,36 +119,36 @@ mod tests {
 
     #[test]
     fn addresses() {
-        check(Method::POST, "posts:create", "posts create");
-        check(Method::GET, "posts:list", "posts list");
-        check(Method::POST, "posts:update/85", r#"posts["85"] update"#);
-        check(Method::POST, "posts", "posts create");
-        check(Method::GET, "posts/", "posts list");
-        check(Method::GET, "posts/1", r#"posts["1"] get"#);
-        check(Method::PUT, "posts/1", r#"posts["1"] update"#);
-        check(Method::PATCH, "posts/1", r#"posts["1"] update"#);
-        check(Method::DELETE, "posts/1", r#"posts["1"] destroy"#);
-        check(Method::POST, "categories/7/posts:create", r#"categories["7"].posts create"#);
-        check(Method::POST, "categories/7/posts:update/9", r#"categories["7"].posts["9"] update"#);
-        check(Method::GET, "categories/7/posts", r#"categories["7"].posts list"#);
-        check(Method::GET, "categories/7/posts/9", r#"categories["7"].posts["9"] get"#);
-        check(Method::GET, "roles/a%2Fb%3Ac/users", r#"roles["a/b:c"].users list"#);
-        check(Method::POST, "posts%3Acreate", "posts create");
-        check(Method::GET, "pt:get/%7B%22a%22%3A1%7D", r#"pt[{"a":1}] get"#);
+        check(&Method::POST, "posts:create", "posts create");
+        check(&Method::GET, "posts:list", "posts list");
+        check(&Method::POST, "posts:update/85", r#"posts["85"] update"#);
+        check(&Method::POST, "posts", "posts create");
+        check(&Method::GET, "posts/", "posts list");
+        check(&Method::GET, "posts/1", r#"posts["1"] get"#);
+        check(&Method::PUT, "posts/1", r#"posts["1"] update"#);
+        check(&Method::PATCH, "posts/1", r#"posts["1"] update"#);
+        check(&Method::DELETE, "posts/1", r#"posts["1"] destroy"#);
+        check(&Method::POST, "categories/7/posts:create", r#"categories["7"].posts create"#);
+        check(&Method::POST, "categories/7/posts:update/9", r#"categories["7"].posts["9"] update"#);
+        check(&Method::GET, "categories/7/posts", r#"categories["7"].posts list"#);
+        check(&Method::GET, "categories/7/posts/9", r#"categories["7"].posts["9"] get"#);
+        check(&Method::GET, "roles/a%2Fb%3Ac/users", r#"roles["a/b:c"].users list"#);
+        check(&Method::POST, "posts%3Acreate", "posts create");
+        check(&Method::GET, "pt:get/%7B%22a%22%3A1%7D", r#"pt[{"a":1}] get"#);
     }
 
     #[test]
     fn refusals() {
-        check(Method::POST, "", "404");
-        check(Method::POST, "/posts:create", "404");
-        check(Method::POST, ":create", "404");
-        check(Method::POST, "posts:", "404");
-        check(Method::POST, "posts:create/1/2", "404");
-        check(Method::POST, "a/1/b/2/c", "404");
-        check(Method::POST, "posts/1", "405");
-        check(Method::OPTIONS, "posts", "405");
-        check(Method::POST, "%ff:create", "400");
-        check(Method::POST, "posts:update/%7Bx", "400");
-        check(Method::POST, &"x".repeat(5_000), "400");
+        check(&Method::POST, "", "404");
+        check(&Method::POST, "/posts:create", "404");
+        check(&Method::POST, ":create", "404");
+        check(&Method::POST, "posts:", "404");
+        check(&Method::POST, "posts:create/1/2", "404");
+        check(&Method::POST, "a/1/b/2/c", "404");
+        check(&Method::POST, "posts/1", "405");
+        check(&Method::OPTIONS, "posts", "405");
+        check(&Method::POST, "%ff:create", "400");
+        check(&Method::POST, "posts:update/%7Bx", "400");
+        check(&Method::POST, &"x".repeat(5_000), "400");
     }
 }

@@ -79,7 +79,9 @@ mod tests {
 
     #[test]
     fn pages_are_rounded_up() {
-        let list = |count, size| Answer::List { records: vec![], count, page: Page { number: 2, size } }.body()["meta"].clone();
+        let list = |count, size| {
+            Answer::List { records: vec![], count, page: Page { number: 2, size } }.body()["meta"].clone()
+        };
         assert_eq!(list(3, 2), json!({"count": 3, "page": 2, "pageSize": 2, "totalPage": 2}));
         assert_eq!(list(0, 20)["totalPage"], 0);
         assert_eq!(list(40, 20)["totalPage"], 2);

@@ -2,11 +2,19 @@
 //!
 //! `curl -d '{…}'` states a form although it sends JSON, so the content type is not asked.
 
-use axum::body::{Body, to_bytes};
+use std::time::Duration;
+
+use axum::body::Body;
+use futures::StreamExt;
 use serde_json::{Map, Value};
 use store::Record;
 
 use super::error::ApiError;
+
+/// How much of a body over the limit is still read, so that the caller, who is busy sending, gets to see the answer.
+const DISCARD_BYTES: usize = 32 << 20;
+/// How long a body may take: a connection that trickles must not be held for ever.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What came in the body.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,14 +34,10 @@ impl Values {
     ///
     /// 413 over the limit, 400 for what is neither an object nor an array.
     pub(crate) async fn read(body: Body, limit_bytes: usize) -> Result<Self, ApiError> {
-        let bytes = to_bytes(body, limit_bytes).await.map_err(|error| {
-            if is_over_limit(&error) {
-                ApiError::BodyTooLarge { limit_bytes }
-            } else {
-                ApiError::invalid("INCOMPLETE_BODY", "the body ended early")
-            }
-        })?;
-        Self::parse(&bytes)
+        let bytes = tokio::time::timeout(READ_TIMEOUT, collect(body, limit_bytes))
+            .await
+            .map_err(|_| ApiError::invalid("INCOMPLETE_BODY", "the body took too long"))?;
+        Self::parse(&bytes?)
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, ApiError> {
@@ -58,6 +62,14 @@ impl Values {
         }
     }
 
+    /// One object that has to be there.
+    pub(crate) fn into_given_object(self) -> Result<Record, ApiError> {
+        if self == Self::Nothing {
+            return Err(ApiError::invalid("EMPTY_BODY", "the body has to be a JSON object"));
+        }
+        self.into_object()
+    }
+
     /// The keys for `add`, `set` and `remove`: bare keys or objects that hold them.
     pub(crate) fn into_keys(self) -> Vec<Value> {
         match self {
@@ -68,15 +80,20 @@ impl Values {
     }
 }
 
-fn is_over_limit(error: &axum::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if cause.is::<http_body_util::LengthLimitError>() {
-            return true;
+async fn collect(body: Body, limit_bytes: usize) -> Result<Vec<u8>, ApiError> {
+    let mut chunks = body.into_data_stream();
+    let mut bytes = Vec::new();
+    let mut length: usize = 0;
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| ApiError::invalid("INCOMPLETE_BODY", "the body ended early"))?;
+        length = length.saturating_add(chunk.len());
+        if length <= limit_bytes {
+            bytes.extend_from_slice(&chunk);
+        } else if length > DISCARD_BYTES {
+            break;
         }
-        source = cause.source();
     }
-    false
+    if length > limit_bytes { Err(ApiError::BodyTooLarge { limit_bytes }) } else { Ok(bytes) }
 }
 
 #[cfg(test)]

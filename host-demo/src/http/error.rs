@@ -120,10 +120,14 @@ impl ApiError {
     /// The HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid { .. } | Self::Refused(_) | Self::MalformedJson(_) | Self::Rejected { .. } => StatusCode::BAD_REQUEST,
+            Self::Invalid { .. } | Self::Refused(_) | Self::MalformedJson(_) | Self::Rejected { .. } => {
+                StatusCode::BAD_REQUEST
+            }
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::EmptyToken | Self::InvalidToken | Self::RoleNotFound | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
+            Self::EmptyToken | Self::InvalidToken | Self::RoleNotFound | Self::WrongCredentials => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::WorkflowFailed | Self::WorkflowHangs | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -245,7 +249,11 @@ mod tests {
             400,
             &json!({"errors": [{"message": "no field x", "code": "UNKNOWN_FIELD"}]}),
         );
-        check(&StoreError::Closed.into(), 503, &json!({"errors": [{"message": "the store is closed", "code": "SHUTTING_DOWN"}]}));
+        check(
+            &StoreError::Closed.into(),
+            503,
+            &json!({"errors": [{"message": "the store is closed", "code": "SHUTTING_DOWN"}]}),
+        );
     }
 
     #[test]

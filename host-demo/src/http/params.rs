@@ -72,7 +72,8 @@ impl Params {
             .use_form_encoding(true)
             .deserialize_str(query)
             .map_err(|error| invalid(format!("the query string cannot be read: {error}")))?;
-        let mut take = |name: &str| tree.remove(name).filter(|value| !matches!(value, Value::String(s) if s.is_empty()));
+        let mut take =
+            |name: &str| tree.remove(name).filter(|value| !matches!(value, Value::String(s) if s.is_empty()));
         let page = Page {
             number: number(take("page"), "page", 1, u64::from(u32::MAX))?.unwrap_or(1),
             size: number(take("pageSize"), "pageSize", 1, PAGE_SIZE_MAX)?.unwrap_or(PAGE_SIZE_DEFAULT),
@@ -134,10 +135,18 @@ fn list(value: Option<Value>, name: &str) -> Result<Vec<String>, ApiError> {
     let texts = match value {
         None => return Ok(Vec::new()),
         Some(Value::String(text)) => vec![text],
-        Some(Value::Array(items)) => texts(items).ok_or_else(|| invalid(format!("\"{name}\" has to be a list of names")))?,
+        Some(Value::Array(items)) => {
+            texts(items).ok_or_else(|| invalid(format!("\"{name}\" has to be a list of names")))?
+        }
         Some(_) => return Err(invalid(format!("\"{name}\" has to be a list of names"))),
     };
-    Ok(texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    Ok(texts
+        .iter()
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect())
 }
 
 fn bindings(value: Option<Value>) -> Result<String, ApiError> {
@@ -172,7 +181,8 @@ mod tests {
             "appends": params.select.appends, "sort": params.sort, "bindings": params.trigger_workflows,
             "update": params.update_association_values,
         });
-        let mut whole = json!({"tk": null, "filter": null, "fields": [], "appends": [], "sort": [], "bindings": "", "update": []});
+        let mut whole =
+            json!({"tk": null, "filter": null, "fields": [], "appends": [], "sort": [], "bindings": "", "update": []});
         for (name, value) in want.as_object().expect("an object") {
             whole[name] = value.clone();
         }
@@ -196,7 +206,10 @@ mod tests {
         check("triggerWorkflows=a&triggerWorkflows=b", &json!({"bindings": "a,b"}));
         check("triggerWorkflows=%25&nobody=1", &json!({"bindings": "%"}));
         check("triggerWorkflows=a+b%2Bc", &json!({"bindings": "a b+c"}));
-        check("updateAssociationValues[]=post&updateAssociationValues[]=post.category", &json!({"update": ["post", "post.category"]}));
+        check(
+            "updateAssociationValues[]=post&updateAssociationValues[]=post.category",
+            &json!({"update": ["post", "post.category"]}),
+        );
     }
 
     #[test]
@@ -230,7 +243,19 @@ mod tests {
 
     #[test]
     fn odd_text_is_never_a_panic() {
-        for query in ["&&&", "=", "[", "]", "a[", "a[b", "a[]]", "%", "%zz", "a[b][c][d][e][f][g][h][i][j][k][l][m][n][o][p][q][r]=1", "filter[]=1"] {
+        for query in [
+            "&&&",
+            "=",
+            "[",
+            "]",
+            "a[",
+            "a[b",
+            "a[]]",
+            "%",
+            "%zz",
+            "a[b][c][d][e][f][g][h][i][j][k][l][m][n][o][p][q][r]=1",
+            "filter[]=1",
+        ] {
             let _ = Params::parse(query);
         }
     }

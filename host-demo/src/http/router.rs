@@ -11,12 +11,7 @@ use axum::{
 };
 use plugin_api::schema::MAIN_DATA_SOURCE;
 use serde_json::json;
-use tower_http::{
-    ServiceBuilderExt,
-    catch_panic::CatchPanicLayer,
-    request_id::MakeRequestUuid,
-    trace::TraceLayer,
-};
+use tower_http::{ServiceBuilderExt, catch_panic::CatchPanicLayer, request_id::MakeRequestUuid, trace::TraceLayer};
 use tracing::Instrument;
 
 use super::{address::Address, answer::Reply, body::Values, error::ApiError, params::Params};

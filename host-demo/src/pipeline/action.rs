@@ -5,10 +5,13 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use plugin_api::Action;
 use serde_json::{Value, json};
-use store::{AssociationKind, Collection, Conn, Filter, Find, Page, Record, Schema, Tx, UserId, WriteOptions, write::AssociationChange};
+use store::{
+    AssociationKind, Collection, Conn, Filter, Find, Page, Record, Schema, Tx, UserId, WriteOptions,
+    write::AssociationChange,
+};
 
 use super::{
-    post_action::{self, Asker, Completeness, Event, Queued},
+    post_action::{self, Asker, Event, Queued},
     resource::Resource,
     verdict,
 };
@@ -130,7 +133,10 @@ impl Write {
         let wanted = || -> Result<Wanted, ApiError> {
             let wanted = Wanted {
                 keys: params.filter_by_tk.iter().chain(&resource.key).cloned().collect(),
-                filter: params.filter.clone().filter(|filter| filter.as_object().is_some_and(|members| !members.is_empty())),
+                filter: params
+                    .filter
+                    .clone()
+                    .filter(|filter| filter.as_object().is_some_and(|members| !members.is_empty())),
             };
             let is_one = resource.source.as_ref().is_some_and(|source| source.association.kind.is_to_one());
             if wanted.keys.is_empty() && wanted.filter.is_none() && !is_one {
@@ -145,7 +151,7 @@ impl Write {
             WriteAction::Create => {
                 let (items, shape) = match values {
                     Values::Many(items) => (objects(items)?, Shape::Many),
-                    one => (vec![one.into_object()?], Shape::One),
+                    one => (vec![one.into_given_object()?], Shape::One),
                 };
                 role.permit(collection, Right::Create)?;
                 let mut permitted = Vec::with_capacity(items.len());
@@ -156,7 +162,7 @@ impl Write {
                 Input::Create { items: permitted, shape }
             }
             WriteAction::Update => {
-                let values = allowance.values(collection, Right::Update, values.into_object()?)?;
+                let values = allowance.values(collection, Right::Update, values.into_given_object()?)?;
                 let wanted = wanted()?;
                 Input::Update { values: store::secret::hash_secrets(schema, collection, values).await?, wanted }
             }
@@ -165,7 +171,7 @@ impl Write {
                 Input::Destroy { wanted: wanted()? }
             }
             WriteAction::UpdateOrCreate | WriteAction::FirstOrCreate => {
-                let values = values.into_object()?;
+                let values = values.into_given_object()?;
                 let agree = agreement(&params.filter_keys, &values)?;
                 let create = allowance.values(collection, Right::Create, values.clone())?;
                 let update = if action == WriteAction::UpdateOrCreate {
@@ -189,7 +195,10 @@ impl Write {
             action,
             input,
             bindings: params.trigger_workflows,
-            options: WriteOptions { author: Some(UserId(context.actor().id.0)), update_associations: params.update_association_values },
+            options: WriteOptions {
+                author: Some(UserId(context.actor().id.0)),
+                update_associations: params.update_association_values,
+            },
             resource,
         })
     }
@@ -229,7 +238,7 @@ impl Write {
                 for item in items {
                     records.push(create(tx, &resource, item, &options).await?);
                 }
-                let starts = starts(tx, asker, action, collection, &records, &submitted, Completeness::Whole).await?;
+                let starts = starts(tx, asker, action, collection, &records, &submitted).await?;
                 let answer = match shape {
                     Shape::One => records.into_iter().next().map_or(Answer::Empty, Answer::record),
                     Shape::Many => Answer::records(records),
@@ -242,7 +251,7 @@ impl Write {
                 guard.change(tx, &filter).await?;
                 let submitted = submitted_paths(tx.schema(), collection, std::slice::from_ref(&values));
                 let records = tx.update(collection, &filter, guard.stamp(values), &options).await?;
-                let starts = starts(tx, asker, action, collection, &records, &submitted, Completeness::Scalars).await?;
+                let starts = starts(tx, asker, action, collection, &records, &submitted).await?;
                 Ok((Answer::records(records), starts))
             }
             Input::Destroy { wanted } => {
@@ -252,7 +261,7 @@ impl Write {
                 let mut find = Find::all(collection.clone());
                 find.filter = filter.clone();
                 let records = tx.find(&find).await?;
-                let starts = starts(tx, asker, action, collection, &records, &[], Completeness::Whole).await?;
+                let starts = starts(tx, asker, action, collection, &records, &[]).await?;
                 let gone = tx.destroy(collection, &filter).await?;
                 Ok((Answer::Data(json!(gone.len())), starts))
             }
@@ -274,13 +283,13 @@ impl Write {
                         let filter = Filter::by_key(collection, &key)?;
                         guard.change(tx, &filter).await?;
                         let records = tx.update(collection, &filter, guard.stamp(update), &options).await?;
-                        let starts = starts(tx, asker, action, collection, &records, &submitted, Completeness::Scalars).await?;
+                        let starts = starts(tx, asker, action, collection, &records, &submitted).await?;
                         Ok((Answer::records(records), starts))
                     }
                     (None, _) => {
                         let record = create(tx, &resource, values, &options).await?;
                         let records = std::slice::from_ref(&record);
-                        let starts = starts(tx, asker, action, collection, records, &submitted, Completeness::Whole).await?;
+                        let starts = starts(tx, asker, action, collection, records, &submitted).await?;
                         Ok((Answer::record(record), starts))
                     }
                 }
@@ -303,16 +312,20 @@ async fn starts(
     collection: &Arc<Collection>,
     records: &[Record],
     submitted: &[String],
-    completeness: Completeness,
 ) -> Result<Vec<post_action::Start>, ApiError> {
     match action.event() {
-        Some(action) => asker.starts(conn, &Event { action, collection, records, submitted, completeness }).await,
+        Some(action) => asker.starts(conn, &Event { action, collection, records, submitted }).await,
         None => Ok(Vec::new()),
     }
 }
 
 /// Makes one record, below its source if there is one.
-async fn create(tx: &mut Tx, resource: &Resource, mut values: Record, options: &WriteOptions) -> Result<Record, ApiError> {
+async fn create(
+    tx: &mut Tx,
+    resource: &Resource,
+    mut values: Record,
+    options: &WriteOptions,
+) -> Result<Record, ApiError> {
     let collection = &resource.collection;
     let Some(source) = &resource.source else { return Ok(tx.create(collection, values, options).await?) };
     let record = source.record(tx).await?;
@@ -363,6 +376,9 @@ fn no_key() -> ApiError {
 }
 
 fn objects(items: Vec<Value>) -> Result<Vec<Record>, ApiError> {
+    if items.is_empty() {
+        return Err(ApiError::invalid("EMPTY_BODY", "the array has to hold at least one object"));
+    }
     items
         .into_iter()
         .map(|item| match item {
@@ -378,7 +394,9 @@ fn agreement(names: &[String], values: &Record) -> Result<Value, ApiError> {
     }
     let conditions = names.iter().map(|name| match values.get(name) {
         Some(value) if !value.is_null() => Ok((name.clone(), json!({"$eq": value}))),
-        _ => Err(ApiError::invalid("INVALID_PARAMETER", format!("\"filterKeys\" names \"{name}\", which has no value"))),
+        _ => {
+            Err(ApiError::invalid("INVALID_PARAMETER", format!("\"filterKeys\" names \"{name}\", which has no value")))
+        }
     });
     Ok(Value::Object(conditions.collect::<Result<_, _>>()?))
 }
@@ -392,14 +410,23 @@ fn submitted_paths(schema: &Schema, collection: &Collection, items: &[Record]) -
     paths
 }
 
-fn collect_paths(schema: &Schema, collection: &Collection, values: &Record, prefix: &str, depth: usize, paths: &mut Vec<String>) {
+fn collect_paths(
+    schema: &Schema,
+    collection: &Collection,
+    values: &Record,
+    prefix: &str,
+    depth: usize,
+    paths: &mut Vec<String>,
+) {
     for (name, value) in values {
         let Some(association) = collection.association(name) else { continue };
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         if !paths.contains(&path) {
             paths.push(path.clone());
         }
-        let (Ok(target), Some(depth)) = (schema.collection(&association.target), depth.checked_sub(1)) else { continue };
+        let (Ok(target), Some(depth)) = (schema.collection(&association.target), depth.checked_sub(1)) else {
+            continue;
+        };
         let nested = match value {
             Value::Array(items) => items.as_slice(),
             other => std::slice::from_ref(other),

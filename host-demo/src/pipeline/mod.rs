@@ -9,7 +9,7 @@
 //! verdict  ─ runs the synchronous executions in order and turns their outcome into the answer
 //! ```
 //!
-//! Every entry takes a [`RequestContext`](crate::access::RequestContext): there is no data without one. Nothing here knows
+//! Every entry takes a `RequestContext`: there is no data without one. Nothing here knows
 //! HTTP headers, node types or the plugins' ABI.
 
 mod action;
@@ -93,7 +93,9 @@ fn is_writable(resource: &Resource, action: WriteAction) -> bool {
         (Some(source), WriteAction::Associate(_)) => {
             source.collection.origin == Origin::User || (source.collection.name == "users" && source.name == "roles")
         }
-        (Some(source), _) => source.collection.origin == Origin::User && own(resource.collection.origin, &resource.collection.name),
+        (Some(source), _) => {
+            source.collection.origin == Origin::User && own(resource.collection.origin, &resource.collection.name)
+        }
         (None, _) => own(resource.collection.origin, &resource.collection.name),
     }
 }

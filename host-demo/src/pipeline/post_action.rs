@@ -6,7 +6,9 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use plugin_api::{Action, ActionEvent, AssociationPath, CollectionRef, ExecutionMode, Firing, Phase, UserId, schema::MAIN_DATA_SOURCE};
+use plugin_api::{
+    Action, ActionEvent, AssociationPath, CollectionRef, ExecutionMode, Firing, Phase, UserId, schema::MAIN_DATA_SOURCE,
+};
 use serde_json::{Value, json};
 use store::{ClaimedBy, Collection, Conn, ExecutionId, NewExecution, Record, Select, StoreError, Tx, WorkflowId};
 use uuid::Uuid;
@@ -23,21 +25,10 @@ pub(super) struct Event<'a> {
     pub(super) action: Action,
     /// To records of this collection.
     pub(super) collection: &'a Arc<Collection>,
-    /// The records as the action answers them, in order.
+    /// The records, whole, with the submitted associations, in order.
     pub(super) records: &'a [Record],
     /// The association paths that values were submitted for.
     pub(super) submitted: &'a [String],
-    /// Whether `records` hold the submitted associations already.
-    pub(super) completeness: Completeness,
-}
-
-/// How much of the trigger data an action's own records are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Completeness {
-    /// All scalar fields and the submitted associations.
-    Whole,
-    /// All scalar fields.
-    Scalars,
 }
 
 /// Asks on behalf of one request.
@@ -128,7 +119,12 @@ impl Asker {
         event.actor = Some(self.user_id);
         event.role = &self.role;
         // Faults are logged where they happen.
-        self.plugins.plan(&event).into_iter().filter_map(|answer| answer.result.ok()).flat_map(|plan| plan.firings).collect()
+        self.plugins
+            .plan(&event)
+            .into_iter()
+            .filter_map(|answer| answer.result.ok())
+            .flat_map(|plan| plan.firings)
+            .collect()
     }
 }
 
@@ -140,12 +136,8 @@ async fn load(conn: &mut Conn, event: &Event<'_>, firing: &Firing) -> Result<Vec
     let mut seen = HashSet::new();
     appends.retain(|path| seen.insert(path.clone()));
 
-    let as_answered = match event.completeness {
-        Completeness::Whole => firing.preloads.is_empty(),
-        Completeness::Scalars => appends.is_empty(),
-    };
     let keys: Vec<Value> = event.records.iter().filter_map(|record| event.collection.key_of(record)).collect();
-    if firing.path.is_empty() && (as_answered || keys.len() < event.records.len()) {
+    if firing.path.is_empty() && (firing.preloads.is_empty() || keys.len() < event.records.len()) {
         return Ok(event.records.to_vec());
     }
     let select = Select { appends, ..Select::default() };
@@ -174,7 +166,8 @@ pub(super) async fn enqueue(tx: &mut Tx, starts: Vec<Start>, claim: &ClaimedBy) 
         stack: Vec::new(),
         manually: false,
     };
-    let (sync, background): (Vec<Start>, Vec<Start>) = starts.into_iter().partition(|start| start.mode == ExecutionMode::Sync);
+    let (sync, background): (Vec<Start>, Vec<Start>) =
+        starts.into_iter().partition(|start| start.mode == ExecutionMode::Sync);
     for start in sync {
         let waits_for = queued.chain.last().copied();
         queued.chain.extend(tx.enqueue(vec![execution(start, Some(claim.clone()), waits_for)]).await?);

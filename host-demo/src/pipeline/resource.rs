@@ -93,11 +93,18 @@ impl SourceRef {
         let association = &self.association;
         let (field, value) = match association.kind {
             AssociationKind::BelongsTo => (&association.target_key, value(&association.foreign_key)),
-            AssociationKind::HasOne | AssociationKind::HasMany => (&association.foreign_key, value(&association.source_key)),
+            AssociationKind::HasOne | AssociationKind::HasMany => {
+                (&association.foreign_key, value(&association.source_key))
+            }
             AssociationKind::BelongsToMany => {
                 let select = Select { fields: target.key.clone(), ..Select::default() };
                 let linked = conn
-                    .follow(&self.collection, std::slice::from_ref(&self.key), std::slice::from_ref(&self.name), &select)
+                    .follow(
+                        &self.collection,
+                        std::slice::from_ref(&self.key),
+                        std::slice::from_ref(&self.name),
+                        &select,
+                    )
                     .await?;
                 let keys: Vec<Value> = linked.iter().filter_map(|record| target.key_of(record)).collect();
                 return Ok(Filter::by_key(target, &Value::Array(keys))?);

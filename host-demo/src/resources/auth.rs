@@ -12,7 +12,10 @@ pub(super) fn answer(context: &RequestContext, call: &Call) -> Result<Answer, Ap
     match call.address.action.as_str() {
         "check" => {
             let mut user = context.actor().record.clone();
-            user.insert("roles".to_owned(), context.role_names().iter().map(|name| Value::from(name.as_str())).collect());
+            user.insert(
+                "roles".to_owned(),
+                context.role_names().iter().map(|name| Value::from(name.as_str())).collect(),
+            );
             user.insert("roleName".to_owned(), context.role().name().into());
             Ok(Answer::record(user))
         }

@@ -24,7 +24,9 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
             let definition = call.values.into_object()?;
             let made = host
                 .store
-                .write::<_, ApiError, _>(move |tx| Box::pin(async move { Ok(tx.create_collection(&definition).await?) }))
+                .write::<_, ApiError, _>(move |tx| {
+                    Box::pin(async move { Ok(tx.create_collection(&definition).await?) })
+                })
                 .await?;
             Ok(Answer::record(describe(&made)))
         }
@@ -34,7 +36,9 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
             let options = call.values.into_object()?;
             let changed = host
                 .store
-                .write::<_, ApiError, _>(move |tx| Box::pin(async move { Ok(tx.update_collection(&name, &options).await?) }))
+                .write::<_, ApiError, _>(move |tx| {
+                    Box::pin(async move { Ok(tx.update_collection(&name, &options).await?) })
+                })
                 .await?;
             Ok(Answer::records(vec![describe(&changed)]))
         }
@@ -43,7 +47,8 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
             if keys.is_empty() {
                 return Err(ApiError::invalid("FILTER_REQUIRED", "\"filterByTk\" is required"));
             }
-            let names: Vec<String> = keys.iter().map(|key| name_of(key).map(str::to_owned)).collect::<Result<_, _>>()?;
+            let names: Vec<String> =
+                keys.iter().map(|key| name_of(key).map(str::to_owned)).collect::<Result<_, _>>()?;
             let count = names.len();
             host.store
                 .write::<_, ApiError, _>(move |tx| {
@@ -73,7 +78,9 @@ pub(super) async fn answer_fields(host: &Arc<Host>, context: &RequestContext, ca
         user_made(&schema, name_of(call.source_key()?)?)?.clone()
     };
     match call.address.action.as_str() {
-        "list" => Ok(Answer::records(collection.fields.iter().filter(|field| !field.hidden).map(describe_field).collect())),
+        "list" => {
+            Ok(Answer::records(collection.fields.iter().filter(|field| !field.hidden).map(describe_field).collect()))
+        }
         "get" => Ok(Answer::record(describe_field(collection.field(name_of(&call.key()?)?)?))),
         "create" => {
             let definition = call.values.into_object()?;
@@ -101,7 +108,10 @@ pub(super) async fn answer_fields(host: &Arc<Host>, context: &RequestContext, ca
 fn user_made<'s>(schema: &'s Schema, name: &str) -> Result<&'s Arc<Collection>, ApiError> {
     match schema.collection(name) {
         Ok(collection) if collection.origin == Origin::User => Ok(collection),
-        Ok(_) => Err(ApiError::invalid("BUILT_IN_COLLECTION", format!("collection {name} is built in and cannot be changed"))),
+        Ok(_) => Err(ApiError::invalid(
+            "BUILT_IN_COLLECTION",
+            format!("collection {name} is built in and cannot be changed"),
+        )),
         Err(_) => Err(ApiError::NotFound { code: "UNKNOWN_COLLECTION", what: format!("collection {name}") }),
     }
 }
@@ -138,8 +148,12 @@ fn describe(collection: &Collection) -> Record {
     let mut record = collection.options.clone();
     record.insert("name".to_owned(), collection.name.as_str().into());
     record.insert("title".to_owned(), collection.title.clone().into());
-    let fields: Vec<Value> =
-        collection.fields.iter().filter(|field| !field.hidden).map(|field| Value::Object(describe_field(field))).collect();
+    let fields: Vec<Value> = collection
+        .fields
+        .iter()
+        .filter(|field| !field.hidden)
+        .map(|field| Value::Object(describe_field(field)))
+        .collect();
     record.insert("fields".to_owned(), fields.into());
     record
 }

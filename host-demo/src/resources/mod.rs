@@ -98,7 +98,9 @@ impl Call {
 
 /// Reads a key as an id.
 fn id_of(key: &Value) -> Result<i64, ApiError> {
-    key.as_i64().or_else(|| key.as_str()?.parse().ok()).ok_or_else(|| ApiError::invalid("INVALID_VALUE", "an id is a whole number"))
+    key.as_i64()
+        .or_else(|| key.as_str()?.parse().ok())
+        .ok_or_else(|| ApiError::invalid("INVALID_VALUE", "an id is a whole number"))
 }
 
 /// Reads a key as a name.

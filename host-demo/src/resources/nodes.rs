@@ -12,7 +12,11 @@ use crate::{
     http::{answer::Answer, error::ApiError},
 };
 
-pub(super) async fn answer_below_workflow(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
+pub(super) async fn answer_below_workflow(
+    host: &Arc<Host>,
+    context: &RequestContext,
+    call: Call,
+) -> Result<Answer, ApiError> {
     match call.address.action.as_str() {
         "list" | "get" => read(host, context, call).await,
         "create" => {
@@ -63,7 +67,9 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
         "destroy" => {
             context.role().require_manager()?;
             let id = NodeId(id_of(&call.key()?)?);
-            host.store.write::<_, ApiError, _>(move |tx| Box::pin(async move { Ok(tx.destroy_node(id).await?) })).await?;
+            host.store
+                .write::<_, ApiError, _>(move |tx| Box::pin(async move { Ok(tx.destroy_node(id).await?) }))
+                .await?;
             Ok(Answer::Data(json!(1)))
         }
         _ => Err(call.unknown_action()),

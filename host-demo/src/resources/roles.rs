@@ -70,7 +70,11 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
     }
 }
 
-pub(super) async fn answer_resources(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
+pub(super) async fn answer_resources(
+    host: &Arc<Host>,
+    context: &RequestContext,
+    call: Call,
+) -> Result<Answer, ApiError> {
     context.role().require_manager()?;
     let role = name_of(call.source_key()?)?.to_owned();
     match call.address.action.as_str() {
@@ -95,7 +99,8 @@ pub(super) async fn answer_resources(host: &Arc<Host>, context: &RequestContext,
             let mut values = call.values.into_object()?;
             required_text(&values, "name")?;
             check_resource(&host.store.schema(), &values)?;
-            values.retain(|name, _| matches!(name.as_str(), "dataSourceKey" | "name" | "usingActionsConfig" | "actions"));
+            values
+                .retain(|name, _| matches!(name.as_str(), "dataSourceKey" | "name" | "usingActionsConfig" | "actions"));
             values.insert("roleName".to_owned(), role.clone().into());
             let made = host
                 .store

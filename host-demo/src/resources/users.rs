@@ -15,7 +15,8 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
     if address.action == "create" {
         context.role().require_manager()?;
         if let Values::One(user) = &values {
-            let is_named = ["username", "email"].iter().any(|name| user.get(*name).is_some_and(|value| !value.is_null()));
+            let is_named =
+                ["username", "email"].iter().any(|name| user.get(*name).is_some_and(|value| !value.is_null()));
             if !is_named {
                 return Err(ApiError::invalid("REQUIRED", "\"username\" or \"email\" is required"));
             }

@@ -57,7 +57,12 @@ pub(super) async fn execute(host: &Arc<Host>, author: UserId, call: Call) -> Res
     Ok(Answer::Data(answer))
 }
 
-async fn enqueue(tx: &mut Tx, workflow: &WorkflowRow, run: ManualRun, claim: ClaimedBy) -> Result<ExecutionId, ApiError> {
+async fn enqueue(
+    tx: &mut Tx,
+    workflow: &WorkflowRow,
+    run: ManualRun,
+    claim: ClaimedBy,
+) -> Result<ExecutionId, ApiError> {
     let user = read_all(tx, "users", &json!(run.user.0), &[]).await?.into_iter().next();
     let user = user.ok_or_else(|| ApiError::Refused("user not found".to_owned()))?;
     let data = match run.data {
@@ -70,7 +75,11 @@ async fn enqueue(tx: &mut Tx, workflow: &WorkflowRow, run: ManualRun, claim: Cla
             let collection = tx.schema().collection(collection.name())?.clone();
             let appends = preloads.iter().map(AssociationPath::to_string).collect();
             let records = tx.follow(&collection, &[key], &[], &Select { appends, ..Select::default() }).await?;
-            records.into_iter().next().map(Value::Object).ok_or_else(|| ApiError::Refused("record not found".to_owned()))?
+            records
+                .into_iter()
+                .next()
+                .map(Value::Object)
+                .ok_or_else(|| ApiError::Refused("record not found".to_owned()))?
         }
     };
     let mut context = json!({"data": data, "user": user});

@@ -39,7 +39,10 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
 
 async fn create(host: &Arc<Host>, author: UserId, mut values: Record) -> Result<Answer, ApiError> {
     values.retain(|name, _| {
-        matches!(name.as_str(), "title" | "description" | "type" | "triggerTitle" | "sync" | "enabled" | "config" | "options")
+        matches!(
+            name.as_str(),
+            "title" | "description" | "type" | "triggerTitle" | "sync" | "enabled" | "config" | "options"
+        )
     });
     let type_id = text(&values, "type")?.filter(|name| !name.is_empty());
     let type_id = type_id.ok_or_else(|| ApiError::Refused("Trigger type is required".to_owned()))?;
@@ -62,7 +65,12 @@ async fn create(host: &Arc<Host>, author: UserId, mut values: Record) -> Result<
     Ok(Answer::record(read_one(host, "workflows", json!(row.id.0), &[]).await?))
 }
 
-async fn update(host: &Arc<Host>, author: UserId, ids: Vec<WorkflowId>, mut values: Record) -> Result<Answer, ApiError> {
+async fn update(
+    host: &Arc<Host>,
+    author: UserId,
+    ids: Vec<WorkflowId>,
+    mut values: Record,
+) -> Result<Answer, ApiError> {
     // `sync`, `type` and `key` are fixed when a workflow is made.
     values.retain(|name, _| {
         matches!(name.as_str(), "title" | "description" | "triggerTitle" | "enabled" | "config" | "options" | "current")
