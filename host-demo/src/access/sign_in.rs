@@ -21,7 +21,10 @@ pub(crate) async fn sign_in(store: &Store, tokens: &Tokens, values: &Record) -> 
         let mut conn = store.read().await?;
         let user = find(&mut conn, &filter).await?;
         let hash = match &user {
-            Some((id, _)) => conn.password_hash(*id).await?,
+            Some((id, _)) => {
+                let users = conn.schema().collection("users")?.clone();
+                conn.password_hash(&users, &Filter::by_key(&users, &json!(id.0))?, "password").await?
+            }
             None => None,
         };
         (user, hash)
