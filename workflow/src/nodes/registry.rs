@@ -106,6 +106,7 @@ fn article(name: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` at the call reads best without a borrow")]
 mod tests {
     use serde_json::json;
 
