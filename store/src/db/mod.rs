@@ -145,8 +145,7 @@ fn connect_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
         Some(path) if !path.is_empty() && path != ":memory:" => Ok(SqliteConnectOptions::new()
             .filename(path)
             .statement_cache_capacity(CACHED_STATEMENTS)
-            .busy_timeout(LOCK_TIMEOUT)
-            .disable_statement_logging()),
+            .busy_timeout(LOCK_TIMEOUT)),
         Some(_) | None => Err(StoreError::invalid("INVALID_VALUE", "the database URL must be sqlite:PATH")),
     }
 }

@@ -156,3 +156,46 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Store, StoreError};
+
+    /// Leaves something behind that the database refuses at the commit only.
+    async fn write_uncommittable(store: &Store) -> Result<(), StoreError> {
+        store
+            .write(|tx| {
+                Box::pin(async move {
+                    tx.run("PRAGMA defer_foreign_keys = ON", []).await?;
+                    tx.run("INSERT INTO rolesUsers (userId, roleName) VALUES (404, 'nosuch')", []).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_is_everybodys_error_and_the_writer_goes_on() -> Result<(), StoreError> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = Store::open(&format!("sqlite:{}", folder.path().join("a.db").display())).await?;
+        let add_role = |name: &'static str| {
+            store.write(move |tx| {
+                Box::pin(async move {
+                    let insert = "INSERT INTO roles (name, createdAt, updatedAt) VALUES (?, '', '')";
+                    tx.run(insert, [name.into()]).await
+                })
+            })
+        };
+        // Polled in this order, and handed over before the writer's task runs: one transaction.
+        let (first, second, third) = tokio::join!(add_role("a"), write_uncommittable(&store), add_role("b"));
+        assert!(matches!(first, Err(StoreError::NotCommitted(_))), "{first:?}");
+        assert!(matches!(second, Err(StoreError::NotCommitted(_))), "{second:?}");
+        assert!(matches!(third, Err(StoreError::NotCommitted(_))), "{third:?}");
+
+        assert_eq!(add_role("c").await?, 1);
+        let names = store.read().await?.query("SELECT name FROM roles", []).await?;
+        let names: Vec<String> = names.iter().map(|row| row.get("name")).collect::<Result<_, _>>()?;
+        assert_eq!(names, ["c"]);
+        Ok(())
+    }
+}

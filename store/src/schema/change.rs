@@ -164,9 +164,15 @@ impl Tx {
     /// [`StoreError::Invalid`] for an unknown field, a key, or a column that an association needs (`FIELD_IN_USE`).
     pub async fn destroy_field(&mut self, collection: &str, field: &str) -> Result<(), StoreError> {
         let mut collection = self.changeable(collection)?;
-        let is_scalar = collection.field(field)?.association().is_none();
+        let (is_scalar, is_sequence) = {
+            let field = collection.field(field)?;
+            (field.association().is_none(), field.generated == Some(Generated::Sequence))
+        };
         if is_scalar {
-            if collection.key.iter().any(|key| key == field) || self.schema().joins_over(&collection.name, field) {
+            if is_sequence
+                || collection.key.iter().any(|key| key == field)
+                || self.schema().joins_over(&collection.name, field)
+            {
                 return Err(StoreError::invalid(
                     "FIELD_IN_USE",
                     format!("{field} is a key of {} or of an association", collection.name),
@@ -313,8 +319,11 @@ impl Tx {
     async fn ensure_foreign_key(&mut self, owner: &str, column: &str, key_type: FieldType) -> Result<(), StoreError> {
         let owner = Arc::clone(self.schema().collection(owner)?);
         match owner.find_field(column) {
-            Some(field) if field.association().is_some() => {
-                return Err(StoreError::invalid("NAME_TAKEN", format!("{}.{column} is an association", owner.name)));
+            Some(field) if field.association().is_some() || field.hidden => {
+                return Err(StoreError::invalid(
+                    "NAME_TAKEN",
+                    format!("{}.{column} cannot be a foreign key", owner.name),
+                ));
             }
             Some(_) => {}
             None => {

@@ -104,6 +104,7 @@ impl Tx {
         change: AssociationChange,
     ) -> Result<(), StoreError> {
         let target = self.target(association)?;
+        super::check_writable(&target)?;
         let column = target.field(&association.foreign_key)?;
         let key = &association.target_key;
         let keys: Vec<Cell> = linked.iter().map(|record| cell_of(&target, key, record)).collect::<Result<_, _>>()?;
@@ -143,6 +144,7 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let target = self.target(association)?;
         let through = self.schema().collection(through)?.clone();
+        super::check_writable(&through)?;
         let own_column = through.field(&association.foreign_key)?;
         let other_column = through.field(other_key)?;
         let keys: Vec<Cell> =
