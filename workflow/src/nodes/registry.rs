@@ -179,7 +179,7 @@ mod tests {
         check(
             "condition",
             json!({"calculation": {"group": {"type": "and", "calculations": [{"calculator": "nosuch", "operands": [1, 2]}]}}}),
-            "\"calculation.group.calculations.0\" is invalid",
+            "\"calculation\" is invalid",
         );
     }
 }

@@ -11,7 +11,9 @@ use crate::harness::{Harness, log, node};
 async fn a_thousand_queued_executions_run_once_each_and_in_order() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![log("{{$context.data.number}}")]).await;
-    let ids = harness.enqueue((0..1_000).map(|n| harness.execution(&workflow, json!({"data": {"number": n}}))).collect()).await;
+    let ids = harness
+        .enqueue((0..1_000).map(|n| harness.execution(&workflow, json!({"data": {"number": n}}))).collect())
+        .await;
     assert!(ids.is_sorted() && ids.iter().collect::<HashSet<_>>().len() == 1_000);
     harness.engine.wake(&[workflow.id]);
     harness.idle().await;
@@ -73,10 +75,9 @@ async fn a_waiting_execution_holds_nobody_up() {
 #[tokio::test]
 async fn a_delay_that_is_over_goes_on_or_fails() {
     let harness = Harness::new().await;
-    for (end_status, status, job_status, logs) in [
-        (1, ExecutionStatus::Resolved, JobStatus::Resolved, 1),
-        (-1, ExecutionStatus::Failed, JobStatus::Failed, 1),
-    ] {
+    for (end_status, status, job_status, logs) in
+        [(1, ExecutionStatus::Resolved, JobStatus::Resolved, 1), (-1, ExecutionStatus::Failed, JobStatus::Failed, 1)]
+    {
         let config = json!({"unit": 1, "duration": 20, "endStatus": end_status});
         let workflow = harness.workflow(vec![node("delay", config), log("after")]).await;
         let id = harness.trigger(&workflow, json!({})).await;

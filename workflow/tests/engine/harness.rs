@@ -5,9 +5,8 @@ use std::{future::Future, time::Duration};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use store::{
-    Execution, ExecutionId, ExecutionStatus, Filter, Find, Job, NewExecution, NodeRow, Record, Sort, Store, StoreError, Tx,
-    WorkflowId, WorkflowRow, WriteOptions,
-    workflows::NewNode,
+    Execution, ExecutionId, ExecutionStatus, Filter, Find, Job, NewExecution, NodeRow, Record, Sort, Store, StoreError,
+    Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use tempfile::TempDir;
 use workflow::{Engine, EngineOptions, Outcome};

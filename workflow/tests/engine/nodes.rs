@@ -55,7 +55,8 @@ async fn condition() {
     ] {
         assert_eq!(run(&harness, node("condition", config.clone()), context.clone()).await, want, "{config} {context}");
     }
-    let (status, ..) = run(&harness, node("condition", json!({"engine": "cel", "expression": "1 + 1"})), json!({})).await;
+    let (status, ..) =
+        run(&harness, node("condition", json!({"engine": "cel", "expression": "1 + 1"})), json!({})).await;
     assert_eq!(status, ExecutionStatus::Error);
 }
 
@@ -101,7 +102,11 @@ async fn a_refused_write_is_the_jobs_error_and_leaves_nothing() {
     harness.post(json!({"code": "dup"})).await;
     let create = |values: Value| node("create", json!({"collection": "posts", "params": {"values": values}}));
     let workflow = harness
-        .workflow(vec![node("calculation", json!({"expression": "1 + 1"})), create(json!({"code": "dup"})), log("never")])
+        .workflow(vec![
+            node("calculation", json!({"expression": "1 + 1"})),
+            create(json!({"code": "dup"})),
+            log("never"),
+        ])
         .await;
     let outcome = harness.run(&workflow, json!({})).await;
     assert_eq!((outcome.status, outcome.ended_by_node), (ExecutionStatus::Error, false));
@@ -166,7 +171,8 @@ async fn query() {
         node("query", merged)
     };
     let context = json!({"data": {"read": 2}});
-    let (_, _, one) = run(&harness, query(json!({"params": {"filter": {"read": "{{$context.data.read}}"}}})), context).await;
+    let (_, _, one) =
+        run(&harness, query(json!({"params": {"filter": {"read": "{{$context.data.read}}"}}})), context).await;
     assert_eq!(one["title"], "t2");
 
     let page = json!({"multiple": true, "params": {"sort": ["-read"], "page": 2, "pageSize": 2, "fields": ["title"]}});
@@ -190,7 +196,10 @@ async fn results_of_earlier_nodes_are_variables() {
     let harness = Harness::new().await;
     harness.post(json!({"title": "seen"})).await;
     let (workflow, nodes) = harness
-        .workflow_with(json!({}), vec![node("query", json!({"collection": "posts", "params": {"filter": {"title": "seen"}}}))])
+        .workflow_with(
+            json!({}),
+            vec![node("query", json!({"collection": "posts", "params": {"filter": {"title": "seen"}}}))],
+        )
         .await;
     let tag = format!("{{{{$jobsMapByNodeKey.{}.title}}}}!", nodes[0].key);
     let created = json!({"collection": "logs", "params": {"values": {"tag": tag}}});

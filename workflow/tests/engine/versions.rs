@@ -1,7 +1,10 @@
 //! Workflows, their versions and their nodes, as the engine's rows.
 
 use serde_json::{Value, json};
-use store::{NodeId, NodeRow, StoreError, UserId, WorkflowId, WorkflowRow, workflows::{NewNode, Revision}};
+use store::{
+    NodeId, NodeRow, StoreError, UserId, WorkflowId, WorkflowRow,
+    workflows::{NewNode, Revision},
+};
 
 use crate::harness::{Harness, Place, log, node, object};
 
@@ -42,7 +45,8 @@ async fn a_new_workflow_has_defaults() {
     ] {
         assert_eq!(record[name], want, "{name}");
     }
-    let enabled = create(&harness, json!({"type": "action", "enabled": true, "sync": true, "options": {"stackLimit": 3}})).await;
+    let enabled =
+        create(&harness, json!({"type": "action", "enabled": true, "sync": true, "options": {"stackLimit": 3}})).await;
     assert!(enabled.enabled && enabled.sync);
     assert_eq!(enabled.options, json!({"timeout": 0, "stackLimit": 3}));
 }
@@ -68,7 +72,8 @@ async fn wrong_values_are_refused() {
 async fn updates_change_what_may_change() {
     let harness = Harness::new().await;
     let row = create(&harness, json!({"title": "t", "type": "action", "config": {"collection": "a"}})).await;
-    let changed = update(&harness, row.id, json!({"sync": true, "title": "other", "type": "x", "key": "k"})).await.unwrap();
+    let changed =
+        update(&harness, row.id, json!({"sync": true, "title": "other", "type": "x", "key": "k"})).await.unwrap();
     assert_eq!(changed, []);
     let row = harness.row(row.id).await;
     assert_eq!((row.sync, row.title.as_deref(), row.trigger_type.as_str()), (false, Some("other"), "action"));
@@ -93,10 +98,16 @@ async fn a_revision_takes_over_when_it_is_enabled() {
     harness.run(&first, json!({})).await;
     let second = revise(&harness, first.id, Revision::NextVersion).await;
     assert_eq!((&second.key, second.enabled, second.executed), (&first.key, false, 0));
-    assert_eq!((record(&harness, second.id).await["current"].clone(), harness.row(first.id).await.enabled), (Value::Null, true));
+    assert_eq!(
+        (record(&harness, second.id).await["current"].clone(), harness.row(first.id).await.enabled),
+        (Value::Null, true)
+    );
 
     let changed = update(&harness, second.id, json!({"enabled": true})).await.unwrap();
-    assert_eq!(changed.iter().map(|row| (row.id, row.enabled)).collect::<Vec<_>>(), [(first.id, false), (second.id, true)]);
+    assert_eq!(
+        changed.iter().map(|row| (row.id, row.enabled)).collect::<Vec<_>>(),
+        [(first.id, false), (second.id, true)]
+    );
     let flags = |record: Value| [record["enabled"].clone(), record["current"].clone()];
     assert_eq!(flags(record(&harness, first.id).await), [json!(false), Value::Null]);
     assert_eq!(flags(record(&harness, second.id).await), [json!(true), json!(true)]);
@@ -183,11 +194,9 @@ async fn nodes_are_inserted_and_taken_out_anywhere() {
             ],
         )
         .await;
-    assert_eq!(
-        drawn(&nodes),
-        ["last ->1", "condition 0>5", "yes 3>-", "before yes 1/1>2", "after 5>-", "between 1>4"]
-    );
-    let first = NewNode { node_type: "end".into(), title: None, config: json!({}), upstream_id: None, branch_index: None };
+    assert_eq!(drawn(&nodes), ["last ->1", "condition 0>5", "yes 3>-", "before yes 1/1>2", "after 5>-", "between 1>4"]);
+    let first =
+        NewNode { node_type: "end".into(), title: None, config: json!({}), upstream_id: None, branch_index: None };
     let (id, head, before_yes) = (workflow.id, nodes[0].id, nodes[3].id);
     let nodes = harness
         .write(move |tx| {
@@ -218,16 +227,21 @@ async fn nodes_of_an_executed_version_are_frozen() {
     let (workflow, nodes) = harness.workflow_with(json!({}), vec![log("a")]).await;
     let (id, of) = (nodes[0].id, workflow.id);
     let renamed = harness
-        .write(move |tx| Box::pin(async move { tx.update_node(id, object(json!({"title": "t", "config": {"x": 1}}))).await }))
+        .write(move |tx| {
+            Box::pin(async move { tx.update_node(id, object(json!({"title": "t", "config": {"x": 1}}))).await })
+        })
         .await;
     assert_eq!((renamed.title.as_deref(), &renamed.config), (Some("t"), &json!({"x": 1})));
     harness.run(&workflow, json!({})).await;
-    let new = NewNode { node_type: "end".into(), title: None, config: json!({}), upstream_id: None, branch_index: None };
+    let new =
+        NewNode { node_type: "end".into(), title: None, config: json!({}), upstream_id: None, branch_index: None };
     let created: Result<NodeRow, StoreError> =
         harness.store.write(move |tx| Box::pin(async move { tx.create_node(of, new).await })).await;
     assert_eq!(created.unwrap_err().to_string(), "Node could not be created in executed workflow");
-    let updated: Result<NodeRow, StoreError> =
-        harness.store.write(move |tx| Box::pin(async move { tx.update_node(id, object(json!({"config": {}}))).await })).await;
+    let updated: Result<NodeRow, StoreError> = harness
+        .store
+        .write(move |tx| Box::pin(async move { tx.update_node(id, object(json!({"config": {}}))).await }))
+        .await;
     assert_eq!(updated.unwrap_err().to_string(), "Node could not be updated in executed workflow");
     let destroyed: Result<(), StoreError> =
         harness.store.write(move |tx| Box::pin(async move { tx.destroy_node(id).await })).await;
