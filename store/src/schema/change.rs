@@ -52,6 +52,9 @@ impl Tx {
         for (index, field) in scalars.iter().enumerate() {
             check_unused(scalars.iter().take(index), &field.name)?;
         }
+        if scalars.is_empty() {
+            return Err(StoreError::invalid_value("fields", "a collection needs a field of its own"));
+        }
         let collection = definition::collection(options, scalars)?;
 
         self.create_table(&collection).await?;

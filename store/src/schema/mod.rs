@@ -98,7 +98,9 @@ impl Conn {
             let name: String = row.get("name")?;
             let mut definition = Record::new();
             definition.insert("name".to_owned(), Value::String(name.clone()));
-            definition.insert("title".to_owned(), row.get::<Option<String>>("title")?.into());
+            if let Some(title) = row.get::<Option<String>>("title")? {
+                definition.insert("title".to_owned(), Value::String(title));
+            }
             definition.extend(options(&row)?);
             let fields = fields.remove(&name).unwrap_or_default();
             let collection = definition::collection(definition, fields).map_err(|error| corrupt(&name, &error))?;
