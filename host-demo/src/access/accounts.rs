@@ -4,7 +4,7 @@
 //! transaction that writes, so nothing slips in between.
 
 use serde_json::{Value, json};
-use store::{Collection, Conn, Filter, Record, UserId};
+use store::{Collection, Conn, Filter, Record, Tx, UserId, WriteOptions};
 
 use super::{
     context::RequestContext,
@@ -36,10 +36,10 @@ impl AccountGuard {
     }
 
     /// Refuses the root role in a user's values, unless root gives it.
-    pub(crate) fn values(&self, items: &[Record]) -> Result<(), ApiError> {
-        let gives_root = |item: &Record| item.get("roles").is_some_and(names_root);
+    pub(crate) fn values(&self, values: &Record) -> Result<(), ApiError> {
+        let gives_root = values.get("roles").is_some_and(names_root);
         let is_users = matches!(self.subject, Subject::Users(_));
-        if is_users && !self.is_root && items.iter().any(gives_root) { Err(ApiError::Forbidden) } else { Ok(()) }
+        if is_users && !self.is_root && gives_root { Err(ApiError::Forbidden) } else { Ok(()) }
     }
 
     /// Notes the moment of a password change: older tokens end there.
@@ -48,6 +48,22 @@ impl AccountGuard {
             values.insert("passwordChangeTz".to_owned(), chrono::Utc::now().timestamp_millis().into());
         }
         values
+    }
+
+    /// Makes the first of the roles given to users the one they act in by default.
+    pub(crate) async fn settle(&self, tx: &mut Tx, users: &[Record], roles: Option<&Value>) -> Result<(), ApiError> {
+        let first = roles.and_then(Value::as_array).and_then(|roles| roles.first()).and_then(role_name);
+        let (Subject::Users(_), Some(first)) = (&self.subject, first) else { return Ok(()) };
+        let links = tx.schema().collection("rolesUsers")?.clone();
+        for id in users.iter().filter_map(|user| user.get("id")) {
+            for (operator, is_default) in [("$ne", false), ("$eq", true)] {
+                let meant = json!({"userId": {"$eq": id}, "roleName": {operator: first}});
+                let filter = Filter::parse(tx.schema(), &links, &meant)?;
+                let values = Record::from_iter([("default".to_owned(), is_default.into())]);
+                tx.update(&links, &filter, values, &WriteOptions::default()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Refuses to change users who have the root role, unless root does it.
@@ -82,6 +98,10 @@ impl AccountGuard {
         let guard = Self { subject, actor: self.actor, is_root: self.is_root };
         guard.change(conn, &Filter::by_key(&source.collection, &source.key)?).await
     }
+}
+
+fn role_name(role: &Value) -> Option<&str> {
+    role.as_str().or_else(|| role.get("name")?.as_str())
 }
 
 fn names_root(value: &Value) -> bool {

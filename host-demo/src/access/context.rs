@@ -1,8 +1,8 @@
 //! Who asks, in which role: made once at the door, and the only way to the data.
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
-use serde_json::Value;
-use store::{Filter, Find, Record, Store, UserId};
+use serde_json::{Value, json};
+use store::{Conn, Filter, Find, Record, Store, UserId};
 
 use super::{
     permissions::{ROOT_ROLE, Role},
@@ -64,13 +64,18 @@ impl RequestContext {
             _ => Vec::new(),
         };
         let role_names: Vec<String> = roles.iter().map(role_name).map(str::to_owned).collect();
-        let role = choose(roles, headers)?;
+        let wanted = match headers.get("x-role") {
+            Some(wanted) => Some(String::from_utf8_lossy(wanted.as_bytes()).into_owned()),
+            None if roles.len() > 1 => default_role(&mut conn, claims.user_id).await?,
+            None => None,
+        };
+        let role = choose(roles, wanted.as_deref())?;
         let resources = if role_name(&role) == ROOT_ROLE {
             Vec::new()
         } else {
             let collection = conn.schema().collection("dataSourceResources")?.clone();
             let mut find = Find::all(collection.clone());
-            let filter = serde_json::json!({"roleName": role_name(&role), "dataSourceKey": "main"});
+            let filter = json!({"roleName": role_name(&role), "dataSourceKey": "main"});
             find.filter = Filter::parse(conn.schema(), &collection, &filter)?;
             conn.find(&find).await?
         };
@@ -103,9 +108,17 @@ fn role_name(role: &Record) -> &str {
     role.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn choose(mut roles: Vec<Record>, headers: &HeaderMap) -> Result<Record, ApiError> {
-    let position = match headers.get("x-role") {
-        Some(wanted) => roles.iter().position(|role| role_name(role).as_bytes() == wanted.as_bytes()),
+/// The role that the user acts in without saying so.
+async fn default_role(conn: &mut Conn, user: UserId) -> Result<Option<String>, ApiError> {
+    let links = conn.schema().collection("rolesUsers")?.clone();
+    let filter = Filter::parse(conn.schema(), &links, &json!({"userId": user.0, "default": true}))?;
+    let link = conn.find(&Find { filter, ..Find::all(links) }).await?.into_iter().next();
+    Ok(link.and_then(|link| Some(link.get("roleName")?.as_str()?.to_owned())))
+}
+
+fn choose(mut roles: Vec<Record>, wanted: Option<&str>) -> Result<Record, ApiError> {
+    let position = match wanted {
+        Some(wanted) => roles.iter().position(|role| role_name(role) == wanted),
         None => (!roles.is_empty()).then_some(0),
     };
     position.map(|position| roles.swap_remove(position)).ok_or(ApiError::RoleNotFound)

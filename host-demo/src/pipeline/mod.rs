@@ -4,7 +4,8 @@
 //! ```text
 //! resource ─ which collection, below which source record
 //! read     ─ list, get
-//! action   ─ permissions, one transaction: the write and post_action; then verdict
+//! action   ─ what is asked for, and whether the role may
+//! transaction ─ the write and post_action in one transaction; then verdict
 //! post_action ─ asks the hooks, loads the trigger data, stores the executions
 //! verdict  ─ runs the synchronous executions in order and turns their outcome into the answer
 //! ```
@@ -17,6 +18,7 @@ mod post_action;
 mod read;
 mod resource;
 mod schema_view;
+mod transaction;
 mod verdict;
 
 use std::sync::Arc;

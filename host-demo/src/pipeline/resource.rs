@@ -56,6 +56,27 @@ impl Resource {
     }
 }
 
+impl Resource {
+    /// Looks the same names up in another schema.
+    ///
+    /// # Errors
+    ///
+    /// 404 for names that are not there any more.
+    pub(crate) fn renew(&self, schema: &Schema) -> Result<Self, ApiError> {
+        let find = |name: &str| schema.collection(name).cloned().map_err(|_| ApiError::unknown_resource(name));
+        let source = match &self.source {
+            None => None,
+            Some(source) => {
+                let collection = find(&source.collection.name)?;
+                let association = collection.association(&source.name).cloned();
+                let association = association.ok_or_else(|| ApiError::unknown_resource(&source.name))?;
+                Some(SourceRef { collection, association, name: source.name.clone(), key: source.key.clone() })
+            }
+        };
+        Ok(Self { collection: find(&self.collection.name)?, source, key: self.key.clone() })
+    }
+}
+
 impl SourceRef {
     /// Passes roles that may see the association field of the source.
     ///
