@@ -10,6 +10,8 @@ mod collection;
 mod definition;
 mod field;
 pub(crate) mod identifier;
+mod join;
+mod table;
 
 use std::{collections::HashMap, sync::Arc};
 
