@@ -4,12 +4,16 @@
 //! One that `waits_for` another cannot be claimed until that one is resolved, and disappears if that one ends otherwise:
 //! so a failing synchronous workflow stops the rest of its chain, whatever happens to the process in between.
 
+use std::collections::BTreeMap;
+
+use sea_query::{Expr, Query};
 use serde_json::Value;
 
 use crate::{
-    db::{Conn, Tx},
+    db::{Conn, Row, Tx},
     error::StoreError,
     id::{ExecutionId, WorkflowId},
+    moment,
     status::ExecutionStatus,
 };
 
@@ -66,73 +70,374 @@ pub struct ExecutionFinish {
     pub output: Option<Value>,
 }
 
+/// Rows per INSERT: each binds 13 values, and the database takes 32,766.
+const ROWS_PER_INSERT: usize = 500;
+
+impl Execution {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let code = row.get("status")?;
+        let stack = row.json("stack")?;
+        Ok(Self {
+            id: ExecutionId(row.get("id")?),
+            workflow_id: WorkflowId(row.get("workflowId")?),
+            status: ExecutionStatus::from_code(code)
+                .ok_or_else(|| StoreError::Corrupt { what: format!("execution status {code:?}") })?,
+            context: row.json("context")?,
+            stack: stack.as_array().into_iter().flatten().filter_map(Value::as_i64).map(ExecutionId).collect(),
+            manually: row.get::<Option<bool>>("manually")?.unwrap_or(false),
+        })
+    }
+}
+
 impl Conn {
     /// Reads one execution.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
     pub async fn execution(&mut self, id: ExecutionId) -> Result<Option<Execution>, StoreError> {
-        let _ = id;
-        todo!()
+        let rows = self
+            .query(
+                r#"SELECT "id", "workflowId", "status", "context", "stack", "manually" FROM "executions" WHERE "id" = ?"#,
+                [id.0.into()],
+            )
+            .await?;
+        rows.first().map(Execution::read).transpose()
     }
 
-    /// The workflow versions that have executions a dispatcher may claim.
+    /// Reads the state of an execution; `None` if there is no such execution.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn execution_status(&mut self, id: ExecutionId) -> Result<Option<ExecutionStatus>, StoreError> {
+        let rows = self.query(r#"SELECT "status" FROM "executions" WHERE "id" = ?"#, [id.0.into()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let code = row.get("status")?;
+        match ExecutionStatus::from_code(code) {
+            Some(status) => Ok(Some(status)),
+            None => Err(StoreError::Corrupt { what: format!("execution status {code:?}") }),
+        }
+    }
+
+    /// Counts the executions among these that run a version of the workflow with this key.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn executions_of_key(&mut self, among: &[ExecutionId], key: &str) -> Result<u64, StoreError> {
+        let ids: Value = among.iter().map(|id| id.0).collect();
+        let rows = self
+            .query(
+                r#"SELECT count(*) AS "count" FROM "executions"
+                   WHERE "id" IN (SELECT "value" FROM json_each(?)) AND "key" = ?"#,
+                [ids.to_string().into(), key.into()],
+            )
+            .await?;
+        let count: i64 = rows.first().map_or(Ok(0), |row| row.get("count"))?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// The workflow versions that have executions a dispatcher may claim. Its cost grows with their number, not with the
+    /// length of the queue.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
     pub async fn workflows_with_queued(&mut self) -> Result<Vec<WorkflowId>, StoreError> {
-        todo!()
+        let rows = self
+            .query(
+                r#"WITH RECURSIVE "busy" ("id") AS (
+                     SELECT min("workflowId") FROM "executions"
+                     WHERE "status" IS NULL AND "claimedBy" IS NULL AND "waitsFor" IS NULL
+                     UNION ALL
+                     SELECT (SELECT min("workflowId") FROM "executions"
+                             WHERE "status" IS NULL AND "claimedBy" IS NULL AND "waitsFor" IS NULL
+                               AND "workflowId" > "busy"."id")
+                     FROM "busy" WHERE "busy"."id" IS NOT NULL)
+                   SELECT "id" FROM "busy" WHERE "id" IS NOT NULL"#,
+                [],
+            )
+            .await?;
+        rows.iter().map(|row| row.get("id").map(WorkflowId)).collect()
     }
 
     /// The unclaimed, started executions that have a job whose time has come, at most `limit`, with the earliest moment
     /// (milliseconds since 1970) at which a further job falls due.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
     pub async fn due_executions(
         &mut self,
         now_ms: i64,
         limit: u32,
     ) -> Result<(Vec<ExecutionId>, Option<i64>), StoreError> {
-        let _ = (now_ms, limit);
-        todo!()
+        let due = self
+            .query(
+                r#"SELECT "jobs"."executionId" AS "id", min("jobs"."dueAt") AS "dueAt"
+                   FROM "jobs" JOIN "executions" ON "executions"."id" = "jobs"."executionId"
+                   WHERE "jobs"."status" = 0 AND "jobs"."dueAt" <= ?
+                     AND "executions"."status" = 0 AND "executions"."claimedBy" IS NULL
+                   GROUP BY "jobs"."executionId" ORDER BY 2 LIMIT ?"#,
+                [now_ms.into(), i64::from(limit).into()],
+            )
+            .await?;
+        let later = self
+            .query(
+                r#"SELECT min("dueAt") AS "dueAt" FROM "jobs"
+                   WHERE "status" = 0 AND "dueAt" IS NOT NULL AND "dueAt" > ?"#,
+                [now_ms.into()],
+            )
+            .await?;
+        let ids = due.iter().map(|row| row.get("id").map(ExecutionId)).collect::<Result<_, _>>()?;
+        Ok((ids, later.first().map_or(Ok(None), |row| row.get("dueAt"))?))
     }
 }
 
 impl Tx {
     /// Stores executions in the order given (their ids rise), and counts them in their workflows.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
     pub async fn enqueue(&mut self, executions: Vec<NewExecution>) -> Result<Vec<ExecutionId>, StoreError> {
-        let _ = executions;
-        todo!()
+        let now = moment::now();
+        let mut counts = Counts::default();
+        let ids: Vec<ExecutionId> = executions.iter().map(|_| ExecutionId(self.next_id())).collect();
+        let mut rows: Vec<[sea_query::Value; 13]> = Vec::with_capacity(executions.len());
+        for (id, execution) in ids.iter().zip(executions) {
+            let stack: Value = execution.stack.iter().map(|id| id.0).collect();
+            rows.push([
+                id.0.into(),
+                execution.workflow_id.0.into(),
+                execution.key.as_str().into(),
+                execution.event_key.into(),
+                execution.context.to_string().into(),
+                false.into(),
+                execution.manually.then_some(true).into(),
+                (!execution.stack.is_empty()).then(|| stack.to_string()).into(),
+                execution.stack.last().map(|id| id.0).into(),
+                execution.claimed_by.map(|by| by.0).into(),
+                execution.waits_for.map(|id| id.0).into(),
+                now.as_str().into(),
+                now.as_str().into(),
+            ]);
+            counts.add(execution.workflow_id, execution.key);
+        }
+        for chunk in rows.chunks(ROWS_PER_INSERT) {
+            let mut insert = Query::insert();
+            insert.into_table("executions").columns([
+                "id",
+                "workflowId",
+                "key",
+                "eventKey",
+                "context",
+                "dispatched",
+                "manually",
+                "stack",
+                "parentExecutionId",
+                "claimedBy",
+                "waitsFor",
+                "createdAt",
+                "updatedAt",
+            ]);
+            for row in chunk {
+                insert.values_panic(row.iter().cloned().map(Expr::val));
+            }
+            self.execute(&insert).await?;
+        }
+        self.count_executions(&counts, 1).await?;
+        Ok(ids)
     }
 
     /// Claims the oldest queued execution of a workflow and starts it.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
     pub async fn claim_next(&mut self, workflow: WorkflowId, by: &ClaimedBy) -> Result<Option<Execution>, StoreError> {
-        let _ = (workflow, by);
-        todo!()
+        let now = moment::now();
+        let rows = self
+            .query(
+                r#"UPDATE "executions"
+                   SET "status" = 0, "dispatched" = 1, "claimedBy" = ?, "startedAt" = ?, "updatedAt" = ?
+                   WHERE "id" = (SELECT "id" FROM "executions"
+                                 WHERE "workflowId" = ? AND "status" IS NULL AND "claimedBy" IS NULL
+                                   AND "waitsFor" IS NULL
+                                 ORDER BY "id" LIMIT 1)
+                   RETURNING "id", "workflowId", "status", "context", "stack", "manually""#,
+                [by.0.as_str().into(), now.as_str().into(), now.as_str().into(), workflow.0.into()],
+            )
+            .await?;
+        rows.first().map(Execution::read).transpose()
     }
 
     /// Starts a queued execution that `by` holds already, or takes up a waiting one again; `None` if somebody else has
     /// it, it has ended, or it is gone.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
     pub async fn claim(&mut self, id: ExecutionId, by: &ClaimedBy) -> Result<Option<Execution>, StoreError> {
-        let _ = (id, by);
-        todo!()
+        let now = moment::now();
+        let rows = self
+            .query(
+                r#"UPDATE "executions"
+                   SET "status" = 0, "dispatched" = 1, "claimedBy" = ?, "startedAt" = coalesce("startedAt", ?),
+                       "updatedAt" = ?
+                   WHERE "id" = ? AND "waitsFor" IS NULL
+                     AND (("status" IS NULL AND "claimedBy" = ?) OR ("status" = 0 AND "claimedBy" IS NULL))
+                   RETURNING "id", "workflowId", "status", "context", "stack", "manually""#,
+                [by.0.as_str().into(), now.as_str().into(), now.as_str().into(), id.0.into(), by.0.as_str().into()],
+            )
+            .await?;
+        rows.first().map(Execution::read).transpose()
     }
 
     /// Gives up the claim of an execution that waits for a job.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
     pub async fn release(&mut self, id: ExecutionId) -> Result<(), StoreError> {
-        let _ = id;
-        todo!()
+        self.run(r#"UPDATE "executions" SET "claimedBy" = NULL WHERE "id" = ? AND "status" = 0"#, [id.0.into()])
+            .await
+            .map(drop)
     }
 
-    /// Ends an execution; its chain goes on if it is resolved, and is deleted otherwise. Answers the workflow versions
-    /// that have work now because of it.
+    /// Ends an execution; its chain goes on if it is resolved, and is deleted otherwise. An execution whose workflow says
+    /// so (`deleteExecutionOnStatus`) is deleted with its jobs. Answers the workflow versions that have work now because
+    /// of it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::IllegalMove`] if it has ended, or has not begun and is not aborted; [`StoreError::NotFound`].
     pub async fn finish(&mut self, id: ExecutionId, finish: ExecutionFinish) -> Result<Vec<WorkflowId>, StoreError> {
-        let _ = (id, finish);
-        todo!()
+        let Some(before) = self.execution_status(id).await? else {
+            return Err(StoreError::NotFound { what: "execution".into() });
+        };
+        let status = before.to(finish.status)?;
+        let rows = self
+            .query(
+                r#"UPDATE "executions"
+                   SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL, "updatedAt" = ?
+                   WHERE "id" = ?
+                   RETURNING EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
+                                     WHERE "workflows"."id" = "executions"."workflowId"
+                                       AND "unkept"."value" = "executions"."status") AS "unkept""#,
+                [
+                    status.code().into(),
+                    finish.reason.into(),
+                    finish.output.map(|output| output.to_string()).into(),
+                    moment::now().into(),
+                    id.0.into(),
+                ],
+            )
+            .await?;
+        let released = match status {
+            ExecutionStatus::Resolved => self.release_chain(id).await?,
+            _ => {
+                self.drop_chain(id).await?;
+                Vec::new()
+            }
+        };
+        if rows.first().map_or(Ok(false), |row| row.get("unkept"))? {
+            self.run(r#"DELETE FROM "executions" WHERE "id" = ?"#, [id.0.into()]).await?;
+        }
+        Ok(released)
+    }
+
+    async fn release_chain(&mut self, id: ExecutionId) -> Result<Vec<WorkflowId>, StoreError> {
+        let rows = self
+            .query(
+                r#"UPDATE "executions" SET "waitsFor" = NULL WHERE "waitsFor" = ?
+                   RETURNING "workflowId", "claimedBy" IS NULL AS "free""#,
+                [id.0.into()],
+            )
+            .await?;
+        let mut workflows = Vec::new();
+        for row in &rows {
+            if row.get::<bool>("free")? {
+                workflows.push(WorkflowId(row.get("workflowId")?));
+            }
+        }
+        workflows.sort_unstable();
+        workflows.dedup();
+        Ok(workflows)
     }
 
     /// Deletes the queued executions that wait for this one: the chain of a synchronous execution that is left waiting.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
     pub async fn drop_chain(&mut self, id: ExecutionId) -> Result<(), StoreError> {
-        let _ = id;
-        todo!()
+        let rows = self
+            .query(
+                r#"WITH RECURSIVE "chain" ("id") AS (
+                     SELECT "id" FROM "executions" WHERE "waitsFor" = ?
+                     UNION
+                     SELECT "executions"."id" FROM "executions" JOIN "chain" ON "executions"."waitsFor" = "chain"."id")
+                   DELETE FROM "executions" WHERE "id" IN (SELECT "id" FROM "chain") AND "status" IS NULL
+                   RETURNING "workflowId", "key""#,
+                [id.0.into()],
+            )
+            .await?;
+        let mut counts = Counts::default();
+        for row in &rows {
+            counts.add(WorkflowId(row.get("workflowId")?), row.get("key")?);
+        }
+        self.count_executions(&counts, -1).await
     }
 
     /// Takes back the claims of processes that are gone: every claim that is not `by`'s. Answers the started executions
     /// among them that do not wait for a job, which have to be gone on with.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
     pub async fn recover(&mut self, by: &ClaimedBy) -> Result<Vec<ExecutionId>, StoreError> {
-        let _ = by;
-        todo!()
+        let rows = self
+            .query(
+                r#"UPDATE "executions" SET "claimedBy" = NULL WHERE "claimedBy" IS NOT NULL AND "claimedBy" <> ?
+                   RETURNING "id",
+                     "status" = 0 AND NOT EXISTS (SELECT 1 FROM "jobs" WHERE "jobs"."executionId" = "executions"."id"
+                                                  AND "jobs"."status" = 0) AS "open""#,
+                [by.0.as_str().into()],
+            )
+            .await?;
+        let mut open = Vec::new();
+        for row in &rows {
+            if row.get::<Option<bool>>("open")?.unwrap_or(false) {
+                open.push(ExecutionId(row.get("id")?));
+            }
+        }
+        open.sort_unstable();
+        Ok(open)
+    }
+
+    async fn count_executions(&mut self, counts: &Counts, sign: i64) -> Result<(), StoreError> {
+        for ((workflow, key), count) in &counts.0 {
+            self.run(
+                r#"UPDATE "workflows"
+                   SET "allExecuted" = max("allExecuted" + ?1, 0),
+                       "executed" = CASE "id" WHEN ?2 THEN max("executed" + ?1, 0) ELSE "executed" END
+                   WHERE "key" = ?3"#,
+                [(sign * count).into(), workflow.0.into(), key.as_str().into()],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Executions by workflow version and key.
+#[derive(Default)]
+struct Counts(BTreeMap<(WorkflowId, String), i64>);
+
+impl Counts {
+    fn add(&mut self, workflow: WorkflowId, key: String) {
+        *self.0.entry((workflow, key)).or_default() += 1;
     }
 }

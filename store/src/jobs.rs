@@ -1,11 +1,12 @@
-//! Jobs: what each node of an execution did. A job is stored before the next node starts.
+//! Jobs: what each node of an execution did. A job is stored with its node's effect, before the next effect.
 
 use serde_json::Value;
 
 use crate::{
-    db::{Conn, Tx},
+    db::{Conn, Row, Tx},
     error::StoreError,
     id::{ExecutionId, JobId, NodeId},
+    moment,
     status::JobStatus,
 };
 
@@ -51,30 +52,123 @@ pub struct NewJob {
     pub started_at_ms: i64,
 }
 
+impl Job {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let code = row.get("status")?;
+        Ok(Self {
+            id: JobId(row.get("id")?),
+            execution_id: ExecutionId(row.get("executionId")?),
+            node_id: NodeId(row.get("nodeId")?),
+            node_key: row.get("nodeKey")?,
+            upstream_id: row.get::<Option<i64>>("upstreamId")?.map(JobId),
+            status: JobStatus::from_code(code)
+                .ok_or_else(|| StoreError::Corrupt { what: format!("job status {code}") })?,
+            result: row.json("result")?,
+            due_at_ms: row.get("dueAt")?,
+        })
+    }
+}
+
 impl Conn {
     /// Reads the jobs of an execution, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
     pub async fn jobs(&mut self, execution: ExecutionId) -> Result<Vec<Job>, StoreError> {
-        let _ = execution;
-        todo!()
+        let rows = self
+            .query(
+                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "dueAt"
+                   FROM "jobs" WHERE "executionId" = ? ORDER BY "id""#,
+                [execution.0.into()],
+            )
+            .await?;
+        rows.iter().map(Job::read).collect()
     }
 }
 
 impl Tx {
     /// Stores a job.
+    ///
+    /// # Errors
+    ///
+    /// Database errors; [`StoreError::Invalid`] if the execution is gone.
     pub async fn create_job(&mut self, job: NewJob) -> Result<Job, StoreError> {
-        let _ = job;
-        todo!()
+        let id = JobId(self.next_id());
+        let now = moment::now();
+        let started = moment::from_millis(job.started_at_ms).unwrap_or_else(|| now.clone());
+        self.run(
+            r#"INSERT INTO "jobs" ("id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "startedAt",
+                                   "createdAt", "updatedAt", "dueAt")
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
+            [
+                id.0.into(),
+                job.execution_id.0.into(),
+                job.node_id.0.into(),
+                job.node_key.as_str().into(),
+                job.upstream_id.map(|id| id.0).into(),
+                job.status.code().into(),
+                column(&job.result),
+                started.into(),
+                now.as_str().into(),
+                now.as_str().into(),
+                job.due_at_ms.into(),
+            ],
+        )
+        .await?;
+        Ok(Job {
+            id,
+            execution_id: job.execution_id,
+            node_id: job.node_id,
+            node_key: job.node_key,
+            upstream_id: job.upstream_id,
+            status: job.status,
+            result: job.result,
+            due_at_ms: job.due_at_ms,
+        })
     }
 
     /// Ends a pending job; illegal moves are errors.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::IllegalMove`], [`StoreError::NotFound`].
     pub async fn finish_job(&mut self, id: JobId, status: JobStatus, result: Value) -> Result<Job, StoreError> {
-        let _ = (id, status, result);
-        todo!()
+        let rows = self
+            .query(
+                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "dueAt"
+                   FROM "jobs" WHERE "id" = ?"#,
+                [id.0.into()],
+            )
+            .await?;
+        let Some(row) = rows.first() else { return Err(StoreError::NotFound { what: "job".into() }) };
+        let job = Job::read(row)?;
+        let status = job.status.to(status)?;
+        self.run(
+            r#"UPDATE "jobs" SET "status" = ?, "result" = ?, "updatedAt" = ? WHERE "id" = ?"#,
+            [status.code().into(), column(&result), moment::now().into(), id.0.into()],
+        )
+        .await?;
+        Ok(Job { status, result, ..job })
     }
 
     /// Ends every pending job of an execution, when the execution ends from outside.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
     pub async fn abort_jobs(&mut self, execution: ExecutionId) -> Result<(), StoreError> {
-        let _ = execution;
-        todo!()
+        let aborted = JobStatus::Pending.to(JobStatus::Aborted)?;
+        self.run(
+            r#"UPDATE "jobs" SET "status" = ?, "updatedAt" = ? WHERE "executionId" = ? AND "status" = 0"#,
+            [aborted.code().into(), moment::now().into(), execution.0.into()],
+        )
+        .await
+        .map(drop)
     }
+}
+
+/// A result that is `null` is stored as `NULL`, like one that is not there.
+fn column(result: &Value) -> sea_query::Value {
+    (!result.is_null()).then(|| result.to_string()).into()
 }

@@ -1,14 +1,22 @@
 //! Workflow and node rows. Wire reads go through [`crate::Conn::find`] on the built-in collections `workflows` and
 //! `flow_nodes`; what the engine and the host need typed is here.
+//!
+//! A workflow is a key with versions. A version that has been executed is frozen: its configuration and its nodes stay as
+//! they were, so that what happened can be read later. Nothing here knows trigger or node types.
 
-use serde_json::Value;
+mod nodes;
+
+use serde_json::{Value, json};
 
 use crate::{
     Record,
-    db::{Conn, Tx},
+    db::{Conn, Row, Tx},
     error::StoreError,
-    id::{NodeId, UserId, WorkflowId},
+    id::{UserId, WorkflowId},
+    moment,
 };
+
+pub use nodes::{NewNode, NodeRow};
 
 /// One version of a workflow.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,114 +43,6 @@ pub struct WorkflowRow {
     pub executed: i64,
 }
 
-/// One node of a workflow version.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NodeRow {
-    /// The node.
-    pub id: NodeId,
-    /// Stable across versions: 11 characters `a-z0-9`.
-    pub key: String,
-    /// Its workflow version.
-    pub workflow_id: WorkflowId,
-    /// What people see.
-    pub title: Option<String>,
-    /// The node type.
-    pub node_type: String,
-    /// Its configuration.
-    pub config: Value,
-    /// The node before it, or the branching node it hangs from.
-    pub upstream_id: Option<NodeId>,
-    /// Which branch of `upstream_id` it begins; `None` on the main line.
-    pub branch_index: Option<i64>,
-    /// The node after it on the same line.
-    pub downstream_id: Option<NodeId>,
-}
-
-/// Where a new node goes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewNode {
-    /// The node type.
-    pub node_type: String,
-    /// What people see.
-    pub title: Option<String>,
-    /// Its configuration.
-    pub config: Value,
-    /// The node before it; `None` puts it first.
-    pub upstream_id: Option<NodeId>,
-    /// The branch of `upstream_id` it begins; `None` continues the line. What followed there comes after it.
-    pub branch_index: Option<i64>,
-}
-
-impl Conn {
-    /// Reads one version.
-    pub async fn workflow(&mut self, id: WorkflowId) -> Result<Option<WorkflowRow>, StoreError> {
-        let _ = id;
-        todo!()
-    }
-
-    /// Reads every enabled version.
-    pub async fn enabled_workflows(&mut self) -> Result<Vec<WorkflowRow>, StoreError> {
-        todo!()
-    }
-
-    /// Reads the nodes of a version.
-    pub async fn nodes(&mut self, workflow: WorkflowId) -> Result<Vec<NodeRow>, StoreError> {
-        let _ = workflow;
-        todo!()
-    }
-}
-
-impl Tx {
-    /// Stores a new workflow, with a new key, and answers it. The first version of a key is current.
-    pub async fn create_workflow(&mut self, values: Record, author: Option<UserId>) -> Result<WorkflowRow, StoreError> {
-        let _ = (values, author);
-        todo!()
-    }
-
-    /// Changes `title, description, enabled, config, options, current`; enabling a version makes it current and disables
-    /// the other versions of its key. A changed `config` of an executed version is [`StoreError::Invalid`]
-    /// (`WORKFLOW_FROZEN`). Answers the versions whose `enabled` or `config` changed, for the triggers.
-    pub async fn update_workflow(
-        &mut self,
-        id: WorkflowId,
-        values: Record,
-        author: Option<UserId>,
-    ) -> Result<Vec<WorkflowRow>, StoreError> {
-        let _ = (id, values, author);
-        todo!()
-    }
-
-    /// Makes the next version under the same key, or, with `independent`, a copy under a new one. Nodes are copied.
-    pub async fn revise_workflow(&mut self, id: WorkflowId, kind: Revision) -> Result<WorkflowRow, StoreError> {
-        let _ = (id, kind);
-        todo!()
-    }
-
-    /// Deletes a version with its nodes; the current version of a key takes all versions with it. Answers what is gone.
-    pub async fn destroy_workflow(&mut self, id: WorkflowId) -> Result<Vec<WorkflowRow>, StoreError> {
-        let _ = id;
-        todo!()
-    }
-
-    /// Inserts a node. [`StoreError::Invalid`] (`Node could not be created in executed workflow`) once executed.
-    pub async fn create_node(&mut self, workflow: WorkflowId, node: NewNode) -> Result<NodeRow, StoreError> {
-        let _ = (workflow, node);
-        todo!()
-    }
-
-    /// Changes `title` and `config` (config not once executed).
-    pub async fn update_node(&mut self, id: NodeId, values: Record) -> Result<NodeRow, StoreError> {
-        let _ = (id, values);
-        todo!()
-    }
-
-    /// Deletes a node and its branches; what followed takes its place. Not once executed.
-    pub async fn destroy_node(&mut self, id: NodeId) -> Result<(), StoreError> {
-        let _ = id;
-        todo!()
-    }
-}
-
 /// What a revision makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revision {
@@ -150,4 +50,284 @@ pub enum Revision {
     NextVersion,
     /// A workflow of its own under a new key.
     Copy,
+}
+
+macro_rules! select_workflows {
+    ($condition:literal) => {
+        concat!(
+            r#"SELECT "id", "key", "title", "type", "config", "options", "enabled", "current", "sync", "executed"
+               FROM "workflows" WHERE "#,
+            $condition
+        )
+    };
+}
+
+impl WorkflowRow {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: WorkflowId(row.get("id")?),
+            key: row.get("key")?,
+            title: row.get("title")?,
+            trigger_type: row.get("type")?,
+            config: row.json("config")?,
+            options: row.json("options")?,
+            enabled: row.get("enabled")?,
+            current: row.get::<Option<bool>>("current")?.unwrap_or(false),
+            sync: row.get("sync")?,
+            executed: row.get("executed")?,
+        })
+    }
+}
+
+impl Conn {
+    /// Reads one version.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn workflow(&mut self, id: WorkflowId) -> Result<Option<WorkflowRow>, StoreError> {
+        let rows = self.query(select_workflows!(r#""id" = ?"#), [id.0.into()]).await?;
+        rows.first().map(WorkflowRow::read).transpose()
+    }
+
+    /// Reads every enabled version.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn enabled_workflows(&mut self) -> Result<Vec<WorkflowRow>, StoreError> {
+        let rows = self.query(select_workflows!(r#""enabled" = 1 ORDER BY "id""#), []).await?;
+        rows.iter().map(WorkflowRow::read).collect()
+    }
+
+    async fn workflow_versions(&mut self, key: &str) -> Result<Vec<WorkflowRow>, StoreError> {
+        let rows = self.query(select_workflows!(r#""key" = ? ORDER BY "id""#), [key.into()]).await?;
+        rows.iter().map(WorkflowRow::read).collect()
+    }
+
+    async fn present_workflow(&mut self, id: WorkflowId) -> Result<WorkflowRow, StoreError> {
+        self.workflow(id).await?.ok_or_else(|| StoreError::NotFound { what: "workflow".into() })
+    }
+}
+
+impl Tx {
+    /// Stores a new workflow, with a new key, and answers it. The first version of a key is current. Takes `title, type,
+    /// description, triggerTitle, enabled, sync, config, options`; other members are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Invalid`] if there is no type, or a value has the wrong type.
+    pub async fn create_workflow(&mut self, values: Record, author: Option<UserId>) -> Result<WorkflowRow, StoreError> {
+        let trigger_type = text(&values, "type")?
+            .filter(|name| !name.is_empty())
+            .ok_or_else(|| StoreError::invalid("INVALID_VALUE", "Trigger type is required"))?;
+        let mut options = json!({"timeout": 0});
+        if let (Some(given), Some(options)) = (object(&values, "options")?, options.as_object_mut()) {
+            options.extend(given.clone());
+        }
+        let config = object(&values, "config")?.cloned().unwrap_or_default();
+        let (id, now) = (WorkflowId(self.next_id()), moment::now());
+        self.run(
+            r#"INSERT INTO "workflows" ("id", "key", "title", "description", "type", "triggerTitle", "config", "options",
+                 "enabled", "current", "sync", "createdAt", "updatedAt", "createdById", "updatedById")
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)"#,
+            [
+                id.0.into(),
+                new_key().into(),
+                text(&values, "title")?.into(),
+                text(&values, "description")?.into(),
+                trigger_type.into(),
+                text(&values, "triggerTitle")?.into(),
+                Value::Object(config).to_string().into(),
+                options.to_string().into(),
+                truth(&values, "enabled")?.unwrap_or(false).into(),
+                truth(&values, "sync")?.unwrap_or(false).into(),
+                now.as_str().into(),
+                now.as_str().into(),
+                author.map(|user| user.0).into(),
+                author.map(|user| user.0).into(),
+            ],
+        )
+        .await?;
+        self.present_workflow(id).await
+    }
+
+    /// Changes `title, description, triggerTitle, enabled, config, options, current`; other members are passed over.
+    /// Enabling a version makes it current and disables the other versions of its key. A changed `config` of an executed
+    /// version is [`StoreError::Invalid`] (`WORKFLOW_FROZEN`). Answers the versions whose `enabled` or `config` changed, for
+    /// the triggers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Invalid`], [`StoreError::NotFound`].
+    pub async fn update_workflow(
+        &mut self,
+        id: WorkflowId,
+        values: Record,
+        author: Option<UserId>,
+    ) -> Result<Vec<WorkflowRow>, StoreError> {
+        let before = self.present_workflow(id).await?;
+        let config =
+            object(&values, "config")?.map_or_else(|| before.config.clone(), |given| Value::Object(given.clone()));
+        if config != before.config && before.executed > 0 {
+            return Err(frozen("The configuration of an executed workflow could not be changed"));
+        }
+        let options =
+            object(&values, "options")?.map_or_else(|| before.options.clone(), |given| Value::Object(given.clone()));
+        let enabled = truth(&values, "enabled")?.unwrap_or(before.enabled);
+        let current = before.current || enabled || truth(&values, "current")?.unwrap_or(false);
+
+        let versions = if enabled || current { self.workflow_versions(&before.key).await? } else { Vec::new() };
+        let (now, mut changed) = (moment::now(), Vec::new());
+        for version in versions.into_iter().filter(|version| version.id != id) {
+            let (loses_enabled, loses_current) = (enabled && version.enabled, current && version.current);
+            if loses_enabled || loses_current {
+                self.run(
+                    r#"UPDATE "workflows" SET "enabled" = ?, "current" = ?, "updatedAt" = ? WHERE "id" = ?"#,
+                    [
+                        (version.enabled && !loses_enabled).into(),
+                        (version.current && !loses_current).then_some(true).into(),
+                        now.as_str().into(),
+                        version.id.0.into(),
+                    ],
+                )
+                .await?;
+            }
+            if loses_enabled {
+                changed.push(WorkflowRow { enabled: false, current: version.current && !loses_current, ..version });
+            }
+        }
+        self.run(
+            r#"UPDATE "workflows" SET "enabled" = ?, "current" = ?, "config" = ?, "options" = ?,
+                 "title" = CASE WHEN ? THEN ? ELSE "title" END,
+                 "description" = CASE WHEN ? THEN ? ELSE "description" END,
+                 "triggerTitle" = CASE WHEN ? THEN ? ELSE "triggerTitle" END,
+                 "updatedAt" = ?, "updatedById" = coalesce(?, "updatedById")
+               WHERE "id" = ?"#,
+            [
+                enabled.into(),
+                current.then_some(true).into(),
+                config.to_string().into(),
+                options.to_string().into(),
+                values.contains_key("title").into(),
+                text(&values, "title")?.into(),
+                values.contains_key("description").into(),
+                text(&values, "description")?.into(),
+                values.contains_key("triggerTitle").into(),
+                text(&values, "triggerTitle")?.into(),
+                now.into(),
+                author.map(|user| user.0).into(),
+                id.0.into(),
+            ],
+        )
+        .await?;
+        let after = self.present_workflow(id).await?;
+        if after.enabled != before.enabled || after.config != before.config {
+            changed.push(after);
+        }
+        Ok(changed)
+    }
+
+    /// Makes the next version under the same key, or, with [`Revision::Copy`], a copy under a new one. Nodes are copied
+    /// with their keys, so that variables keep their meaning.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`].
+    pub async fn revise_workflow(&mut self, id: WorkflowId, kind: Revision) -> Result<WorkflowRow, StoreError> {
+        let origin = self.present_workflow(id).await?;
+        let (new, now) = (WorkflowId(self.next_id()), moment::now());
+        let (key, title, current, all_executed) = match kind {
+            Revision::NextVersion => (origin.key.clone(), origin.title, None, true),
+            Revision::Copy => (new_key(), origin.title.map(|title| format!("{title} copy")), Some(true), false),
+        };
+        self.run(
+            r#"INSERT INTO "workflows" ("id", "key", "title", "description", "type", "triggerTitle", "config", "options",
+                 "enabled", "current", "sync", "allExecuted", "createdAt", "updatedAt")
+               SELECT ?, ?, ?, "description", "type", "triggerTitle", "config", "options", 0, ?, "sync",
+                 CASE WHEN ? THEN "allExecuted" ELSE 0 END, ?, ?
+               FROM "workflows" WHERE "id" = ?"#,
+            [
+                new.0.into(),
+                key.into(),
+                title.into(),
+                current.into(),
+                all_executed.into(),
+                now.as_str().into(),
+                now.as_str().into(),
+                id.0.into(),
+            ],
+        )
+        .await?;
+        self.copy_nodes(id, new).await?;
+        self.present_workflow(new).await
+    }
+
+    /// Deletes a version with its nodes and executions; the current version of a key takes all versions with it. Answers
+    /// what is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`].
+    pub async fn destroy_workflow(&mut self, id: WorkflowId) -> Result<Vec<WorkflowRow>, StoreError> {
+        let workflow = self.present_workflow(id).await?;
+        let gone = if workflow.current { self.workflow_versions(&workflow.key).await? } else { vec![workflow] };
+        for version in &gone {
+            // A chain loses what waits in it, as if the execution had failed.
+            let rows = self
+                .query(
+                    r#"SELECT DISTINCT "waitsFor" AS "id" FROM "executions"
+                       WHERE "waitsFor" IN (SELECT "id" FROM "executions"
+                                            WHERE "workflowId" = ? AND ("status" IS NULL OR "status" = 0))"#,
+                    [version.id.0.into()],
+                )
+                .await?;
+            for row in &rows {
+                self.drop_chain(crate::id::ExecutionId(row.get("id")?)).await?;
+            }
+            self.run(r#"DELETE FROM "executions" WHERE "workflowId" = ?"#, [version.id.0.into()]).await?;
+            self.run(r#"DELETE FROM "workflows" WHERE "id" = ?"#, [version.id.0.into()]).await?;
+        }
+        Ok(gone)
+    }
+}
+
+/// Characters of a key: with 36 to choose from, keys can be drawn blindly.
+const KEY_CHARS: usize = 11;
+const KEY_ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+
+fn new_key() -> String {
+    (0..KEY_CHARS).map(|_| char::from(KEY_ALPHABET[rand::random_range(0..KEY_ALPHABET.len())])).collect()
+}
+
+fn frozen(message: &str) -> StoreError {
+    StoreError::invalid("WORKFLOW_FROZEN", message)
+}
+
+fn text(values: &Record, name: &str) -> Result<Option<String>, StoreError> {
+    match values.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(must_be(name, "a string")),
+    }
+}
+
+fn truth(values: &Record, name: &str) -> Result<Option<bool>, StoreError> {
+    match values.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(truth)) => Ok(Some(*truth)),
+        Some(_) => Err(must_be(name, "a boolean")),
+    }
+}
+
+fn object<'v>(values: &'v Record, name: &str) -> Result<Option<&'v Record>, StoreError> {
+    match values.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(object)) => Ok(Some(object)),
+        Some(_) => Err(must_be(name, "an object")),
+    }
+}
+
+fn must_be(name: &str, what: &str) -> StoreError {
+    StoreError::invalid("INVALID_VALUE", format!("\"{name}\" must be {what}"))
 }

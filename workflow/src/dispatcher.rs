@@ -1,0 +1,217 @@
+//! The dispatcher: finds work in the store and runs it, in order within a workflow and in parallel across workflows.
+//!
+//! A fixed number of workers take lanes from a line. A lane is a workflow with queued executions: its worker runs them one
+//! after the other, oldest first, and goes to the back of the line after a while, so that a long lane starves nobody. An
+//! execution that waits gives its lane free. The line is only a memory of hints: what it does not know, the sweep finds in
+//! the store, which is the queue.
+
+mod line;
+mod sweep;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use store::{ExecutionId, Store, WorkflowId};
+use tokio::sync::Notify;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    EngineError, Outcome,
+    processor::{Begun, Lane, Processor, Ran, Task},
+};
+use line::Line;
+use sweep::Alarm;
+
+/// Executions a worker runs in one lane before the next lane has its turn: enough that taking turns costs nothing, few
+/// enough that nobody waits for a long backlog of somebody else.
+const EXECUTIONS_PER_TURN: usize = 64;
+
+/// Finds work and runs it. Shared by the workers, the sweep and the engine's handle.
+pub(crate) struct Dispatcher {
+    store: Store,
+    processor: Arc<Processor>,
+    line: Line,
+    alarm: Alarm,
+    /// Synchronous runs that are under way.
+    direct: AtomicUsize,
+    /// Something has ended: those who wait for quiet look again.
+    settled: Notify,
+    tasks: TaskTracker,
+    /// No more work is taken.
+    draining: CancellationToken,
+    /// What still runs is dropped; the store knows how to go on.
+    stopped: CancellationToken,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(store: Store, processor: Arc<Processor>, stopped: CancellationToken) -> Self {
+        Self {
+            store,
+            processor,
+            line: Line::default(),
+            alarm: Alarm::default(),
+            direct: AtomicUsize::new(0),
+            settled: Notify::new(),
+            tasks: TaskTracker::new(),
+            draining: stopped.child_token(),
+            stopped,
+        }
+    }
+
+    /// Starts the workers and the sweep.
+    pub(crate) fn start(self: &Arc<Self>, workers: usize, open: Vec<ExecutionId>) {
+        for id in open {
+            self.line.push(Task::This(id));
+        }
+        for _ in 0..workers.max(1) {
+            let dispatcher = Arc::clone(self);
+            self.tasks.spawn(async move { dispatcher.work().await });
+        }
+        let dispatcher = Arc::clone(self);
+        self.tasks.spawn(async move { dispatcher.sweep().await });
+    }
+
+    /// Takes the hint that these workflows have queued executions.
+    pub(crate) fn wake(&self, workflows: &[WorkflowId]) {
+        for workflow in workflows {
+            self.line.push(Task::Next(*workflow));
+        }
+    }
+
+    /// Runs one execution at once, in a task of its own.
+    pub(crate) async fn run(self: &Arc<Self>, id: ExecutionId) -> Result<Outcome, EngineError> {
+        if self.draining.is_cancelled() {
+            return Err(EngineError::Stopping);
+        }
+        let dispatcher = Arc::clone(self);
+        self.direct.fetch_add(1, Ordering::SeqCst);
+        let task = self.tasks.spawn(async move {
+            let _direct = Direct(&dispatcher);
+            dispatcher.noted(dispatcher.processor.run(Task::This(id), Lane::Ends)).await
+        });
+        match task.await {
+            Ok(Ok(Some(ran))) => Ok(ran.outcome),
+            Ok(Ok(None)) => Err(EngineError::NotFound),
+            Ok(Err(error)) => Err(error),
+            Err(_gone) => Err(EngineError::Stopping),
+        }
+    }
+
+    /// Waits until nothing is queued or running.
+    pub(crate) async fn quiet(&self) {
+        loop {
+            let settled = self.settled.notified();
+            tokio::pin!(settled);
+            settled.as_mut().enable();
+            if self.direct.load(Ordering::SeqCst) == 0 && self.line.is_empty() {
+                match self.queued().await {
+                    Ok(workflows) if workflows.is_empty() && self.line.is_empty() => return,
+                    Ok(workflows) => self.wake(&workflows),
+                    Err(error) => tracing::warn!(%error, "the queue could not be read"),
+                }
+            }
+            tokio::select! {
+                () = settled => {}
+                () = self.stopped.cancelled() => return,
+            }
+        }
+    }
+
+    /// Takes no more work, waits `grace` for what runs, and stops.
+    pub(crate) async fn shut_down(&self, grace: std::time::Duration) {
+        self.draining.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!(?grace, "executions are left to the next start");
+        }
+        self.stopped.cancel();
+        self.tasks.wait().await;
+    }
+
+    async fn queued(&self) -> Result<Vec<WorkflowId>, store::StoreError> {
+        self.store.read().await?.workflows_with_queued().await
+    }
+
+    /// A worker: takes tasks from the line until told to stop.
+    async fn work(&self) {
+        loop {
+            let task = tokio::select! {
+                biased;
+                () = self.draining.cancelled() => return,
+                task = self.line.take() => task,
+            };
+            let more = match task {
+                Task::Next(workflow) => self.turn(workflow).await,
+                Task::This(_) => {
+                    self.logged(self.noted(self.processor.run(task, Lane::Ends)).await);
+                    false
+                }
+            };
+            self.line.done(task, more);
+            self.settled.notify_waiters();
+        }
+    }
+
+    /// A turn of a lane; says whether there may be more to do.
+    async fn turn(&self, workflow: WorkflowId) -> bool {
+        let mut executions = 0;
+        let mut begun: Option<Begun> = None;
+        loop {
+            let last = executions + 1 >= EXECUTIONS_PER_TURN || self.draining.is_cancelled();
+            let lane = if last { Lane::Ends } else { Lane::GoesOn(workflow) };
+            let ran = match begun.take() {
+                Some(begun) => self.noted(async { self.processor.go_on(begun, lane).await.map(Some) }).await,
+                None => self.noted(self.processor.run(Task::Next(workflow), lane)).await,
+            };
+            let Some(ran) = self.logged(ran) else { return false };
+            executions += ran.executions.max(1);
+            begun = ran.next;
+            if last {
+                return true;
+            }
+        }
+    }
+
+    /// Passes on what a run has brought about.
+    async fn noted(
+        &self,
+        run: impl Future<Output = Result<Option<Ran>, EngineError>>,
+    ) -> Result<Option<Ran>, EngineError> {
+        let ran = tokio::select! {
+            biased;
+            () = self.stopped.cancelled() => return Err(EngineError::Stopping),
+            ran = run => ran?,
+        };
+        if let Some(ran) = &ran {
+            self.wake(&ran.woken);
+            if let Some(due_at_ms) = ran.due_at_ms {
+                self.alarm.set(due_at_ms);
+            }
+        }
+        Ok(ran)
+    }
+
+    /// Leaves a failure in the background to the operator.
+    fn logged(&self, ran: Result<Option<Ran>, EngineError>) -> Option<Ran> {
+        match ran {
+            Ok(ran) => ran,
+            Err(EngineError::Stopping) => None,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "an execution is interrupted");
+                None
+            }
+        }
+    }
+}
+
+/// Counts a synchronous run while it lasts.
+struct Direct<'d>(&'d Dispatcher);
+
+impl Drop for Direct<'_> {
+    fn drop(&mut self) {
+        self.0.direct.fetch_sub(1, Ordering::SeqCst);
+        self.0.settled.notify_waiters();
+    }
+}

@@ -1,0 +1,91 @@
+//! The sweep: looks into the store for work that no hint told of, and for jobs that fall due.
+
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::{Duration, SystemTime},
+};
+
+use store::StoreError;
+use tokio::sync::Notify;
+
+use super::Dispatcher;
+use crate::processor::{Task, millis};
+
+/// Longest time between two sweeps: how late work is found of which no hint came, as after another process's crash.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Shortest time between two sweeps, so that many short delays share one.
+const SHORTEST: Duration = Duration::from_millis(5);
+
+/// Due executions taken up by one sweep; the next one follows at once if there are more.
+const DUE_PER_SWEEP: u32 = 1_000;
+
+/// When the next sweep is.
+pub(super) struct Alarm {
+    at_ms: AtomicI64,
+    earlier: Notify,
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self { at_ms: AtomicI64::new(i64::MAX), earlier: Notify::new() }
+    }
+}
+
+impl Alarm {
+    /// Asks for a sweep at this moment, if none is planned by then.
+    pub(super) fn set(&self, at_ms: i64) {
+        if self.at_ms.fetch_min(at_ms, Ordering::SeqCst) > at_ms {
+            self.earlier.notify_one();
+        }
+    }
+
+    async fn wait(&self) {
+        loop {
+            let at_ms = self.at_ms.load(Ordering::SeqCst);
+            let left = u64::try_from(at_ms.saturating_sub(millis(SystemTime::now()))).unwrap_or(0);
+            let left = Duration::from_millis(left).clamp(SHORTEST, LONGEST);
+            tokio::select! {
+                () = tokio::time::sleep(left) => return,
+                () = self.earlier.notified() => {}
+            }
+        }
+    }
+}
+
+impl Dispatcher {
+    /// Sweeps from time to time, until told to stop.
+    pub(super) async fn sweep(&self) {
+        loop {
+            // What is set from here on is later than what this sweep sees, or is seen by it.
+            self.alarm.at_ms.store(i64::MAX, Ordering::SeqCst);
+            match self.sweep_once().await {
+                Ok(next) => self.alarm.set(next.unwrap_or(i64::MAX)),
+                Err(StoreError::Closed) => return,
+                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the sweep failed"),
+            }
+            tokio::select! {
+                () = self.draining.cancelled() => return,
+                () = self.alarm.wait() => {}
+            }
+        }
+    }
+
+    /// Takes up what is queued or due; answers when the next job falls due.
+    async fn sweep_once(&self) -> Result<Option<i64>, StoreError> {
+        for id in self.processor.release_interrupted().await? {
+            self.line.push(Task::This(id));
+        }
+        let mut conn = self.store.read().await?;
+        let now_ms = millis(SystemTime::now());
+        let (due, next) = conn.due_executions(now_ms, DUE_PER_SWEEP).await?;
+        let more = due.len() >= DUE_PER_SWEEP as usize;
+        for id in due {
+            self.line.push(Task::This(id));
+        }
+        let queued = conn.workflows_with_queued().await?;
+        drop(conn);
+        self.wake(&queued);
+        Ok(if more { Some(now_ms) } else { next })
+    }
+}

@@ -1,0 +1,33 @@
+//! What can go wrong in the engine, by who has to act on it.
+
+use crate::nodes::NodeError;
+
+/// Errors of the engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The configuration of a node is wrong: the configurer's. The sentence is theirs.
+    #[error("{0}")]
+    Invalid(String),
+    /// No node type has this name.
+    #[error("Node type \"{0}\" is not registered")]
+    UnknownNodeType(String),
+    /// The execution is not there.
+    #[error("execution not found")]
+    NotFound,
+    /// The engine is shutting down.
+    #[error("the engine is stopping")]
+    Stopping,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+}
+
+impl From<NodeError> for EngineError {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::Store(error) => Self::Store(error),
+            NodeError::Refused(_) | NodeError::Expression(_) => Self::Invalid(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `create`: makes a record.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use store::{Filter, Find, Select, WriteOptions, secret};
+
+use super::{
+    Effect, NodeError, NodeResult, NodeType, Run,
+    records::{CollectionName, Values},
+};
+
+/// Makes a record. The job's result is the record, with what `appends` asks for.
+pub(super) struct Create;
+
+/// The configuration of a [`Create`].
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Config {
+    /// Where the record goes.
+    collection: CollectionName,
+    #[serde(default)]
+    params: Params,
+}
+
+#[derive(Deserialize, JsonSchema, Default)]
+#[schemars(inline)]
+struct Params {
+    /// The fields of the record.
+    #[serde(default)]
+    values: Values,
+    /// Associations to load into the result.
+    #[serde(default)]
+    appends: Vec<String>,
+}
+
+impl NodeType for Create {
+    const NAME: &'static str = "create";
+
+    type Config = Config;
+
+    async fn run(config: Config, run: &Run<'_>) -> Result<Effect, NodeError> {
+        let schema = run.store.schema();
+        let Params { values, appends } = config.params;
+        let values = secret::hash_secrets(&schema, config.collection.find(&schema)?.as_ref(), values.0).await?;
+        Ok(Effect::write(move |tx| {
+            Box::pin(async move {
+                let collection = config.collection.find(tx.schema())?;
+                let mut record = tx.create(&collection, values, &WriteOptions::default()).await?;
+                if let (false, Some(key)) = (appends.is_empty(), collection.key_of(&record)) {
+                    let find = Find {
+                        filter: Filter::by_key(&collection, &key)?,
+                        select: Select { appends, ..Select::default() },
+                        ..Find::all(collection)
+                    };
+                    if let Some(loaded) = tx.find(&find).await?.into_iter().next() {
+                        record.extend(loaded);
+                    }
+                }
+                Ok(NodeResult::resolved(Value::Object(record)))
+            })
+        }))
+    }
+}

@@ -1,0 +1,50 @@
+//! `destroy`: deletes records.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    Effect, NodeError, NodeResult, NodeType, Run,
+    records::{self, CollectionName, Values},
+};
+use crate::variables::Scope;
+
+/// Deletes the matching records. The job's result is their number.
+pub(super) struct Destroy;
+
+/// The configuration of a [`Destroy`].
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Config {
+    /// Where the records are.
+    collection: CollectionName,
+    params: Params,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
+struct Params {
+    /// Which records; an empty filter is refused.
+    filter: Values,
+}
+
+impl NodeType for Destroy {
+    const NAME: &'static str = "destroy";
+
+    type Config = Config;
+
+    fn resolve(config: &Value, scope: &Scope) -> Result<Value, NodeError> {
+        records::resolve(config, scope)
+    }
+
+    async fn run(config: Config, _: &Run<'_>) -> Result<Effect, NodeError> {
+        Ok(Effect::write(move |tx| {
+            Box::pin(async move {
+                let collection = config.collection.find(tx.schema())?;
+                let filter = records::narrow(tx.schema(), &collection, &config.params.filter)?;
+                let gone = tx.destroy(&collection, &filter).await?;
+                Ok(NodeResult::resolved(Value::from(gone.len())))
+            })
+        }))
+    }
+}

@@ -1,0 +1,210 @@
+//! Node types: one file each, behind one trait.
+//!
+//! A node is run in two steps. [`NodeType::run`] resolves, evaluates and reads outside of any transaction, and answers with an
+//! [`Effect`]: a result, or something to be written. What is written and the job that says so are stored in one transaction
+//! by the processor, so a node's effect happens once, whatever breaks. Nodes never see the queue, HTTP or access rights.
+
+mod calculation;
+mod calculator;
+mod condition;
+mod create;
+mod delay;
+mod destroy;
+mod end;
+mod lenient;
+mod query;
+mod records;
+mod registry;
+mod response_message;
+mod update;
+
+use std::future::Future;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use store::{Job, JobStatus, Store, StoreError, Tx};
+
+use crate::{
+    expression::{ExpressionError, Expressions},
+    variables::{self, Scope},
+};
+
+pub(crate) use registry::NodeTypes;
+
+/// A node type.
+pub(crate) trait NodeType: Send + Sync + 'static {
+    /// Its name, as in a node's `type`.
+    const NAME: &'static str;
+    /// Members of the configuration whose text is not resolved: expressions, which bind variables themselves.
+    const VERBATIM: &'static [&'static str] = &[];
+    /// Whether an execution ends here.
+    const ENDS: bool = false;
+
+    /// The configuration, after its variables are resolved.
+    type Config: DeserializeOwned + JsonSchema + Send;
+
+    /// Checks what the schema of the configuration cannot say. Variables are not resolved yet.
+    fn check(config: &Value, expressions: &Expressions) -> Result<(), String> {
+        let _ = (config, expressions);
+        Ok(())
+    }
+
+    /// Puts values in place of the variables of a configuration.
+    fn resolve(config: &Value, scope: &Scope) -> Result<Value, NodeError> {
+        Ok(resolve_except(config, scope, Self::VERBATIM))
+    }
+
+    /// Does what the node is for, up to what has to be written.
+    fn run(config: Self::Config, run: &Run<'_>) -> impl Future<Output = Result<Effect, NodeError>> + Send;
+
+    /// Ends a pending job of this node whose time has come.
+    fn resume(config: Self::Config, job: &Job) -> Result<NodeResult, NodeError> {
+        let _ = (config, job);
+        Err(NodeError::Refused(format!("a {} node does not wait", Self::NAME)))
+    }
+
+    /// The branch that follows a resolved job, for branching nodes. Told by the stored result alone, so that an execution
+    /// goes the same way after a restart.
+    fn branch(result: &Value) -> Option<i64> {
+        let _ = result;
+        None
+    }
+
+    /// What a resolved job says to the person who waits for the answer.
+    fn message(result: &Value) -> Option<String> {
+        let _ = result;
+        None
+    }
+}
+
+/// What a running node can use.
+pub(crate) struct Run<'r> {
+    /// For reading; writes go through [`Effect::Write`].
+    pub(crate) store: &'r Store,
+    /// The variables.
+    pub(crate) scope: &'r Scope,
+    /// The expression evaluator.
+    pub(crate) expressions: &'r Expressions,
+}
+
+/// What a node has come to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NodeResult {
+    /// The state of its job.
+    pub(crate) status: JobStatus,
+    /// The result of its job.
+    pub(crate) result: Value,
+    /// When a pending job falls due by itself, in milliseconds since 1970.
+    pub(crate) due_at_ms: Option<i64>,
+}
+
+impl NodeResult {
+    /// A job in a final state.
+    pub(crate) fn ended(status: JobStatus, result: Value) -> Self {
+        Self { status, result, due_at_ms: None }
+    }
+
+    /// A job that is done.
+    pub(crate) fn resolved(result: Value) -> Self {
+        Self::ended(JobStatus::Resolved, result)
+    }
+}
+
+/// Writes something, and says what the node has come to by that.
+pub(crate) type Work = Box<dyn for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<NodeResult, NodeError>> + Send>;
+
+/// How a node's run ended.
+pub(crate) enum Effect {
+    /// Nothing is to be written.
+    Done(NodeResult),
+    /// This is to be written, with the job.
+    Write(Work),
+}
+
+impl Effect {
+    /// Something to be written.
+    pub(crate) fn write(
+        work: impl for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<NodeResult, NodeError>> + Send + 'static,
+    ) -> Self {
+        Self::Write(Box::new(work))
+    }
+}
+
+/// Why a node could not do its work. The sentence becomes the result of its job.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NodeError {
+    /// The configuration, with the values it met, makes no sense.
+    #[error("{0}")]
+    Refused(String),
+    /// The expression does not work out.
+    #[error(transparent)]
+    Expression(#[from] ExpressionError),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A [`NodeType`] whose configuration type is out of sight.
+#[async_trait]
+pub(crate) trait Node: Send + Sync {
+    fn config_schema(&self) -> Value;
+    fn check(&self, config: &Value, expressions: &Expressions) -> Result<(), String>;
+    fn ends(&self) -> bool;
+    async fn run(&self, config: &Value, run: &Run<'_>) -> Result<Effect, NodeError>;
+    fn resume(&self, config: &Value, scope: &Scope, job: &Job) -> Result<NodeResult, NodeError>;
+    fn branch(&self, result: &Value) -> Option<i64>;
+    fn message(&self, result: &Value) -> Option<String>;
+}
+
+/// Hides the configuration type of a [`NodeType`].
+struct Typed<T>(std::marker::PhantomData<fn() -> T>);
+
+impl<T: NodeType> Typed<T> {
+    fn config(config: &Value, scope: &Scope) -> Result<T::Config, NodeError> {
+        serde_json::from_value(T::resolve(config, scope)?).map_err(|error| NodeError::Refused(error.to_string()))
+    }
+}
+
+#[async_trait]
+impl<T: NodeType> Node for Typed<T> {
+    fn config_schema(&self) -> Value {
+        schemars::schema_for!(T::Config).to_value()
+    }
+
+    fn check(&self, config: &Value, expressions: &Expressions) -> Result<(), String> {
+        T::check(config, expressions)
+    }
+
+    fn ends(&self) -> bool {
+        T::ENDS
+    }
+
+    async fn run(&self, config: &Value, run: &Run<'_>) -> Result<Effect, NodeError> {
+        T::run(Self::config(config, run.scope)?, run).await
+    }
+
+    fn resume(&self, config: &Value, scope: &Scope, job: &Job) -> Result<NodeResult, NodeError> {
+        T::resume(Self::config(config, scope)?, job)
+    }
+
+    fn branch(&self, result: &Value) -> Option<i64> {
+        T::branch(result)
+    }
+
+    fn message(&self, result: &Value) -> Option<String> {
+        T::message(result)
+    }
+}
+
+/// Resolves all members of a configuration but some.
+fn resolve_except(config: &Value, scope: &Scope, verbatim: &[&str]) -> Value {
+    let Value::Object(members) = config else { return variables::resolve(config, scope) };
+    let resolved = |(name, value): (&String, &Value)| {
+        let value = if verbatim.contains(&name.as_str()) { value.clone() } else { variables::resolve(value, scope) };
+        (name.clone(), value)
+    };
+    Value::Object(members.iter().map(resolved).collect())
+}

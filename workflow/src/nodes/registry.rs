@@ -1,0 +1,185 @@
+//! The node types there are, by name, and the check of a node's configuration.
+
+use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
+
+use jsonschema::{
+    ValidationError, Validator,
+    error::{TypeKind, ValidationErrorKind},
+};
+use serde_json::Value;
+
+use super::{
+    Node, NodeType, Typed, calculation::Calculation, condition::Condition, create::Create, delay::Delay,
+    destroy::Destroy, end::End, query::Query, response_message::ResponseMessage, update::Update,
+};
+use crate::{EngineError, NodeTypeInfo, expression::Expressions, variables::holds_variable};
+
+/// The node types of an engine.
+pub(crate) struct NodeTypes {
+    by_name: BTreeMap<&'static str, Entry>,
+}
+
+struct Entry {
+    node: Arc<dyn Node>,
+    config_schema: Value,
+    validator: Validator,
+}
+
+impl NodeTypes {
+    /// The built-in ones.
+    pub(crate) fn built_in() -> Result<Self, EngineError> {
+        let mut types = Self { by_name: BTreeMap::new() };
+        types.add::<Condition>()?;
+        types.add::<Calculation>()?;
+        types.add::<Create>()?;
+        types.add::<Update>()?;
+        types.add::<Query>()?;
+        types.add::<Destroy>()?;
+        types.add::<End>()?;
+        types.add::<ResponseMessage>()?;
+        types.add::<Delay>()?;
+        Ok(types)
+    }
+
+    fn add<T: NodeType>(&mut self) -> Result<(), EngineError> {
+        let node: Arc<dyn Node> = Arc::new(Typed::<T>(PhantomData));
+        let config_schema = node.config_schema();
+        let validator = jsonschema::validator_for(&config_schema)
+            .map_err(|error| EngineError::Invalid(format!("the schema of {} nodes: {error}", T::NAME)))?;
+        self.by_name.insert(T::NAME, Entry { node, config_schema, validator });
+        Ok(())
+    }
+
+    /// Finds a node type.
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<dyn Node>> {
+        self.by_name.get(name).map(|entry| &entry.node)
+    }
+
+    /// Describes all of them, by name.
+    pub(crate) fn infos(&self) -> Vec<NodeTypeInfo> {
+        let info =
+            |(name, entry): (&&'static str, &Entry)| NodeTypeInfo { name, config_schema: entry.config_schema.clone() };
+        self.by_name.iter().map(info).collect()
+    }
+
+    /// Checks a configuration. Where a variable stands, any type will do until it is resolved.
+    pub(crate) fn check(&self, name: &str, config: &Value, expressions: &Expressions) -> Result<(), EngineError> {
+        let entry = self.by_name.get(name).ok_or_else(|| EngineError::UnknownNodeType(name.to_owned()))?;
+        let mistake = entry.validator.iter_errors(config).find(|error| !holds_variable(error.instance()));
+        match mistake {
+            Some(error) => Err(EngineError::Invalid(sentence(&error))),
+            None => entry.node.check(config, expressions).map_err(EngineError::Invalid),
+        }
+    }
+}
+
+fn sentence(error: &ValidationError<'_>) -> String {
+    let path = error.instance_path().to_string().trim_start_matches('/').replace('/', ".");
+    let named = |name: &str| format!("\"{name}\"");
+    let subject = if path.is_empty() { named("config") } else { named(&path) };
+    match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            let property = property.as_str().unwrap_or_default();
+            let full = if path.is_empty() { property.to_owned() } else { format!("{path}.{property}") };
+            format!("{} is required", named(&full))
+        }
+        ValidationErrorKind::Type { kind } => format!("{subject} must be {}", type_names(kind)),
+        ValidationErrorKind::Enum { options } => format!("{subject} must be one of {options}"),
+        ValidationErrorKind::Minimum { limit } => format!("{subject} must be at least {limit}"),
+        ValidationErrorKind::Maximum { limit } => format!("{subject} must be at most {limit}"),
+        _ => format!("{subject} is invalid"),
+    }
+}
+
+fn type_names(kind: &TypeKind) -> String {
+    let types = match kind {
+        TypeKind::Single(one) => vec![one.to_string()],
+        TypeKind::Multiple(several) => several.iter().map(|one| one.to_string()).collect(),
+    };
+    let types: Vec<String> = types.into_iter().filter(|name| name != "null").map(|name| article(&name)).collect();
+    types.join(" or ")
+}
+
+fn article(name: &str) -> String {
+    let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {name}")
+}
+
+#[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` at the call reads best without a borrow")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, config: Value, want: &str) {
+        let types = NodeTypes::built_in().unwrap();
+        let got = match types.check(name, &config, &Expressions::default()) {
+            Ok(()) => String::new(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(got, want, "{name} {config}");
+    }
+
+    #[test]
+    fn right_configurations_pass() {
+        check("end", json!({}), "");
+        check("end", json!({"endStatus": -1}), "");
+        check("delay", json!({"unit": 60000, "duration": "{{$context.data.minutes}}"}), "");
+        check("create", json!({"collection": "posts", "params": {"values": {"title": "x"}}}), "");
+        check(
+            "query",
+            json!({"collection": "posts", "params": {"filter": {"id": 1}, "sort": ["-id"], "pageSize": 3}}),
+            "",
+        );
+        check("query", json!({"collection": "posts", "params": {"sort": [{"field": "id", "direction": "desc"}]}}), "");
+        check(
+            "update",
+            json!({"collection": "posts", "params": {"filter": {"id": "{{$context.data.id}}"}, "values": {}}}),
+            "",
+        );
+        check("destroy", json!({"collection": "posts", "params": {"filter": {"id": 1}}}), "");
+        check("response-message", json!({"message": "hello {{$context.data.title}}"}), "");
+        check("calculation", json!({"expression": "{{$context.data.read}} * 2"}), "");
+        check("condition", json!({"engine": "cel", "expression": "true"}), "");
+        let nested = json!({"group": {"type": "or", "calculations": [
+            {"calculator": "equal", "operands": [1, 2]},
+            {"group": {"type": "and", "calculations": [{"calculator": "gt", "operands": ["{{$context.data.read}}", 500]}]}}]}});
+        check("condition", json!({"rejectOnFalse": false, "engine": "basic", "calculation": nested}), "");
+    }
+
+    #[test]
+    fn mistakes_are_told_in_one_sentence() {
+        check("nosuch", json!({}), "Node type \"nosuch\" is not registered");
+        check("create", json!({}), "\"collection\" is required");
+        check("create", json!({"collection": 1}), "\"collection\" must be a string");
+        check("create", json!([]), "\"config\" must be an object");
+        check("update", json!({"collection": "posts", "params": {"values": {}}}), "\"params.filter\" is required");
+        check(
+            "destroy",
+            json!({"collection": "posts", "params": {"filter": 1}}),
+            "\"params.filter\" must be an object",
+        );
+        check("end", json!({"endStatus": 0}), "\"endStatus\" must be one of [1,-1]");
+        check("delay", json!({"duration": true}), "\"duration\" must be a number");
+        check("delay", json!({}), "\"duration\" is required");
+        check(
+            "calculation",
+            json!({"expression": "'{{$system.now}}'"}),
+            "a variable cannot stand between quotes in an expression",
+        );
+        check(
+            "condition",
+            json!({"engine": "cel", "expression": "x".repeat(5_000)}),
+            "the expression is longer than 4096 bytes",
+        );
+        check("condition", json!({"engine": "cel"}), "\"expression\" is required");
+        check("condition", json!({"engine": "nosuch"}), "\"engine\" must be one of [\"basic\",\"cel\"]");
+        check(
+            "condition",
+            json!({"calculation": {"group": {"type": "and", "calculations": [{"calculator": "nosuch", "operands": [1, 2]}]}}}),
+            "\"calculation\" is invalid",
+        );
+    }
+}

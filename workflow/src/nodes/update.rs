@@ -1,0 +1,57 @@
+//! `update`: changes records.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use store::{WriteOptions, secret};
+
+use super::{
+    Effect, NodeError, NodeResult, NodeType, Run,
+    records::{self, CollectionName, Values},
+};
+use crate::variables::Scope;
+
+/// Changes the matching records. The job's result is their number.
+pub(super) struct Update;
+
+/// The configuration of an [`Update`].
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Config {
+    /// Where the records are.
+    collection: CollectionName,
+    params: Params,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
+struct Params {
+    /// Which records; an empty filter is refused.
+    filter: Values,
+    /// The fields to change.
+    #[serde(default)]
+    values: Values,
+}
+
+impl NodeType for Update {
+    const NAME: &'static str = "update";
+
+    type Config = Config;
+
+    fn resolve(config: &Value, scope: &Scope) -> Result<Value, NodeError> {
+        records::resolve(config, scope)
+    }
+
+    async fn run(config: Config, run: &Run<'_>) -> Result<Effect, NodeError> {
+        let schema = run.store.schema();
+        let Params { filter, values } = config.params;
+        let values = secret::hash_secrets(&schema, config.collection.find(&schema)?.as_ref(), values.0).await?;
+        Ok(Effect::write(move |tx| {
+            Box::pin(async move {
+                let collection = config.collection.find(tx.schema())?;
+                let filter = records::narrow(tx.schema(), &collection, &filter)?;
+                let changed = tx.update(&collection, &filter, values, &WriteOptions::default()).await?;
+                Ok(NodeResult::resolved(Value::from(changed.len())))
+            })
+        }))
+    }
+}

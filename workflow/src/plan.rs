@@ -1,0 +1,228 @@
+//! The order of a workflow version's nodes, worked out once.
+//!
+//! A version is frozen by its first execution, so what is read for one execution holds for all later ones and can be kept.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::Value;
+use store::{Conn, ExecutionStatus, JobStatus, NodeId, NodeRow, StoreError, WorkflowId};
+
+use crate::nodes::{Node, NodeTypes};
+
+/// The nodes of a workflow version, and where each leads.
+pub(crate) struct Plan {
+    nodes: Vec<PlannedNode>,
+    by_id: HashMap<NodeId, usize>,
+    first: Option<usize>,
+}
+
+/// One node of a [`Plan`].
+pub(crate) struct PlannedNode {
+    /// The node as it is stored.
+    pub(crate) row: NodeRow,
+    /// Its type; `None` if there is no such type any more.
+    pub(crate) node: Option<Arc<dyn Node>>,
+    /// Where its branches begin.
+    branches: HashMap<i64, usize>,
+    /// What follows on its line or, at the end of a branch, behind the branching node.
+    follower: Option<usize>,
+}
+
+/// Where an execution goes from a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// To the node at this index.
+    Go(usize),
+    /// It ends.
+    End(ExecutionStatus),
+    /// Nowhere, until the job is done.
+    Wait,
+}
+
+impl Plan {
+    fn new(rows: &[NodeRow], types: &NodeTypes) -> Self {
+        let by_id: HashMap<NodeId, usize> = rows.iter().enumerate().map(|(index, row)| (row.id, index)).collect();
+        let at = |id: Option<NodeId>| id.and_then(|id| by_id.get(&id).copied());
+        let first = rows.iter().position(|row| row.upstream_id.is_none());
+        let mut nodes: Vec<PlannedNode> = rows
+            .iter()
+            .map(|row| PlannedNode {
+                row: row.clone(),
+                node: types.get(&row.node_type).cloned(),
+                branches: HashMap::new(),
+                follower: follower(rows, &by_id, row),
+            })
+            .collect();
+        for (index, row) in rows.iter().enumerate() {
+            if let (Some(branch), Some(upstream)) = (row.branch_index, at(row.upstream_id)) {
+                nodes[upstream].branches.insert(branch, index);
+            }
+        }
+        Self { nodes, by_id, first }
+    }
+
+    /// Where an execution begins.
+    pub(crate) fn start(&self) -> Step {
+        self.first.map_or(Step::End(ExecutionStatus::Resolved), Step::Go)
+    }
+
+    /// The node at an index that [`Self::start`] or [`Self::after`] has answered.
+    pub(crate) fn node(&self, index: usize) -> &PlannedNode {
+        &self.nodes[index]
+    }
+
+    /// How many nodes there are; each is run at most once by an execution.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Finds a node by its id.
+    pub(crate) fn find(&self, id: NodeId) -> Option<usize> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// Where an execution goes after the job of a node. Decided by what is stored alone.
+    pub(crate) fn after(&self, index: usize, status: JobStatus, result: &Value) -> Step {
+        let planned = &self.nodes[index];
+        let verdict = match status.ends_execution_as() {
+            None => return Step::Wait,
+            Some(ExecutionStatus::Resolved) => ExecutionStatus::Resolved,
+            Some(verdict) => return Step::End(verdict),
+        };
+        let Some(node) = &planned.node else { return Step::End(ExecutionStatus::Error) };
+        if node.ends() {
+            return Step::End(verdict);
+        }
+        let branch = node.branch(result).and_then(|branch| planned.branches.get(&branch).copied());
+        branch.or(planned.follower).map_or(Step::End(verdict), Step::Go)
+    }
+}
+
+/// What comes after a row: the next one on its line; at the end of a branch, what comes after the branching node.
+fn follower(rows: &[NodeRow], by_id: &HashMap<NodeId, usize>, row: &NodeRow) -> Option<usize> {
+    let at = |id: Option<NodeId>| id.and_then(|id| by_id.get(&id).copied());
+    let mut row = row;
+    // Each turn goes one node up, so there cannot be more turns than nodes.
+    for _ in rows {
+        if let Some(next) = at(row.downstream_id) {
+            return Some(next);
+        }
+        // To the beginning of this line, and from there to the node it branches off.
+        for _ in rows {
+            if row.branch_index.is_some() {
+                break;
+            }
+            row = &rows[at(row.upstream_id)?];
+        }
+        row = &rows[at(row.upstream_id)?];
+    }
+    None
+}
+
+/// Most plans kept: beyond it the cache starts anew. One takes a few kilobytes.
+const MAX_CACHED: usize = 1_000;
+
+/// Plans that were worked out before.
+pub(crate) struct Plans {
+    types: Arc<NodeTypes>,
+    cached: Mutex<HashMap<WorkflowId, Arc<Plan>>>,
+}
+
+impl Plans {
+    pub(crate) fn new(types: Arc<NodeTypes>) -> Self {
+        Self { types, cached: Mutex::default() }
+    }
+
+    /// The plan of a version that has been executed.
+    pub(crate) async fn get(&self, conn: &mut Conn, workflow: WorkflowId) -> Result<Arc<Plan>, StoreError> {
+        if let Some(plan) = self.cached.lock().unwrap_or_else(PoisonError::into_inner).get(&workflow) {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = Arc::new(Plan::new(&conn.nodes(workflow).await?, &self.types));
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.len() >= MAX_CACHED {
+            cached.clear();
+        }
+        cached.insert(workflow, Arc::clone(&plan));
+        Ok(plan)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// `(id, type, upstream, branch, downstream)`, 0 for none.
+    fn plan(rows: &[(i64, &str, i64, Option<i64>, i64)]) -> Plan {
+        let id = |id: i64| (id != 0).then_some(NodeId(id));
+        let row =
+            |&(node, node_type, upstream, branch_index, downstream): &(i64, &str, i64, Option<i64>, i64)| NodeRow {
+                id: NodeId(node),
+                key: format!("k{node}"),
+                workflow_id: WorkflowId(1),
+                title: None,
+                node_type: node_type.into(),
+                config: json!({}),
+                upstream_id: id(upstream),
+                branch_index,
+                downstream_id: id(downstream),
+            };
+        Plan::new(&rows.iter().map(row).collect::<Vec<_>>(), &NodeTypes::built_in().unwrap())
+    }
+
+    /// The ids of the nodes that run, if each job is resolved with the result given.
+    fn path(plan: &Plan, results: impl Fn(i64) -> Value) -> (Vec<i64>, Step) {
+        let (mut ids, mut step) = (Vec::new(), plan.start());
+        while let Step::Go(index) = step {
+            let id = plan.node(index).row.id.0;
+            ids.push(id);
+            assert!(ids.len() <= plan.len(), "{ids:?} goes round");
+            step = plan.after(index, JobStatus::Resolved, &results(id));
+        }
+        (ids, step)
+    }
+
+    #[test]
+    fn an_empty_workflow_is_resolved_at_once() {
+        assert_eq!(plan(&[]).start(), Step::End(ExecutionStatus::Resolved));
+    }
+
+    #[test]
+    fn branches_return_to_the_line() {
+        // 1 ─┬─ 0: 3 ── 4 ──┬─ 8
+        //    └─ 1: 5 ─┬ 1: 6┘
+        let plan = plan(&[
+            (1, "condition", 0, None, 8),
+            (3, "calculation", 1, Some(0), 4),
+            (4, "calculation", 3, None, 0),
+            (5, "condition", 1, Some(1), 0),
+            (6, "calculation", 5, Some(1), 0),
+            (8, "calculation", 1, None, 0),
+        ]);
+        let resolved = Step::End(ExecutionStatus::Resolved);
+        assert_eq!(path(&plan, |_| json!(false)), (vec![1, 3, 4, 8], resolved));
+        assert_eq!(path(&plan, |_| json!(true)), (vec![1, 5, 6, 8], resolved));
+        assert_eq!(path(&plan, |id| json!(id == 1)), (vec![1, 5, 8], resolved));
+    }
+
+    #[test]
+    fn an_end_node_ends_and_so_does_a_job_that_is_not_resolved() {
+        let plan = plan(&[(1, "end", 0, None, 2), (2, "calculation", 1, None, 0)]);
+        assert_eq!(path(&plan, |_| json!(null)), (vec![1], Step::End(ExecutionStatus::Resolved)));
+        assert_eq!(plan.after(1, JobStatus::Error, &json!(null)), Step::End(ExecutionStatus::Error));
+        assert_eq!(plan.after(0, JobStatus::Failed, &json!(null)), Step::End(ExecutionStatus::Failed));
+        assert_eq!(plan.after(1, JobStatus::Pending, &json!(null)), Step::Wait);
+    }
+
+    #[test]
+    fn broken_links_do_not_go_round() {
+        let plan = plan(&[(1, "condition", 2, None, 0), (2, "condition", 1, None, 0)]);
+        assert_eq!(plan.start(), Step::End(ExecutionStatus::Resolved));
+        assert_eq!(plan.after(0, JobStatus::Resolved, &json!(true)), Step::End(ExecutionStatus::Resolved));
+    }
+}

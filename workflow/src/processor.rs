@@ -1,0 +1,195 @@
+//! The processor: walks the nodes of an execution and stores what they did.
+//!
+//! It claims an execution, takes the stored jobs as the state, and goes on from there: so a restart and a delay that is over
+//! are the same thing. A node's effect and its job are committed together, together with the jobs of the effectless nodes
+//! before it and, where the walk ends, with the end of the execution. Each of these transactions first looks whether the
+//! execution is still running, so a cancelled one stops at its next node and leaves nothing half done.
+
+mod walk;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use futures::future::BoxFuture;
+use store::{
+    ClaimedBy, Execution, ExecutionFinish, ExecutionId, ExecutionStatus, Job, Store, StoreError, Tx, WorkflowId,
+};
+
+use crate::{
+    EngineError, Outcome,
+    expression::Expressions,
+    nodes::NodeTypes,
+    plan::{Plan, Plans, Step},
+};
+
+/// Executions without nodes that are begun and ended in one transaction: enough to share its cost, few enough that other
+/// writers wait a few milliseconds at most.
+const EMPTY_PER_WRITE: usize = 32;
+
+/// Runs executions. Shared by all that run.
+pub(crate) struct Processor {
+    store: Store,
+    claim: ClaimedBy,
+    plans: Plans,
+    expressions: Expressions,
+    /// Executions that are claimed but not run any more. No more than were running when the database failed.
+    interrupted: Mutex<Vec<ExecutionId>>,
+}
+
+/// Which execution to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// The oldest queued one of a workflow.
+    Next(WorkflowId),
+    /// This one: claimed at birth, taken back from a former process, or with a job whose time has come.
+    This(ExecutionId),
+}
+
+/// What a run has come to.
+pub(crate) struct Ran {
+    /// How the execution went.
+    pub(crate) outcome: Outcome,
+    /// Workflows that have work because of it.
+    pub(crate) woken: Vec<WorkflowId>,
+    /// When a job of it falls due, in milliseconds since 1970.
+    pub(crate) due_at_ms: Option<i64>,
+    /// How many executions ended, this one included.
+    pub(crate) executions: usize,
+    /// The next execution of the lane, claimed with the end of this one.
+    pub(crate) next: Option<Begun>,
+}
+
+/// Whether the next execution of a lane is claimed in the transaction that ends this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// It is, if it is of this workflow: a turn goes on.
+    GoesOn(WorkflowId),
+    /// It is not.
+    Ends,
+}
+
+/// An execution that was claimed, with everything to go on from.
+pub(crate) struct Begun {
+    execution: Execution,
+    plan: Arc<Plan>,
+    jobs: Vec<Job>,
+    woken: Vec<WorkflowId>,
+    /// Executions that were ended in the same transaction, this one included if it is over.
+    ended: usize,
+}
+
+impl Processor {
+    pub(crate) fn new(store: Store, claim: ClaimedBy, types: Arc<NodeTypes>, expressions: Expressions) -> Self {
+        Self { store, claim, plans: Plans::new(types), expressions, interrupted: Mutex::default() }
+    }
+
+    /// Claims an execution and runs it until it ends or waits; `None` if there is none to run. Dropping the future stops
+    /// between two transactions: the execution stays claimed, and a later process goes on with it.
+    pub(crate) async fn run(self: &Arc<Self>, task: Task, lane: Lane) -> Result<Option<Ran>, EngineError> {
+        let processor = Arc::clone(self);
+        let begun = self
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<Option<Begun>, StoreError>> {
+                Box::pin(async move { processor.begin(tx, task).await })
+            })
+            .await?;
+        match begun {
+            Some(begun) => self.go_on(begun, lane).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Runs a claimed execution until it ends or waits.
+    pub(crate) async fn go_on(self: &Arc<Self>, begun: Begun, lane: Lane) -> Result<Ran, EngineError> {
+        let Begun { execution, plan, jobs, woken, ended } = begun;
+        let (id, status) = (execution.id, execution.status);
+        if status.is_final() {
+            let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false };
+            return Ok(Ran { outcome, woken, due_at_ms: None, executions: ended, next: None });
+        }
+        let walk = walk::Walk::new(self, execution, plan, &jobs, lane);
+        match walk.run(jobs.last()).await {
+            Ok(mut ran) => {
+                ran.executions += ended;
+                ran.woken.extend(woken);
+                Ok(ran)
+            }
+            Err(error) => {
+                self.interrupted().push(id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives up the claims of executions whose run the database broke off, and answers them: to be run again.
+    pub(crate) async fn release_interrupted(&self) -> Result<Vec<ExecutionId>, StoreError> {
+        let ids = std::mem::take(&mut *self.interrupted());
+        if ids.is_empty() {
+            return Ok(ids);
+        }
+        let released = ids.clone();
+        let result = self
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
+                Box::pin(async move {
+                    for id in released {
+                        tx.release(id).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await;
+        match result {
+            Ok(()) => Ok(ids),
+            Err(error) => {
+                self.interrupted().extend(ids);
+                Err(error)
+            }
+        }
+    }
+
+    fn interrupted(&self) -> MutexGuard<'_, Vec<ExecutionId>> {
+        self.interrupted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Claims an execution; those that have no nodes are ended right away, and the next one is claimed.
+    async fn begin(&self, tx: &mut Tx, task: Task) -> Result<Option<Begun>, StoreError> {
+        let (mut woken, mut last, mut ended) = (Vec::new(), None, 0);
+        loop {
+            let execution = match task {
+                Task::Next(workflow) => tx.claim_next(workflow, &self.claim).await?,
+                Task::This(id) => tx.claim(id, &self.claim).await?,
+            };
+            let Some(mut execution) = execution else { return Ok(last) };
+            let plan = self.plans.get(tx, execution.workflow_id).await?;
+            let Step::End(status) = plan.start() else {
+                let jobs = match task {
+                    Task::Next(_) => Vec::new(),
+                    Task::This(id) => tx.jobs(id).await?,
+                };
+                return Ok(Some(Begun { execution, plan, jobs, woken, ended }));
+            };
+            woken.extend(tx.finish(execution.id, finish(status)).await?);
+            execution.status = status;
+            ended += 1;
+            let begun = Begun { execution, plan, jobs: Vec::new(), woken: woken.clone(), ended };
+            if ended >= EMPTY_PER_WRITE || matches!(task, Task::This(_)) {
+                return Ok(Some(begun));
+            }
+            last = Some(begun);
+        }
+    }
+}
+
+/// An end without a reason.
+fn finish(status: ExecutionStatus) -> ExecutionFinish {
+    ExecutionFinish { status, reason: None, output: None }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn millis(moment: SystemTime) -> i64 {
+    let since_1970 = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,67 @@
+//! What the variables of one node can see.
+
+use std::{collections::HashMap, sync::Arc, time::SystemTime};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::Value;
+
+use super::path::{Path, Root, follow};
+
+/// The values that the variables of a node resolve to. Cheap to build for each node: values are shared.
+#[derive(Debug, Clone)]
+pub(crate) struct Scope {
+    context: Arc<Value>,
+    jobs: HashMap<String, Arc<Value>>,
+    /// By the key of the surrounding node.
+    scopes: HashMap<String, Arc<Value>>,
+    now: SystemTime,
+}
+
+impl Scope {
+    /// Starts with the context of an execution.
+    pub(crate) fn new(context: Value) -> Self {
+        Self { context: Arc::new(context), jobs: HashMap::new(), scopes: HashMap::new(), now: SystemTime::now() }
+    }
+
+    /// Adds the result of a node, in place of an earlier one of the same node.
+    pub(crate) fn add_job(&mut self, node_key: &str, result: Arc<Value>) {
+        self.jobs.insert(node_key.to_owned(), result);
+    }
+
+    /// Sets what `$system.now` says.
+    pub(crate) fn set_now(&mut self, now: SystemTime) {
+        self.now = now;
+    }
+
+    /// The moment that `$system.now` says.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.now
+    }
+
+    /// Looks a variable up; `None` if there is nothing at its path.
+    pub(crate) fn lookup(&self, path: &Path) -> Option<Value> {
+        match path.root {
+            Root::Context => follow(&self.context, &path.members),
+            Root::Jobs => keyed(&self.jobs, &path.members),
+            Root::Scopes => keyed(&self.scopes, &path.members),
+            Root::System => match path.members.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                ["now"] => {
+                    let now = DateTime::<Utc>::from(self.now);
+                    Some(Value::String(now.to_rfc3339_opts(SecondsFormat::Millis, true)))
+                }
+                _ => None,
+            },
+        }
+    }
+}
+
+fn keyed(values: &HashMap<String, Arc<Value>>, members: &[String]) -> Option<Value> {
+    let (key, rest) = members.split_first()?;
+    follow(values.get(key)?, rest)
+}
+
+/// The moment `ms` milliseconds after 1970.
+#[cfg(test)]
+pub(crate) fn moment(ms: u64) -> SystemTime {
+    std::time::UNIX_EPOCH + std::time::Duration::from_millis(ms)
+}
