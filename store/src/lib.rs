@@ -10,7 +10,7 @@
 //! 2. [`schema`]: collections, fields and associations, built in or made at run time
 //! 3. [`db`]: opening, reading, and the one writer that commits many requests together
 //! 4. [`query`]: filters, sorting, pages, appends
-//! 5. [`write`]: records with their associations
+//! 5. [`mod@write`]: records with their associations
 //! 6. [`workflows`], [`executions`], [`jobs`]: the engine's rows and the queue
 //! 7. [`secret`]: password hashing
 
