@@ -76,7 +76,7 @@ fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
-/// Gives a column the type that holds a field's values; `false` if the field has no column.
+/// Gives a column the type that holds a field's values; `None` if the field has no column.
 pub(crate) fn column_type<'c>(column: &'c mut ColumnDef, field_type: &FieldType) -> Option<&'c mut ColumnDef> {
     Some(match field_type {
         FieldType::Integer | FieldType::BigInt | FieldType::Decimal { .. } => column.big_integer(),

@@ -24,10 +24,10 @@ impl Compiler {
     fn condition(&mut self, table: &str, condition: &Condition) -> Expr {
         match condition {
             Condition::All(parts) => {
-                parts.iter().map(|part| self.condition(table, part)).reduce(ExprTrait::and).unwrap_or_else(|| always())
+                parts.iter().map(|part| self.condition(table, part)).reduce(ExprTrait::and).unwrap_or_else(always)
             }
             Condition::Any(parts) => {
-                parts.iter().map(|part| self.condition(table, part)).reduce(ExprTrait::or).unwrap_or_else(|| never())
+                parts.iter().map(|part| self.condition(table, part)).reduce(ExprTrait::or).unwrap_or_else(never)
             }
             // What cannot be said of a missing value does not hold.
             Condition::Not(inner) => Expr::from(Func::coalesce([self.condition(table, inner), never()])).not(),

@@ -116,7 +116,7 @@ async fn hundreds_of_writers_all_get_their_own_answer() {
 async fn what_was_handed_over_is_stored_before_the_store_closes() {
     let blog = Fixture::blog().await;
     let (first, second, ()) = tokio::join!(add_tag(blog.store.clone(), "a"), add_tag(blog.store.clone(), "b"), async {
-        blog.store.close().await
+        blog.store.close().await;
     });
     assert!(first.is_ok() && second.is_ok());
     assert!(matches!(add_tag(blog.store.clone(), "c").await, Err(StoreError::Closed)));
