@@ -1,1 +1,29 @@
-//! host
+//! The server: people's data in collections, and the workflows that their actions start.
+//!
+//! A request enters through `http`, gets its `RequestContext` in `access`, and goes to one of the
+//! management `resources` or through the `pipeline`, where an action, the plugins, the store and the engine meet.
+//!
+//! Reading order:
+//!
+//! 1. [`server`], [`bootstrap`], [`cli`]: starting and stopping
+//! 2. `host`: what every request works with
+//! 3. [`http`]: addresses, parameters, bodies, errors, routes
+//! 4. `access`: who asks, in which role, and what they may do
+//! 5. `pipeline`: reading, writing, post-action events, verdicts
+//! 6. `resources`: collections, roles, workflows, executions, signing in
+//! 7. `triggers`, [`plugins`]: workflow configurations, and trigger plugins loaded from libraries
+
+mod access;
+pub mod bootstrap;
+pub mod cli;
+pub mod error;
+mod host;
+pub mod http;
+mod pipeline;
+pub mod plugins;
+mod resources;
+pub mod server;
+mod triggers;
+
+pub use error::HostError;
+pub use server::{Server, ServerOptions};

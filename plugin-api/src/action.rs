@@ -28,6 +28,17 @@ pub enum Action {
     Trigger,
 }
 
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 6] =
+        [Self::Create, Self::Update, Self::Destroy, Self::UpdateOrCreate, Self::FirstOrCreate, Self::Trigger];
+
+    /// Its position in [`Self::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
 /// When a hook is asked, seen from the action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +48,16 @@ pub enum Phase {
     Before,
     /// After the data was written, inside the action's transaction.
     After,
+}
+
+impl Phase {
+    /// Every phase.
+    pub const ALL: [Self; 2] = [Self::Before, Self::After];
+
+    /// Its position in [`Self::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
 }
 
 /// Under which requests an [`Interest`] holds.
@@ -99,4 +120,15 @@ pub trait ActionHook: Send + Sync + 'static {
     ///
     /// An error, or a panic, fires nothing; the host reports it against the plugin.
     fn plan(&self, event: &ActionEvent<'_>) -> Result<Plan, PluginError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Action, Phase};
+
+    #[test]
+    fn indexes_are_positions() {
+        assert!(Action::ALL.iter().enumerate().all(|(position, action)| action.index() == position));
+        assert!(Phase::ALL.iter().enumerate().all(|(position, phase)| phase.index() == position));
+    }
 }

@@ -28,3 +28,37 @@ impl Binding {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[(&str, &[&str])]) {
+        let parsed = Binding::parse_all(text);
+        let parsed: Vec<(&str, Vec<&str>)> = parsed
+            .iter()
+            .map(|binding| (binding.key.as_str(), binding.path.segments().iter().map(String::as_str).collect()))
+            .collect();
+        let expected: Vec<(&str, Vec<&str>)> = expected.iter().map(|(key, path)| (*key, path.to_vec())).collect();
+        assert_eq!(parsed, expected, "bindings of {text:?}");
+    }
+
+    #[test]
+    fn parses() {
+        check("", &[]);
+        check("a", &[("a", &[])]);
+        check("a!", &[("a", &[])]);
+        check("a,b", &[("a", &[]), ("b", &[])]);
+        check("a!category", &[("a", &["category"])]);
+        check("a!post.category,b", &[("a", &["post", "category"]), ("b", &[])]);
+        // repeated keys stay: which one counts is the trigger's decision
+        check("a,a!category", &[("a", &[]), ("a", &["category"])]);
+        // entries without a key are left out
+        check(",,a,!category,", &[("a", &[])]);
+        // only the first "!" divides; what follows is a path like any other, and names no association
+        check("a!b!c", &[("a", &["b!c"])]);
+        check("a!.", &[("a", &["", ""])]);
+        // case and blanks count
+        check("A, a", &[("A", &[]), (" a", &[])]);
+    }
+}

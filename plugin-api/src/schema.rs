@@ -132,3 +132,37 @@ pub trait SchemaView {
     /// Says where an association field of a collection leads; `None` if there is no such association.
     fn association(&self, collection: &CollectionRef, field: &str) -> Option<Association>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collections_are_written_with_their_source_unless_it_is_the_main_one() {
+        fn check(text: &str, data_source: &str, name: &str, shown: &str) {
+            let collection = CollectionRef::parse(text);
+            assert_eq!((collection.data_source(), collection.name()), (data_source, name), "{text:?}");
+            assert_eq!(collection.to_string(), shown, "{text:?}");
+            assert_eq!(CollectionRef::parse(shown), collection, "{text:?} survives the round trip");
+        }
+        check("posts", "main", "posts", "posts");
+        check("main:posts", "main", "posts", "posts");
+        check("erp:posts", "erp", "posts", "erp:posts");
+        check("erp:a:b", "erp", "a:b", "erp:a:b");
+        check("", "main", "", "");
+    }
+
+    #[test]
+    fn paths_are_dotted() {
+        fn check(text: &str, segments: &[&str]) {
+            let path = AssociationPath::parse(text);
+            assert_eq!(path.segments(), segments, "{text:?}");
+            assert_eq!(path.is_empty(), segments.is_empty(), "{text:?}");
+            assert_eq!(path.to_string(), text);
+        }
+        check("", &[]);
+        check("category", &["category"]);
+        check("post.category", &["post", "category"]);
+        check("a..b", &["a", "", "b"]);
+    }
+}

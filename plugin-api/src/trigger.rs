@@ -86,7 +86,7 @@ pub struct TriggerInfo {
 }
 
 /// An enabled workflow, as its trigger sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workflow<Config> {
     /// This version.
     pub id: WorkflowId,

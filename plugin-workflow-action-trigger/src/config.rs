@@ -1,34 +1,36 @@
 //! What people configure: the collection, local or global mode, the actions of global mode, associations to preload.
 //!
 //! The type's JSON Schema drives the console's form. Beyond the standard keywords it carries `x-selector`, which says
-//! what a text names so that the console can offer a choice, and `x-visible-if`, the values other fields must have for
-//! a field to matter. Unknown fields are accepted and ignored.
+//! what a text names so that the console can offer a choice, `x-visible-if`, the values other fields must have for a
+//! field to matter, and `x-title`, the title in every language. Unknown fields are accepted and ignored.
 
 use plugin_api::{Action, AssociationPath, CollectionRef, PluginError, SchemaView};
 use schemars::{JsonSchema, json_schema};
 use serde::Deserialize;
+
+use crate::locales;
 
 /// The configuration of a workflow of type `action`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(title = "Post-action event")]
 pub struct Config {
     /// The collection whose records start the workflow: `name`, or `source:name` in another data source than `main`.
-    #[schemars(with = "String", title = "Collection", extend("x-selector" = "collection"))]
+    #[schemars(with = "String", title = locales::COLLECTION.en, extend("x-title" = locales::COLLECTION, "x-selector" = "collection"))]
     pub collection: CollectionRef,
 
     /// Fires for every action of the chosen kinds, not only for the buttons and requests that name the workflow.
     #[serde(default)]
-    #[schemars(title = "Global")]
+    #[schemars(title = locales::GLOBAL.en, extend("x-title" = locales::GLOBAL))]
     pub global: bool,
 
     /// The kinds of action that fire in global mode; with none, the workflow never fires.
     #[serde(default)]
-    #[schemars(title = "Actions", extend("x-visible-if" = { "global": true }))]
+    #[schemars(title = locales::ACTIONS.en, extend("x-title" = locales::ACTIONS, "x-visible-if" = { "global": true }))]
     pub actions: Vec<ActionType>,
 
     /// The associations loaded into the trigger data, such as `category` or `category.owner`.
     #[serde(default)]
-    #[schemars(title = "Preload associations", schema_with = "association_paths")]
+    #[schemars(title = locales::APPENDS.en, extend("x-title" = locales::APPENDS), schema_with = "association_paths")]
     pub appends: Vec<AssociationPath>,
 }
 

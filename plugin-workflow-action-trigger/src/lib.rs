@@ -25,9 +25,7 @@ mod trigger;
 
 use std::sync::Arc;
 
-use plugin_api::{Plugin, PluginError, Registrar};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use plugin_api::{NoSettings, Plugin, PluginError, Registrar};
 
 use crate::{hook::PostActionHook, index::SharedIndex, trigger::PostActionTrigger};
 
@@ -35,19 +33,17 @@ use crate::{hook::PostActionHook, index::SharedIndex, trigger::PostActionTrigger
 #[derive(Debug)]
 pub struct ActionTriggerPlugin;
 
-/// The plugin's settings in `plugin.toml`: there is nothing to set.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-pub struct Settings {}
-
 impl Plugin for ActionTriggerPlugin {
     const ID: &'static str = "workflow-action-trigger";
 
-    type Settings = Settings;
+    type Settings = NoSettings;
 
-    fn register(_settings: Settings, registrar: &mut Registrar) -> Result<(), PluginError> {
+    fn register(_settings: NoSettings, registrar: &mut Registrar) -> Result<(), PluginError> {
         let index = Arc::new(SharedIndex::default());
         registrar.trigger(PostActionTrigger::new(Arc::clone(&index)));
         registrar.action_hook(hook::interests(), PostActionHook::new(index));
         Ok(())
     }
 }
+
+plugin_api::export_plugin!(ActionTriggerPlugin);

@@ -1,12 +1,13 @@
 //! What people read about the trigger, in the languages of the console. A text without one of the languages does not
 //! compile.
 
-use plugin_api::LocalizedText;
-use serde::{Deserialize, de::value};
+use plugin_api::{Language, LocalizedText};
+use serde::Serialize;
 
-/// One text in every language.
+/// One text in every language; as JSON, an object by language code.
+#[derive(Serialize)]
 pub(crate) struct Translations {
-    en: &'static str,
+    pub(crate) en: &'static str,
     fr: &'static str,
     ru: &'static str,
     ko: &'static str,
@@ -69,16 +70,55 @@ pub(crate) const ROLE_NAME: Translations = Translations {
     zh: "操作用户的角色",
 };
 
-impl Translations {
-    fn by_language(&self) -> [(&'static str, &'static str); 6] {
-        let Self { en, fr, ru, ko, nl, zh } = *self;
-        [("en", en), ("fr", fr), ("ru", ru), ("ko", ko), ("nl", nl), ("zh", zh)]
-    }
+/// The field `collection`.
+pub(crate) const COLLECTION: Translations = Translations {
+    en: "Collection",
+    fr: "Collection de données",
+    ru: "Коллекция",
+    ko: "컬렉션",
+    nl: "Collectie",
+    zh: "数据表",
+};
 
+/// The field `global`.
+pub(crate) const GLOBAL: Translations = Translations {
+    en: "Fire for every button and request",
+    fr: "Déclencher pour tous les boutons et requêtes",
+    ru: "Запускать для всех кнопок и запросов",
+    ko: "모든 버튼과 요청에서 시작",
+    nl: "Starten bij elke knop en aanvraag",
+    zh: "对所有按钮和请求触发",
+};
+
+/// The field `actions`.
+pub(crate) const ACTIONS: Translations = Translations {
+    en: "Actions that fire",
+    fr: "Actions déclenchantes",
+    ru: "Запускающие действия",
+    ko: "시작하는 작업",
+    nl: "Acties die starten",
+    zh: "触发的操作",
+};
+
+/// The field `appends`.
+pub(crate) const APPENDS: Translations = Translations {
+    en: "Associations to load",
+    fr: "Associations à charger",
+    ru: "Загружаемые связи",
+    ko: "함께 불러올 연관 데이터",
+    nl: "Te laden relaties",
+    zh: "预加载的关联数据",
+};
+
+impl Translations {
     /// Hands the text over as the host takes it.
     pub(crate) fn text(&self) -> LocalizedText {
-        let texts = value::MapDeserializer::<_, value::Error>::new(self.by_language().into_iter());
-        LocalizedText::deserialize(texts).expect("a text in every language, English among them")
+        LocalizedText::new(self.en)
+            .with(Language::French, self.fr)
+            .with(Language::Russian, self.ru)
+            .with(Language::Korean, self.ko)
+            .with(Language::Dutch, self.nl)
+            .with(Language::Chinese, self.zh)
     }
 }
 

@@ -9,19 +9,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use cargo_metadata::{Message, Metadata, MetadataCommand, TargetKind};
+use cargo_metadata::{Message, Metadata, MetadataCommand};
 
 /// The server's package, and the name of its program.
 const SERVER: &str = "host-demo";
-
-/// What every task that needs a server builds.
-#[derive(Debug)]
-pub(crate) struct Built {
-    /// The server program.
-    pub(crate) server: PathBuf,
-    /// The plugin libraries, as the linker wrote them.
-    pub(crate) plugins: Vec<PathBuf>,
-}
 
 /// Describes the workspace.
 pub(crate) fn metadata() -> Result<Metadata> {
@@ -63,43 +54,24 @@ pub(crate) fn run_watching(command: &mut Command, mut see: impl FnMut(&str)) -> 
     Ok(())
 }
 
-/// Builds the server and the plugins it can load.
-pub(crate) fn build_server() -> Result<Built> {
-    let metadata = metadata()?;
-    let mut args = vec!["build", "--message-format", "json-render-diagnostics", "--package", SERVER];
-    for package in metadata.workspace_packages() {
-        let is_library = package.targets.iter().any(|target| target.kind.contains(&TargetKind::CDyLib));
-        if is_library && package.name.starts_with("plugin-") {
-            args.extend(["--package", &package.name]);
-        }
-    }
-
-    let mut command = command(&args)?;
+/// Builds the server, and with it the plugins it depends on, whose libraries it finds beside itself; answers with the
+/// program.
+pub(crate) fn build_server() -> Result<PathBuf> {
+    let mut command = command(["build", "--message-format", "json-render-diagnostics", "--package", SERVER])?;
     let line = echo(&command);
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("`{line}` did not start"))?;
     let stdout = child.stdout.take().context("the output is piped")?;
-    let (mut server, mut libraries) = (None, Vec::new());
+    let mut server = None;
     for message in Message::parse_stream(BufReader::new(stdout)) {
         let Message::CompilerArtifact(artifact) = message? else { continue };
-        if artifact.target.name == SERVER
-            && let Some(program) = artifact.executable
-        {
-            server = Some(program.into_std_path_buf());
-        } else if artifact.target.kind.contains(&TargetKind::CDyLib) {
-            libraries.extend(
-                artifact
-                    .filenames
-                    .into_iter()
-                    .filter(|file| file.extension() == Some(env::consts::DLL_EXTENSION))
-                    .map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf),
-            );
+        if artifact.target.name == SERVER && artifact.executable.is_some() {
+            server = artifact.executable;
         }
     }
     if !child.wait()?.success() {
         bail!("`{line}` failed");
     }
-    let server = server.with_context(|| format!("{SERVER} has no program"))?;
-    Ok(Built { server, plugins: libraries })
+    server.map(Into::into).with_context(|| format!("{SERVER} has no program"))
 }
 
 fn echo(command: &Command) -> String {

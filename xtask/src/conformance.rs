@@ -36,10 +36,10 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     }
     check_python().await?;
 
-    let built = cargo::build_server()?;
+    let program = cargo::build_server()?;
     let folder = tempfile::tempdir()?;
     let manifest = metadata.workspace_root.join("plugin.toml");
-    let server = Server::start(&built, manifest.as_std_path(), folder.path(), server::free_address()?).await?;
+    let server = Server::start(&program, manifest.as_std_path(), folder.path(), server::free_address()?).await?;
     let code = run_suite(&script, &suite.join("golden.json"), &options.only, &server).await?;
     server.stop().await?;
     if code != 0 {

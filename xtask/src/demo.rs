@@ -27,7 +27,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> Result<()> {
-    let built = cargo::build_server()?;
+    let program = cargo::build_server()?;
     let metadata = cargo::metadata()?;
     let demos = metadata.target_directory.join("demo");
     fs::create_dir_all(&demos).with_context(|| format!("{demos} cannot be made"))?;
@@ -35,7 +35,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     folder.disable_cleanup(options.keep);
 
     let manifest = metadata.workspace_root.join("plugin.toml");
-    let mut server = Server::start(&built, manifest.as_std_path(), folder.path(), options.listen).await?;
+    let mut server = Server::start(&program, manifest.as_std_path(), folder.path(), options.listen).await?;
     println!("the server answers at {} with fresh data in {}\n", server.url, folder.path().display());
     let scene = Scene::set_up(&server.url, &server.password).await?;
     scene.play().await?;

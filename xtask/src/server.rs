@@ -15,8 +15,6 @@ use tokio::{
     time,
 };
 
-use crate::cargo::Built;
-
 /// The first user of a fresh server.
 pub(crate) const ADMIN_EMAIL: &str = "admin@example.com";
 
@@ -41,13 +39,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the server on `folder`, which must be fresh, and waits until it is ready.
-    pub(crate) async fn start(built: &Built, manifest: &Path, folder: &Path, listen: SocketAddr) -> Result<Self> {
+    /// Starts the program on `folder`, which must be fresh, and waits until it is ready.
+    pub(crate) async fn start(program: &Path, manifest: &Path, folder: &Path, listen: SocketAddr) -> Result<Self> {
+        // Asked before starting: otherwise whoever listens there might answer in the server's place.
+        TcpListener::bind(listen).with_context(|| format!("{listen} cannot be listened on"))?;
         let log = folder.join("server.log");
         let output = File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
-        let manifest = manifest_of_built(manifest, built, folder)?;
         let password = Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_CHARS);
-        let child = Command::new(&built.server)
+        let child = Command::new(program)
             .arg("serve")
             .arg("--data-dir")
             .arg(folder.join("data"))
@@ -61,7 +60,7 @@ impl Server {
             .stderr(output)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("{} did not start", built.server.display()))?;
+            .with_context(|| format!("{} did not start", program.display()))?;
         let mut server = Self { child, url: format!("http://{listen}"), password, log };
         if let Err(error) = server.wait_until_ready().await {
             bail!("{error:#}; the end of its log:\n{}", server.end_of_log());
@@ -137,50 +136,4 @@ impl Server {
 /// Picks an address that nobody listens on now.
 pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
-}
-
-/// Writes the manifest into `folder` with each library replaced by the one just built, wherever cargo put it. Other
-/// libraries stay the files they were.
-fn manifest_of_built(manifest: &Path, built: &Built, folder: &Path) -> Result<PathBuf> {
-    let text = fs::read_to_string(manifest).with_context(|| format!("{} cannot be read", manifest.display()))?;
-    let mut table: toml::Table = text.parse().with_context(|| format!("{} is no TOML", manifest.display()))?;
-    let beside = manifest.parent().unwrap_or(Path::new(""));
-    for (_, value) in &mut table {
-        for entry in value.as_array_mut().into_iter().flatten() {
-            let Some(library) = entry.get_mut("library") else { continue };
-            let Some(named) = library.as_str().map(Path::new) else { continue };
-            let fresh = built.plugins.iter().find(|plugin| plugin.file_name() == named.file_name());
-            let file = fresh.cloned().unwrap_or_else(|| beside.join(named));
-            *library = file.to_str().context("a library's path is not UTF-8")?.into();
-        }
-    }
-    let copy = folder.join("plugin.toml");
-    fs::write(&copy, toml::to_string(&table)?)?;
-    Ok(copy)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{fs, path::PathBuf};
-
-    use super::manifest_of_built;
-    use crate::cargo::Built;
-
-    #[test]
-    fn the_manifest_names_the_libraries_just_built() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let manifest = folder.path().join("given.toml");
-        fs::write(
-            &manifest,
-            "[[plugin]]\nid = \"a\"\nlibrary = \"target/debug/liba.so\"\n[[plugin]]\nlibrary = \"b.so\"\n",
-        )
-        .expect("written");
-        let built = Built { server: PathBuf::new(), plugins: vec![PathBuf::from("/elsewhere/liba.so")] };
-        let copy = manifest_of_built(&manifest, &built, folder.path()).expect("a copy");
-        let table: toml::Table = fs::read_to_string(copy).expect("read").parse().expect("TOML");
-        assert_eq!(table["plugin"][0]["library"].as_str(), Some("/elsewhere/liba.so"));
-        assert_eq!(table["plugin"][0]["id"].as_str(), Some("a"));
-        let other = folder.path().join("b.so");
-        assert_eq!(table["plugin"][1]["library"].as_str(), other.to_str(), "another library stays the file it was");
-    }
 }

@@ -227,7 +227,7 @@ proptest! {
         for firing in &plan.firings {
             let key = ["a", "b", "cat", "bystander"][usize::try_from(firing.workflow.0).expect("small") - 1];
             let path = firing.path.to_string();
-            prop_assert!(entries.iter().any(|entry| *entry == (key, path.as_str())), "{key}!{path} was not bound");
+            prop_assert!(entries.contains(&(key, path.as_str())), "{key}!{path} was not bound");
             prop_assert_ne!(key, "bystander");
         }
         let ids: std::collections::HashSet<_> = plan.firings.iter().map(|firing| firing.workflow).collect();

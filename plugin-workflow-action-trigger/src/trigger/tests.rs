@@ -42,7 +42,7 @@ impl SchemaView for Blog {
 fn a_configuration_names_what_exists() {
     let check = |json: Value, expected: Result<(), &str>| {
         let answer = trigger().validate(&config(json.clone()), &Blog);
-        let answer = answer.as_ref().map(|()| ()).map_err(|error| {
+        let answer = answer.as_ref().copied().map_err(|error| {
             assert_eq!(error.kind, ErrorKind::Invalid);
             error.message.as_str()
         });
@@ -152,7 +152,11 @@ fn the_schema_says_what_the_form_needs() {
     assert_eq!(schema["properties"]["actions"]["x-visible-if"], json!({"global": true}));
     assert!(schema.get("additionalProperties").is_none(), "unknown fields are accepted");
     for field in ["collection", "global", "actions", "appends"] {
-        assert!(schema["properties"][field]["title"].is_string(), "{field} has a title");
+        let titles = &schema["properties"][field]["x-title"];
+        assert!(
+            titles["en"].is_string() && schema["properties"][field]["title"] == titles["en"],
+            "{field} has a title"
+        );
         assert!(schema["properties"][field]["description"].is_string(), "{field} has a description");
     }
 }

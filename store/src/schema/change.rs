@@ -37,6 +37,9 @@ impl Tx {
         };
         let name = definition::text(&options, "name")?.to_owned();
         identifier::check("collection", &name)?;
+        if dialect::is_reserved_table(&name) {
+            return Err(StoreError::invalid("INVALID_NAME", format!("the name {name} is the database's own")));
+        }
         if self.schema().collections().any(|other| identifier::clash(&other.name, &name)) {
             return Err(StoreError::invalid("NAME_TAKEN", format!("collection {name} exists already")));
         }

@@ -4,4 +4,5 @@ mod access;
 mod bad_input;
 mod harness;
 mod lifecycle;
+mod plugins;
 mod post_action;

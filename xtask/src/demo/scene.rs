@@ -53,7 +53,13 @@ impl Scene {
             let query = query.each_ref().map(|(name, value)| (*name, value.as_str()));
             let values = action.values_for(&self.api.user);
             let record = self.api.post(&format!("{}:create", action.collection), &query, &values).await?;
-            println!("created {} {}: {}", action.collection, record["id"], told(&record));
+            let [(_, binding)] = query;
+            println!(
+                "{}:create?triggerWorkflows={binding} made {}: {}",
+                action.collection,
+                record["id"],
+                told(&record)
+            );
         }
         let finished = time::timeout(Duration::from_secs(FINISH_SECONDS), self.wait_until_finished()).await;
         finished.with_context(|| format!("the workflows did not finish within {FINISH_SECONDS} s"))?
@@ -72,7 +78,7 @@ impl Scene {
                     break executions;
                 }
             };
-            println!("workflow \"{}\" (key {}) ran {} times", workflow.title, made.key, executions.len());
+            println!("workflow {} ({}): {} executions have ended", made.key, workflow.title, executions.len());
             if let Some(failed) = executions.iter().find(|execution| execution["status"] != 1) {
                 bail!("execution {} ended with status {}", failed["id"], failed["status"]);
             }

@@ -1,0 +1,141 @@
+//! The first start on a data directory: the token secret, the roles, and the root user.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{ErrorKind, Write},
+    path::Path,
+};
+
+use rand::distr::{Alphanumeric, SampleString};
+use serde_json::{Value, json};
+use store::{Filter, Record, Store, StoreError, WriteOptions};
+
+use crate::{access::ROOT_ROLE, error::HostError};
+
+/// As long as the digest it keys.
+const SECRET_BYTES: usize = 32;
+/// Twenty letters and digits are 119 bits.
+const PASSWORD_CHARS: usize = 20;
+
+/// The first user.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// Their e-mail address; the part before `@` is the username.
+    pub email: String,
+    /// Their password; one is made if there is none.
+    pub password: Option<String>,
+}
+
+/// Makes the data directory, readable by its owner alone.
+pub(crate) fn make_data_dir(path: &Path) -> Result<(), HostError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|source| HostError::DataDir { path: path.to_owned(), source })
+}
+
+/// Reads the token secret, or makes it, readable by its owner alone.
+pub(crate) fn token_secret(data_dir: &Path) -> Result<Vec<u8>, HostError> {
+    let path = data_dir.join("token.secret");
+    let unusable = |source| HostError::DataDir { path: path.clone(), source };
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(&path) {
+        Ok(mut file) => {
+            let secret: [u8; SECRET_BYTES] = rand::random();
+            file.write_all(&secret).and_then(|()| file.sync_all()).map_err(unusable)?;
+            Ok(secret.into())
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            if is_exposed(&File::open(&path).and_then(|file| file.metadata()).map_err(unusable)?) {
+                return Err(HostError::SecretExposed { path });
+            }
+            let secret = fs::read(&path).map_err(unusable)?;
+            if secret.len() == SECRET_BYTES { Ok(secret) } else { Err(HostError::SecretDamaged { path }) }
+        }
+        Err(error) => Err(unusable(error)),
+    }
+}
+
+#[cfg(unix)]
+fn is_exposed(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn is_exposed(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// Makes the roles and the root user if there is no user yet. Answers the password if one was made.
+pub(crate) async fn first_user(store: &Store, admin: &Admin) -> Result<Option<String>, HostError> {
+    let schema = store.schema();
+    let users = schema.collection("users")?.clone();
+    if store.read().await?.count(&users, &Filter::default()).await? > 0 {
+        return Ok(None);
+    }
+    let username = admin.email.split_once('@').map(|(name, _)| name).filter(|name| !name.is_empty());
+    let username = username.ok_or_else(|| HostError::AdminEmail(admin.email.clone()))?;
+    let made = match admin.password {
+        Some(_) => None,
+        None => Some(Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_CHARS)),
+    };
+    let password = made.as_deref().or(admin.password.as_deref()).unwrap_or_default();
+    let user = record(json!({
+        "username": username, "email": admin.email, "nickname": "Super Admin", "password": password, "roles": [ROOT_ROLE],
+    }));
+    let user = store::secret::hash_secrets(&schema, &users, user).await.map_err(HostError::AdminPassword)?;
+    let roles = schema.collection("roles")?.clone();
+    store
+        .write::<_, StoreError, _>(move |tx| {
+            Box::pin(async move {
+                for role in first_roles() {
+                    tx.create(&roles, record(role), &WriteOptions::default()).await?;
+                }
+                tx.create(&users, user, &WriteOptions::default()).await.map(drop)
+            })
+        })
+        .await?;
+    Ok(made)
+}
+
+fn first_roles() -> [Value; 3] {
+    let everything = json!({"actions": ["view", "create", "update", "destroy"]});
+    [
+        json!({"name": ROOT_ROLE, "title": "Root", "snippets": ["pm.*"], "strategy": everything}),
+        json!({"name": "admin", "title": "Admin", "snippets": ["pm.*"], "strategy": everything}),
+        json!({"name": "member", "title": "Member", "snippets": [], "strategy": {"actions": []}, "default": true}),
+    ]
+}
+
+fn record(value: Value) -> Record {
+    if let Value::Object(record) = value { record } else { Record::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_is_made_once_and_kept_from_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = token_secret(folder.path()).expect("made");
+        assert_eq!(first.len(), SECRET_BYTES);
+        assert_eq!(token_secret(folder.path()).expect("read"), first);
+
+        let path = folder.path().join("token.secret");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("changed");
+            assert!(matches!(token_secret(folder.path()), Err(HostError::SecretExposed { .. })));
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("changed");
+        }
+        fs::write(&path, "short").expect("written");
+        assert!(matches!(token_secret(folder.path()), Err(HostError::SecretDamaged { .. })));
+    }
+}

@@ -1,0 +1,32 @@
+//! The commands of `host-demo`. One file per command; each ends in an exit code.
+
+mod plugins;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "host-demo", version, about = "Keeps people's data and runs their workflows")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the server until Ctrl-C or SIGTERM
+    Serve(serve::ServeOptions),
+    /// Shows what became of plugins, without starting the server
+    #[command(subcommand)]
+    Plugins(plugins::PluginsCommand),
+}
+
+/// Runs the command that the process was called with.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(options) => serve::run(options),
+        Command::Plugins(command) => plugins::run(&command),
+    }
+}

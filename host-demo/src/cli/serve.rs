@@ -1,0 +1,100 @@
+//! `host-demo serve`: runs the server until it is told to stop.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    bootstrap::Admin,
+    error::HostError,
+    server::{Server, ServerOptions},
+};
+
+/// What the server is told, by argument or environment.
+#[derive(Debug, Args)]
+pub(super) struct ServeOptions {
+    /// Where the database and the token secret live; made if it is not there
+    #[arg(long, env = "HOST_DATA_DIR", default_value = "data")]
+    data_dir: PathBuf,
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, env = "HOST_LISTEN", default_value = "127.0.0.1:13000")]
+    listen: SocketAddr,
+    /// The plugins to load
+    #[arg(long, env = "HOST_MANIFEST", default_value = "plugin.toml")]
+    manifest: PathBuf,
+    /// `sqlite:PATH`; by default the file host.db in the data directory
+    #[arg(long, env = "HOST_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+}
+
+/// The variables that the first start reads. They are no arguments, because other users can see those.
+const EMAIL_VARIABLE: &str = "HOST_ADMIN_EMAIL";
+const PASSWORD_VARIABLE: &str = "HOST_ADMIN_PASSWORD";
+const EMAIL_DEFAULT: &str = "admin@example.com";
+
+/// Runs the command.
+pub(super) fn run(options: ServeOptions) -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| HostError::DataDir { path: options.data_dir.clone(), source })
+        .and_then(|runtime| runtime.block_on(serve(options)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(options: ServeOptions) -> Result<(), HostError> {
+    let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let admin = Admin {
+        email: text(EMAIL_VARIABLE).unwrap_or_else(|| EMAIL_DEFAULT.to_owned()),
+        password: text(PASSWORD_VARIABLE),
+    };
+    let email = admin.email.clone();
+    // Listened for before the start, so that a signal during it stops cleanly too.
+    let told_to_stop = stop_signal();
+    let server = Server::start(ServerOptions {
+        data_dir: options.data_dir,
+        listen: options.listen,
+        manifest: Some(options.manifest),
+        database_url: options.database_url,
+        admin,
+    })
+    .await?;
+    if let Some(password) = server.made_password() {
+        println!("made the root user {email}, shown this once, with password {password}");
+    }
+    println!("listening on http://{}", server.local_addr());
+    told_to_stop.await;
+    tracing::info!("stopping");
+    server.shutdown().await;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    async move {
+        let waits = signals.into_iter().filter_map(Result::ok).map(|mut signal| {
+            Box::pin(async move {
+                signal.recv().await;
+            })
+        });
+        futures::future::select_all(waits).await;
+    }
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> impl Future<Output = ()> {
+    async {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

@@ -1,0 +1,73 @@
+//! Why a server does not start or keep running: for the operator, one readable line each.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use store::StoreError;
+use workflow::EngineError;
+
+use crate::plugins::PluginHostError;
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The data directory, or a file in it, cannot be used.
+    #[error("{} cannot be used: {source}", path.display())]
+    DataDir {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Others may read the token secret: whoever has it can sign in as anybody.
+    #[error("{} can be read by others: run `chmod 600 {}`, or delete it to end all sessions", path.display(), path.display())]
+    SecretExposed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The token secret is not what this server wrote.
+    #[error("{} is damaged: delete it to make a new one, which ends all sessions", path.display())]
+    SecretDamaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another database than SQLite.
+    #[error("this database is not supported yet: use sqlite:PATH")]
+    DatabaseUnsupported,
+    /// The address of the first user is none.
+    #[error("HOST_ADMIN_EMAIL has to be an e-mail address, not \"{0}\"")]
+    AdminEmail(String),
+    /// The password of the first user is none.
+    #[error("HOST_ADMIN_PASSWORD: {0}")]
+    AdminPassword(StoreError),
+    /// The plugins stop the start.
+    #[error(transparent)]
+    Plugins(#[from] PluginHostError),
+    /// The database fails.
+    #[error("the database cannot be used: {}", causes(.0))]
+    Store(#[from] StoreError),
+    /// The engine fails.
+    #[error("the workflow engine did not start: {}", causes(.0))]
+    Engine(#[from] EngineError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A task of the start was given up.
+    #[error("the start was interrupted")]
+    Interrupted,
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line = format!("{line}: {cause}");
+        source = cause.source();
+    }
+    line
+}

@@ -1,0 +1,110 @@
+//! The routes, and what every request goes through: an id, a span, a task of its own, and JSON even for a panic.
+
+use std::{any::Any, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use plugin_api::schema::MAIN_DATA_SOURCE;
+use serde_json::json;
+use tower_http::{ServiceBuilderExt, catch_panic::CatchPanicLayer, request_id::MakeRequestUuid, trace::TraceLayer};
+use tracing::Instrument;
+
+use super::{address::Address, answer::Reply, body::Values, error::ApiError, params::Params};
+use crate::{
+    access::{RequestContext, sign_in},
+    host::{BODY_LIMIT_BYTES, Host},
+    plugins::PluginState,
+    resources::{self, Call},
+};
+
+const API: &str = "/api/";
+
+/// All routes.
+pub(crate) fn router(host: Arc<Host>) -> Router {
+    let layers = tower::ServiceBuilder::new()
+        .set_x_request_id(MakeRequestUuid)
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .propagate_x_request_id()
+        .layer(CatchPanicLayer::custom(panicked));
+    Router::new()
+        .route("/api/{*path}", any(api))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .fallback(async || ApiError::unknown_path())
+        .layer(layers)
+        .with_state(host)
+}
+
+fn span(request: &Request) -> tracing::Span {
+    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    // Without the query: it may carry a token.
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+}
+
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    ApiError::Internal("a request panicked".to_owned()).into_response()
+}
+
+/// Answers in a task of its own, so that what was begun is finished even if the caller goes away.
+async fn api(State(host): State<Arc<Host>>, request: Request) -> Response {
+    let task = host.requests.spawn(answer(Arc::clone(&host), request).in_current_span());
+    match task.await {
+        Ok(Ok(reply)) => reply.into_response(),
+        Ok(Err(error)) => error.into_response(),
+        Err(error) => ApiError::Internal(error.to_string()).into_response(),
+    }
+}
+
+async fn answer(host: Arc<Host>, request: Request) -> Result<Reply, ApiError> {
+    let (head, body) = request.into_parts();
+    let address = Address::parse(&head.method, head.uri.path().strip_prefix(API).unwrap_or_default())?;
+    let params = Params::parse(head.uri.query().unwrap_or_default())?;
+    if address.source.is_none() && address.resource == "auth" && address.action == "signIn" {
+        let values = Values::read(body, BODY_LIMIT_BYTES).await?;
+        return sign_in(&host.store, &host.tokens, &values.into_object()?).await.map(Reply::from);
+    }
+    let context = RequestContext::open(&host.store, &host.tokens, &head.headers, &params).await?;
+    check_data_source(&head.headers)?;
+    let values = Values::read(body, BODY_LIMIT_BYTES).await?;
+    resources::dispatch(&host, &context, Call { address, params, values }).await
+}
+
+fn check_data_source(headers: &HeaderMap) -> Result<(), ApiError> {
+    match headers.get("x-data-source").map(|name| String::from_utf8_lossy(name.as_bytes())) {
+        Some(name) if name != MAIN_DATA_SOURCE => {
+            Err(ApiError::invalid("UNKNOWN_DATA_SOURCE", format!("data source {name} does not exist")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+async fn healthz() -> Response {
+    Json(json!({"alive": true})).into_response()
+}
+
+/// 200 while requests are welcome and the database answers, else 503; with the state of each plugin.
+async fn readyz(State(host): State<Arc<Host>>) -> Response {
+    let database = host.store.ping().await.is_ok();
+    let is_ready = database && !host.is_draining();
+    let plugins: serde_json::Map<_, _> = host
+        .plugins
+        .reports()
+        .iter()
+        .map(|report| {
+            let state = match report.state {
+                PluginState::Loaded => "loaded",
+                PluginState::Failed => "failed",
+                PluginState::Disabled => "disabled",
+            };
+            (report.id.clone(), state.into())
+        })
+        .collect();
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({"ready": is_ready, "database": database, "draining": host.is_draining(), "plugins": plugins});
+    (status, Json(body)).into_response()
+}

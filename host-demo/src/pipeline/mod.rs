@@ -1,0 +1,103 @@
+//! The one way through for data: an authenticated request becomes reads, or one transaction that does the action, asks the
+//! plugins, and stores what they start.
+//!
+//! ```text
+//! resource ─ which collection, below which source record
+//! read     ─ list, get
+//! action   ─ what is asked for, and whether the role may
+//! transaction ─ the write and post_action in one transaction; then verdict
+//! post_action ─ asks the hooks, loads the trigger data, stores the executions
+//! verdict  ─ runs the synchronous executions in order and turns their outcome into the answer
+//! ```
+//!
+//! Every entry takes a `RequestContext`: there is no data without one. Nothing here knows
+//! HTTP headers, node types or the plugins' ABI.
+
+mod action;
+mod post_action;
+mod read;
+mod resource;
+mod schema_view;
+mod transaction;
+mod verdict;
+
+use std::sync::Arc;
+
+pub(crate) use action::{Write, WriteAction};
+pub(crate) use resource::{Resource, SourceRef};
+pub(crate) use schema_view::StoreSchemaView;
+
+use crate::{
+    access::RequestContext,
+    host::Host,
+    http::{
+        address::Address,
+        answer::{Answer, Reply},
+        body::Values,
+        error::ApiError,
+        params::Params,
+    },
+};
+use store::schema::Origin;
+
+/// Does a data action on any collection.
+///
+/// # Errors
+///
+/// Everything an [`ApiError`] can say.
+pub(crate) async fn perform(
+    host: &Arc<Host>,
+    context: &RequestContext,
+    address: &Address,
+    params: Params,
+    values: Values,
+) -> Result<Reply, ApiError> {
+    match address.action.as_str() {
+        "list" | "get" => Ok(read(host, context, address, params).await?.into()),
+        name => {
+            let action =
+                WriteAction::from_name(name).ok_or_else(|| ApiError::unknown_action(&address.resource, name))?;
+            let schema = host.store.schema();
+            let resource = Resource::resolve(&schema, address)?;
+            if !is_writable(&resource, action) {
+                return Err(ApiError::unknown_action(&address.resource, name));
+            }
+            let write = Write::prepare(context, &schema, resource, action, params, values).await?;
+            write.perform(host, context).await
+        }
+    }
+}
+
+/// Reads from any collection.
+///
+/// # Errors
+///
+/// Everything an [`ApiError`] can say.
+pub(crate) async fn read(
+    host: &Host,
+    context: &RequestContext,
+    address: &Address,
+    params: Params,
+) -> Result<Answer, ApiError> {
+    let mut conn = host.store.read().await?;
+    let resource = Resource::resolve(conn.schema(), address)?;
+    match address.action.as_str() {
+        "list" => read::list(&mut conn, context, &resource, params).await,
+        "get" => read::get(&mut conn, context, &resource, params, address.key.clone()).await,
+        name => Err(ApiError::unknown_action(&address.resource, name)),
+    }
+}
+
+/// Of the built-in collections only users are records like others; the rest have resources of their own, with their rules.
+fn is_writable(resource: &Resource, action: WriteAction) -> bool {
+    let own = |origin: Origin, name: &str| origin == Origin::User || name == "users";
+    match (&resource.source, action) {
+        (Some(source), WriteAction::Associate(_)) => {
+            source.collection.origin == Origin::User || (source.collection.name == "users" && source.name == "roles")
+        }
+        (Some(source), _) => {
+            source.collection.origin == Origin::User && own(resource.collection.origin, &resource.collection.name)
+        }
+        (None, _) => own(resource.collection.origin, &resource.collection.name),
+    }
+}

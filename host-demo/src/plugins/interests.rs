@@ -1,0 +1,218 @@
+//! Which actions any hook waits for: one hash lookup, without entering a plugin.
+//!
+//! For each collection, and for "all collections", it counts how often each of 24 situations (phase × action × when) is
+//! waited for, by hook. Hooks bring their own interests; a plugin's enabled workflows add theirs and take them away
+//! again. The cost of a lookup does not grow with the number of workflows.
+
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{PoisonError, RwLock},
+};
+
+use plugin_api::{Action, CollectionRef, Interest, Phase, When, WorkflowId};
+
+/// The situations that can be waited for.
+const SITUATIONS: usize = Phase::ALL.len() * Action::ALL.len() * 2;
+
+/// One bit for each situation.
+type Mask = u32;
+const _: () = assert!(SITUATIONS <= Mask::BITS as usize, "the mask has a bit for each situation");
+
+const fn situation(phase: Phase, action: Action, when: When) -> usize {
+    let when = match when {
+        When::Always => 0,
+        When::Bound => 1,
+    };
+    (phase.index() * Action::ALL.len() + action.index()) * 2 + when
+}
+
+/// The situations that an action is in.
+const fn situations_of(phase: Phase, action: Action, bound: bool) -> Mask {
+    let always: Mask = 1 << situation(phase, action, When::Always);
+    if bound { always | 1 << situation(phase, action, When::Bound) } else { always }
+}
+
+/// Who waits for which action.
+#[derive(Debug, Default)]
+pub(super) struct Interests {
+    // Written when a workflow is switched, read for each action; held for the lookup alone.
+    table: RwLock<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    everywhere: Waiting,
+    collections: HashMap<CollectionRef, Waiting>,
+    workflows: HashMap<WorkflowId, (Range<usize>, Vec<Interest>)>,
+}
+
+/// The hooks that wait in one place.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// What any of them waits for.
+    any: Mask,
+    hooks: Vec<HookWaiting>,
+}
+
+#[derive(Debug)]
+struct HookWaiting {
+    hook: usize,
+    mask: Mask,
+    counts: [u32; SITUATIONS],
+}
+
+impl Interests {
+    /// Adds what a hook always waits for.
+    pub(super) fn declare(&self, hook: usize, interests: &[Interest]) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        table.count(&(hook..hook + 1), interests, Waiting::add);
+    }
+
+    /// Replaces what the hooks wait for on behalf of a workflow.
+    pub(super) fn set(&self, workflow: WorkflowId, hooks: Range<usize>, interests: Vec<Interest>) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        table.forget(workflow);
+        table.count(&hooks, &interests, Waiting::add);
+        table.workflows.insert(workflow, (hooks, interests));
+    }
+
+    /// Takes away what hooks wait for on behalf of a workflow.
+    pub(super) fn forget(&self, workflow: WorkflowId) {
+        self.table.write().unwrap_or_else(PoisonError::into_inner).forget(workflow);
+    }
+
+    /// Says whether any hook waits for such an action.
+    pub(super) fn waits_for(&self, phase: Phase, action: Action, collection: &CollectionRef, bound: bool) -> bool {
+        let wanted = situations_of(phase, action, bound);
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        table.everywhere.any & wanted != 0
+            || table.collections.get(collection).is_some_and(|waiting| waiting.any & wanted != 0)
+    }
+
+    /// The hooks that wait for such an action, in their order.
+    pub(super) fn hooks(&self, phase: Phase, action: Action, collection: &CollectionRef, bound: bool) -> Vec<usize> {
+        let wanted = situations_of(phase, action, bound);
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let here = table.collections.get(collection);
+        let mut hooks: Vec<usize> = [Some(&table.everywhere), here]
+            .into_iter()
+            .flatten()
+            .flat_map(|waiting| &waiting.hooks)
+            .filter(|waiting| waiting.mask & wanted != 0)
+            .map(|waiting| waiting.hook)
+            .collect();
+        hooks.sort_unstable();
+        hooks.dedup();
+        hooks
+    }
+}
+
+impl Table {
+    fn forget(&mut self, workflow: WorkflowId) {
+        if let Some((hooks, interests)) = self.workflows.remove(&workflow) {
+            self.count(&hooks, &interests, Waiting::remove);
+        }
+    }
+
+    fn count(&mut self, hooks: &Range<usize>, interests: &[Interest], change: fn(&mut Waiting, usize, usize)) {
+        for interest in interests {
+            let waiting = match &interest.collection {
+                None => &mut self.everywhere,
+                Some(collection) => self.collections.entry(collection.clone()).or_default(),
+            };
+            for action in &interest.actions {
+                let situation = situation(interest.phase, *action, interest.when);
+                for hook in hooks.clone() {
+                    change(waiting, hook, situation);
+                }
+            }
+            if let Some(collection) = interest.collection.as_ref()
+                && self.collections.get(collection).is_some_and(|waiting| waiting.hooks.is_empty())
+            {
+                self.collections.remove(collection);
+            }
+        }
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, hook: usize, situation: usize) {
+        let position = self.hooks.iter().position(|waiting| waiting.hook == hook).unwrap_or_else(|| {
+            self.hooks.push(HookWaiting { hook, mask: 0, counts: [0; SITUATIONS] });
+            self.hooks.len() - 1
+        });
+        let waiting = &mut self.hooks[position];
+        waiting.counts[situation] += 1;
+        waiting.mask |= 1 << situation;
+        self.any |= 1 << situation;
+    }
+
+    fn remove(&mut self, hook: usize, situation: usize) {
+        if let Some(waiting) = self.hooks.iter_mut().find(|waiting| waiting.hook == hook) {
+            waiting.counts[situation] = waiting.counts[situation].saturating_sub(1);
+            if waiting.counts[situation] == 0 {
+                waiting.mask &= !(1 << situation);
+            }
+        }
+        self.hooks.retain(|waiting| waiting.mask != 0);
+        self.any = self.hooks.iter().fold(0, |any, waiting| any | waiting.mask);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interest(actions: &[Action], collection: Option<&str>, when: When) -> Interest {
+        Interest {
+            phase: Phase::After,
+            actions: actions.to_vec(),
+            collection: collection.map(CollectionRef::parse),
+            when,
+        }
+    }
+
+    fn hooks(interests: &Interests, action: Action, collection: &str, bound: bool) -> Vec<usize> {
+        let collection = CollectionRef::parse(collection);
+        let hooks = interests.hooks(Phase::After, action, &collection, bound);
+        assert_eq!(interests.waits_for(Phase::After, action, &collection, bound), !hooks.is_empty());
+        assert!(!interests.waits_for(Phase::Before, action, &collection, bound), "nobody waits before an action here");
+        hooks
+    }
+
+    #[test]
+    fn hooks_declare_where_and_when_they_wait() {
+        let interests = Interests::default();
+        interests.declare(1, &[interest(&[Action::Create], None, When::Bound)]);
+        interests.declare(0, &[interest(&[Action::Create, Action::Update], Some("posts"), When::Always)]);
+        let check = |action, collection, bound, expected: &[usize]| {
+            assert_eq!(hooks(&interests, action, collection, bound), expected, "{action:?} {collection} {bound}");
+        };
+        check(Action::Create, "posts", false, &[0]);
+        check(Action::Create, "posts", true, &[0, 1]);
+        check(Action::Create, "tags", true, &[1]);
+        check(Action::Create, "tags", false, &[]);
+        check(Action::Update, "posts", false, &[0]);
+        check(Action::Destroy, "posts", true, &[]);
+        check(Action::Create, "other:posts", false, &[]);
+    }
+
+    #[test]
+    fn workflows_are_counted() {
+        let interests = Interests::default();
+        let create = || vec![interest(&[Action::Create], Some("posts"), When::Always)];
+        interests.set(WorkflowId(1), 0..1, create());
+        interests.set(WorkflowId(2), 0..1, create());
+        interests.set(WorkflowId(2), 0..1, create());
+        interests.forget(WorkflowId(1));
+        assert_eq!(hooks(&interests, Action::Create, "posts", false), [0], "one of the two still waits");
+        interests.set(WorkflowId(2), 0..1, vec![interest(&[Action::Update], Some("posts"), When::Always)]);
+        assert_eq!(hooks(&interests, Action::Create, "posts", false), [0; 0]);
+        assert_eq!(hooks(&interests, Action::Update, "posts", false), [0]);
+        interests.forget(WorkflowId(2));
+        interests.forget(WorkflowId(2));
+        assert_eq!(hooks(&interests, Action::Update, "posts", false), [0; 0]);
+        assert!(interests.table.read().expect("not poisoned").collections.is_empty(), "nothing is left behind");
+    }
+}

@@ -1,0 +1,138 @@
+//! From an entry of the manifest to a plugin that is made but not yet admitted.
+
+use std::path::{self, Path};
+
+use plugin_api::{Interest, TriggerInfo};
+use serde_json::Value;
+
+use super::{
+    bridge::{Hook, OpenLibrary, Trigger},
+    error::LoadProblem,
+    image::Images,
+    locate,
+    manifest::{ManifestEntry, is_id},
+    registry::Registry,
+    report::{PluginReport, PluginState},
+};
+
+/// A plugin that was made. Dropping it undoes everything.
+pub(super) struct Candidate {
+    pub(super) id: String,
+    pub(super) triggers: Vec<OfferedTrigger>,
+    pub(super) hooks: Vec<(Vec<Interest>, Hook)>,
+}
+
+/// A trigger type with what it says about itself.
+pub(super) struct OfferedTrigger {
+    pub(super) trigger: Trigger,
+    pub(super) info: TriggerInfo,
+    pub(super) config_schema: Value,
+}
+
+/// Loads the plugin of an entry, as far as admitting it. The report learns the versions on the way.
+pub(super) fn load(
+    entry: &ManifestEntry,
+    images: &mut Images,
+    report: &mut PluginReport,
+) -> Result<Candidate, LoadProblem> {
+    let library = open(&entry.library, entry.sha256.as_deref(), images, report)?;
+    if library.id() != entry.id {
+        return Err(LoadProblem::OtherId { actual: library.id().to_owned() });
+    }
+    let settings =
+        serde_json::to_value(&entry.settings).map_err(|error| LoadProblem::Settings { reason: error.to_string() })?;
+    make(&library, &settings)
+}
+
+/// Loads a library that no manifest lists, with no settings, and reports on it; for people who write plugins. A file in
+/// the working directory goes before a crate name.
+pub fn check(library: &Path) -> PluginReport {
+    let here = path::absolute(library).ok().filter(|path| path.exists());
+    let library = here.as_deref().unwrap_or(library);
+    let mut report = PluginReport::new(&ManifestEntry::new("", library));
+    let outcome = Images::new().and_then(|mut images| {
+        let library = open(library, None, &mut images, &mut report)?;
+        library.id().clone_into(&mut report.id);
+        let candidate = make(&library, &Value::Object(serde_json::Map::new()))?;
+        Registry::default().admit(candidate, &mut report)
+    });
+    report.finish(outcome.as_ref().err());
+    report
+}
+
+fn open(
+    path: &Path,
+    sha256: Option<&str>,
+    images: &mut Images,
+    report: &mut PluginReport,
+) -> Result<OpenLibrary, LoadProblem> {
+    let path = locate::locate(path)?;
+    let copy = images.take(&path, sha256)?;
+    let library = OpenLibrary::open(&copy, &path)?;
+    report.version = Some(library.version().to_owned());
+    report.api_version = Some(library.api_version().to_owned());
+    report.rustc = Some(library.rustc().to_owned());
+    Ok(library)
+}
+
+fn make(library: &OpenLibrary, settings: &Value) -> Result<Candidate, LoadProblem> {
+    if !is_id(library.id()) {
+        return Err(LoadProblem::BadId { id: library.id().to_owned() });
+    }
+    check_settings(&library.settings_schema().map_err(LoadProblem::Register)?, settings)?;
+    let offers = library.make(settings).map_err(LoadProblem::Register)?;
+    let triggers = offers
+        .triggers
+        .into_iter()
+        .map(|trigger| {
+            let info = trigger.info().map_err(LoadProblem::Register)?;
+            let config_schema = trigger.config_schema().map_err(LoadProblem::Register)?;
+            Ok(OfferedTrigger { trigger, info, config_schema })
+        })
+        .collect::<Result<_, LoadProblem>>()?;
+    Ok(Candidate { id: library.id().to_owned(), triggers, hooks: offers.hooks })
+}
+
+/// Names the first setting that does not fit.
+fn check_settings(schema: &Value, settings: &Value) -> Result<(), LoadProblem> {
+    let validator = jsonschema::validator_for(schema)
+        .map_err(|error| LoadProblem::Settings { reason: format!("their schema is broken: {error}") })?;
+    match validator.validate(settings) {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let place = error.instance_path().to_string();
+            let reason = if place.is_empty() { error.to_string() } else { format!("{place}: {error}") };
+            Err(LoadProblem::Settings { reason })
+        }
+    }
+}
+
+impl PluginReport {
+    /// A report on an entry of which nothing is known yet.
+    pub(super) fn new(entry: &ManifestEntry) -> Self {
+        Self {
+            id: entry.id.clone(),
+            library: entry.library.display().to_string(),
+            required: entry.required,
+            state: PluginState::Disabled,
+            version: None,
+            api_version: None,
+            rustc: None,
+            triggers: Vec::new(),
+            hooks: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// Says how loading ended.
+    pub(super) fn finish(&mut self, problem: Option<&LoadProblem>) {
+        match problem {
+            None => self.state = PluginState::Loaded,
+            Some(problem) => {
+                let name = if self.id.is_empty() { &self.library } else { &self.id };
+                self.state = PluginState::Failed;
+                self.error = Some(format!("plugin \"{name}\" {problem}"));
+            }
+        }
+    }
+}

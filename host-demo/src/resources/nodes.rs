@@ -1,0 +1,96 @@
+//! `workflows/<id>/nodes` and `flow_nodes`: the nodes of a workflow version.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use store::{NodeId, Record, WorkflowId, workflows::NewNode};
+
+use super::{Call, id_of, read, read_all, read_one, text};
+use crate::{
+    access::RequestContext,
+    host::Host,
+    http::{answer::Answer, error::ApiError},
+};
+
+pub(super) async fn answer_below_workflow(
+    host: &Arc<Host>,
+    context: &RequestContext,
+    call: Call,
+) -> Result<Answer, ApiError> {
+    match call.address.action.as_str() {
+        "list" | "get" => read(host, context, call).await,
+        "create" => {
+            context.role().require_manager()?;
+            let workflow = WorkflowId(id_of(call.source_key()?)?);
+            let node = new_node(&call.values.into_object()?)?;
+            host.engine.check_node(&node.node_type, &node.config)?;
+            let made = host
+                .store
+                .write::<_, ApiError, _>(move |tx| {
+                    Box::pin(async move {
+                        tx.workflow(workflow).await?.ok_or_else(no_workflow)?;
+                        Ok(tx.create_node(workflow, node).await?)
+                    })
+                })
+                .await?;
+            Ok(Answer::record(read_one(host, "flow_nodes", json!(made.id.0), &[]).await?))
+        }
+        _ => Err(call.unknown_action()),
+    }
+}
+
+pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
+    match call.address.action.as_str() {
+        "list" | "get" => read(host, context, call).await,
+        "update" => {
+            context.role().require_manager()?;
+            let id = NodeId(id_of(&call.key()?)?);
+            let mut values = call.values.into_object()?;
+            values.retain(|name, _| matches!(name.as_str(), "title" | "config"));
+            text(&values, "title")?;
+            if let Some(config) = values.get("config") {
+                let node = read_one(host, "flow_nodes", json!(id.0), &[]).await?;
+                let node_type = node.get("type").and_then(Value::as_str).unwrap_or_default();
+                host.engine.check_node(node_type, config)?;
+            }
+            let changed = host
+                .store
+                .write::<_, ApiError, _>(move |tx| {
+                    Box::pin(async move {
+                        tx.update_node(id, values).await?;
+                        read_all(tx, "flow_nodes", &json!(id.0), &[]).await
+                    })
+                })
+                .await?;
+            Ok(Answer::records(changed))
+        }
+        "destroy" => {
+            context.role().require_manager()?;
+            let id = NodeId(id_of(&call.key()?)?);
+            host.store
+                .write::<_, ApiError, _>(move |tx| Box::pin(async move { Ok(tx.destroy_node(id).await?) }))
+                .await?;
+            Ok(Answer::Data(json!(1)))
+        }
+        _ => Err(call.unknown_action()),
+    }
+}
+
+pub(super) fn no_workflow() -> ApiError {
+    ApiError::NotFound { code: "NOT_FOUND", what: "workflow".to_owned() }
+}
+
+fn new_node(values: &Record) -> Result<NewNode, ApiError> {
+    let number = |name: &str| match values.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => id_of(value).map(Some),
+    };
+    let node_type = text(values, "type")?.filter(|name| !name.is_empty());
+    Ok(NewNode {
+        node_type: node_type.ok_or_else(|| ApiError::Refused("Node type is required".to_owned()))?,
+        title: text(values, "title")?,
+        config: values.get("config").filter(|config| !config.is_null()).cloned().unwrap_or_else(|| json!({})),
+        upstream_id: number("upstreamId")?.map(NodeId),
+        branch_index: number("branchIndex")?,
+    })
+}

@@ -1,0 +1,100 @@
+//! `workflows:execute`: a person runs a workflow by hand, enabled or not.
+
+use std::sync::Arc;
+
+use plugin_api::{AssociationPath, ManualData, ManualRun, schema::MAIN_DATA_SOURCE};
+use serde_json::{Value, json};
+use store::{ClaimedBy, ExecutionId, NewExecution, Select, Tx, UserId, WorkflowId, WorkflowRow, workflows::Revision};
+use uuid::Uuid;
+
+use super::{Call, id_of, nodes::no_workflow, read_all};
+use crate::{
+    host::Host,
+    http::{answer::Answer, error::ApiError},
+    triggers,
+};
+
+/// What a run stored.
+struct Stored {
+    execution: ExecutionId,
+    new_version: Option<WorkflowId>,
+    changed: Vec<WorkflowRow>,
+}
+
+pub(super) async fn execute(host: &Arc<Host>, author: UserId, call: Call) -> Result<Answer, ApiError> {
+    let id = WorkflowId(id_of(&call.key()?)?);
+    let revises = call.params.auto_revision;
+    let input = Value::Object(call.values.into_object()?);
+    let workflow = host.store.read().await?.workflow(id).await?.ok_or_else(no_workflow)?;
+    let run = triggers::trigger(&host.plugins, &workflow.trigger_type)?
+        .manual(&workflow.config, &input)
+        .map_err(triggers::refusal)?;
+    let claim = host.engine.claim();
+    let stored = host
+        .store
+        .write::<_, ApiError, _>(move |tx| {
+            Box::pin(async move {
+                let execution = enqueue(tx, &workflow, run, claim).await?;
+                let mut stored = Stored { execution, new_version: None, changed: Vec::new() };
+                // A version that had run before is frozen already: there is nothing to keep editable.
+                if revises && workflow.executed == 0 {
+                    let next = tx.revise_workflow(id, Revision::NextVersion).await?;
+                    stored.new_version = Some(next.id);
+                    if let Value::Object(values) = json!({"enabled": workflow.enabled, "current": workflow.current}) {
+                        stored.changed = tx.update_workflow(next.id, values, Some(author)).await?;
+                    }
+                }
+                Ok(stored)
+            })
+        })
+        .await?;
+    host.switch.follow(&stored.changed).await?;
+    let outcome = host.engine.run(stored.execution).await?;
+    let mut answer = json!({"execution": {"id": outcome.id, "status": outcome.status.code()}});
+    if let Some(version) = stored.new_version {
+        answer["newVersionId"] = json!(version);
+    }
+    Ok(Answer::Data(answer))
+}
+
+async fn enqueue(
+    tx: &mut Tx,
+    workflow: &WorkflowRow,
+    run: ManualRun,
+    claim: ClaimedBy,
+) -> Result<ExecutionId, ApiError> {
+    let user = read_all(tx, "users", &json!(run.user.0), &[]).await?.into_iter().next();
+    let user = user.ok_or_else(|| ApiError::Refused("user not found".to_owned()))?;
+    let data = match run.data {
+        ManualData::Given(data) => data,
+        ManualData::Load { collection, key, preloads } => {
+            if collection.data_source() != MAIN_DATA_SOURCE {
+                let name = collection.data_source();
+                return Err(ApiError::invalid("UNKNOWN_DATA_SOURCE", format!("data source {name} does not exist")));
+            }
+            let collection = tx.schema().collection(collection.name())?.clone();
+            let appends = preloads.iter().map(AssociationPath::to_string).collect();
+            let records = tx.follow(&collection, &[key], &[], &Select { appends, ..Select::default() }).await?;
+            records
+                .into_iter()
+                .next()
+                .map(Value::Object)
+                .ok_or_else(|| ApiError::Refused("record not found".to_owned()))?
+        }
+    };
+    let mut context = json!({"data": data, "user": user});
+    if let Some(role) = run.role {
+        context["roleName"] = role.into();
+    }
+    let execution = NewExecution {
+        workflow_id: workflow.id,
+        key: workflow.key.clone(),
+        context,
+        event_key: Uuid::new_v4().to_string(),
+        claimed_by: Some(claim),
+        waits_for: None,
+        stack: Vec::new(),
+        manually: true,
+    };
+    tx.enqueue(vec![execution]).await?.pop().ok_or_else(|| ApiError::Internal("nothing was stored".to_owned()))
+}

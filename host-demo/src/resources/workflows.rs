@@ -1,0 +1,189 @@
+//! `workflows`: making, changing, switching and copying workflow versions; what triggers and nodes there are.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use store::{Record, UserId, WorkflowId, WorkflowRow, workflows::Revision};
+
+use super::{Call, id_of, named_workflows, nodes::no_workflow, read, read_all, read_one, text, workflow_runs};
+use crate::{
+    access::RequestContext,
+    host::Host,
+    http::{answer::Answer, error::ApiError},
+    triggers,
+};
+
+pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
+    if matches!(call.address.action.as_str(), "list" | "get") {
+        return read(host, context, call).await;
+    }
+    context.role().require_manager()?;
+    let author = UserId(context.actor().id.0);
+    match call.address.action.as_str() {
+        "create" => create(host, author, call.values.into_object()?).await,
+        "update" => {
+            let ids = named_workflows(host, &call).await?;
+            update(host, author, ids, call.values.into_object()?).await
+        }
+        "destroy" => {
+            let ids = named_workflows(host, &call).await?;
+            destroy(host, ids).await
+        }
+        "revision" => revise(host, &call).await,
+        "execute" => workflow_runs::execute(host, author, call).await,
+        "triggers" => Ok(Answer::Data(trigger_types(host)?)),
+        "nodeTypes" => Ok(Answer::Data(node_types(host))),
+        _ => Err(call.unknown_action()),
+    }
+}
+
+async fn create(host: &Arc<Host>, author: UserId, mut values: Record) -> Result<Answer, ApiError> {
+    values.retain(|name, _| {
+        matches!(
+            name.as_str(),
+            "title" | "description" | "type" | "triggerTitle" | "sync" | "enabled" | "config" | "options"
+        )
+    });
+    let type_id = text(&values, "type")?.filter(|name| !name.is_empty());
+    let type_id = type_id.ok_or_else(|| ApiError::Refused("Trigger type is required".to_owned()))?;
+    let trigger = triggers::trigger(&host.plugins, &type_id)?;
+    check_shapes(&values)?;
+    let config = values.entry("config").or_insert_with(|| json!({}));
+    triggers::check_config(trigger, config, &host.store.schema())?;
+    let mode = match values.get("sync").and_then(Value::as_bool) {
+        Some(true) => plugin_api::ExecutionMode::Sync,
+        Some(false) | None => plugin_api::ExecutionMode::Async,
+    };
+    if !trigger.info().binding.modes.contains(&mode) {
+        return Err(ApiError::Refused(format!("Trigger type \"{type_id}\" has no such execution mode")));
+    }
+    let row = host
+        .store
+        .write::<_, ApiError, _>(move |tx| Box::pin(async move { Ok(tx.create_workflow(values, Some(author)).await?) }))
+        .await?;
+    host.switch.follow(std::slice::from_ref(&row)).await?;
+    Ok(Answer::record(read_one(host, "workflows", json!(row.id.0), &[]).await?))
+}
+
+async fn update(
+    host: &Arc<Host>,
+    author: UserId,
+    ids: Vec<WorkflowId>,
+    mut values: Record,
+) -> Result<Answer, ApiError> {
+    // `sync`, `type` and `key` are fixed when a workflow is made.
+    values.retain(|name, _| {
+        matches!(name.as_str(), "title" | "description" | "triggerTitle" | "enabled" | "config" | "options" | "current")
+    });
+    check_shapes(&values)?;
+    let config = values.get("config").cloned();
+    let enables = values.get("enabled") == Some(&Value::Bool(true));
+    if config.is_some() || enables {
+        let mut conn = host.store.read().await?;
+        for id in &ids {
+            let Some(row) = conn.workflow(*id).await? else { continue };
+            let trigger = triggers::trigger(&host.plugins, &row.trigger_type)?;
+            if let Some(config) = &config {
+                triggers::check_config(trigger, config, conn.schema())?;
+            }
+        }
+    }
+    let (changed, records) = host
+        .store
+        .write::<_, ApiError, _>(move |tx| {
+            Box::pin(async move {
+                let mut changed: Vec<WorkflowRow> = Vec::new();
+                for id in &ids {
+                    changed.extend(tx.update_workflow(*id, values.clone(), Some(author)).await?);
+                }
+                let keys: Value = ids.iter().map(|id| id.0).collect();
+                Ok((changed, read_all(tx, "workflows", &keys, &[]).await?))
+            })
+        })
+        .await?;
+    host.switch.follow(&changed).await?;
+    Ok(Answer::records(records))
+}
+
+async fn destroy(host: &Arc<Host>, ids: Vec<WorkflowId>) -> Result<Answer, ApiError> {
+    let gone = host
+        .store
+        .write::<_, ApiError, _>(move |tx| {
+            Box::pin(async move {
+                let mut gone: Vec<WorkflowRow> = Vec::new();
+                for id in ids {
+                    // The current version takes the other versions of its key with it, which may have been named too.
+                    if tx.workflow(id).await?.is_some() {
+                        gone.extend(tx.destroy_workflow(id).await?);
+                    }
+                }
+                Ok(gone)
+            })
+        })
+        .await?;
+    host.switch.follow(&gone).await?;
+    Ok(Answer::Data(json!(gone.len())))
+}
+
+async fn revise(host: &Arc<Host>, call: &Call) -> Result<Answer, ApiError> {
+    let id = WorkflowId(id_of(&call.key()?)?);
+    let wanted = call.params.filter.as_ref().and_then(|filter| filter.get("key")).cloned();
+    let row = host
+        .store
+        .write::<_, ApiError, _>(move |tx| {
+            Box::pin(async move {
+                let workflow = tx.workflow(id).await?.ok_or_else(no_workflow)?;
+                let kind = match wanted {
+                    None => Revision::Copy,
+                    Some(key) if key == workflow.key.as_str() => Revision::NextVersion,
+                    Some(_) => return Err(no_workflow()),
+                };
+                Ok(tx.revise_workflow(id, kind).await?)
+            })
+        })
+        .await?;
+    Ok(Answer::record(read_one(host, "workflows", json!(row.id.0), &[]).await?))
+}
+
+/// The types of what the store takes as they are.
+fn check_shapes(values: &Record) -> Result<(), ApiError> {
+    let refuse = |name: &str, kind: &str| Err(ApiError::Refused(format!("\"{name}\" must be {kind}")));
+    for name in ["sync", "enabled", "current"] {
+        if values.get(name).is_some_and(|value| !value.is_boolean() && !value.is_null()) {
+            return refuse(name, "a boolean");
+        }
+    }
+    for name in ["title", "description", "triggerTitle"] {
+        if values.get(name).is_some_and(|value| !value.is_string() && !value.is_null()) {
+            return refuse(name, "a string");
+        }
+    }
+    for name in ["config", "options"] {
+        if values.get(name).is_some_and(|value| !value.is_object()) {
+            return refuse(name, "an object");
+        }
+    }
+    Ok(())
+}
+
+/// What workflows can be started by: titles, the configuration's JSON Schema, and where they can be bound.
+fn trigger_types(host: &Host) -> Result<Value, ApiError> {
+    host.plugins
+        .triggers()
+        .map(|trigger| {
+            let mut described =
+                serde_json::to_value(trigger.info()).map_err(|error| ApiError::Internal(error.to_string()))?;
+            described["plugin"] = trigger.plugin().into();
+            described["configSchema"] = trigger.config_schema().clone();
+            Ok(described)
+        })
+        .collect()
+}
+
+fn node_types(host: &Host) -> Value {
+    host.engine
+        .node_types()
+        .into_iter()
+        .map(|node| json!({"type": node.name, "configSchema": node.config_schema}))
+        .collect()
+}

@@ -1,0 +1,120 @@
+//! The running server: starts everything in order, and stops it in the reverse order.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use store::Store;
+use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+use workflow::{Engine, EngineOptions};
+
+use crate::{
+    access::Tokens,
+    bootstrap::{self, Admin},
+    error::HostError,
+    host::Host,
+    http,
+    plugins::{Manifest, Plugins},
+};
+
+/// How long requests that are being answered may take at a stop.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How long executions that are running may take at a stop; what takes longer goes on at the next start.
+const ENGINE_GRACE: Duration = Duration::from_secs(10);
+/// Workflows that run in the background at the same time; they mostly wait for the one writer.
+const PARALLEL_WORKFLOWS: usize = 32;
+
+/// What a server starts with.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Holds the token secret and, unless `database_url` says otherwise, the database; made if it is not there.
+    pub data_dir: PathBuf,
+    /// The address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The plugin manifest; without one there are no plugins.
+    pub manifest: Option<PathBuf>,
+    /// `sqlite:PATH`; the file `host.db` in the data directory if there is none.
+    pub database_url: Option<String>,
+    /// The user of the first start.
+    pub admin: Admin,
+}
+
+/// A running server.
+pub struct Server {
+    host: Arc<Host>,
+    local_addr: SocketAddr,
+    made_password: Option<String>,
+    stop: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    /// Starts a server; it answers when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`], one readable line; nothing keeps running.
+    pub async fn start(options: ServerOptions) -> Result<Self, HostError> {
+        // The cheap checks come first: a wrong manifest should not leave a new database behind.
+        let url = database_url(&options)?;
+        let manifest = options.manifest;
+        let plugins = tokio::task::spawn_blocking(move || match manifest {
+            Some(path) => Plugins::load(&Manifest::read(&path)?),
+            None => Ok(Plugins::none()),
+        })
+        .await
+        .map_err(|_| HostError::Interrupted)??;
+        bootstrap::make_data_dir(&options.data_dir)?;
+        let tokens = Tokens::new(&bootstrap::token_secret(&options.data_dir)?);
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .map_err(|source| HostError::Listen { address: options.listen, source })?;
+        let local_addr =
+            listener.local_addr().map_err(|source| HostError::Listen { address: options.listen, source })?;
+
+        let store = Store::open(&url).await?;
+        let made_password = bootstrap::first_user(&store, &options.admin).await?;
+        let engine = Engine::start(store.clone(), EngineOptions { parallel_workflows: PARALLEL_WORKFLOWS }).await?;
+        let host = Arc::new(Host::new(store, engine, plugins, tokens));
+        host.switch.enable_all().await?;
+
+        let stop = CancellationToken::new();
+        let serving = host.requests.spawn(
+            axum::serve(listener, http::router(Arc::clone(&host)))
+                .with_graceful_shutdown(stop.clone().cancelled_owned())
+                .into_future(),
+        );
+        Ok(Self { host, local_addr, made_password, stop, serving })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The root user's password, if this start made one.
+    pub fn made_password(&self) -> Option<&str> {
+        self.made_password.as_deref()
+    }
+
+    /// Accepts nothing new, answers what was asked, hands back what the engine cannot finish, and closes the database.
+    pub async fn shutdown(self) {
+        self.host.drain();
+        self.stop.cancel();
+        self.host.requests.close();
+        let stop_serving = self.serving.abort_handle();
+        if timeout(DRAIN, self.host.requests.wait()).await.is_err() {
+            tracing::warn!("some requests took longer than {} s and are cut off", DRAIN.as_secs());
+            stop_serving.abort();
+        }
+        self.host.engine.shutdown(ENGINE_GRACE).await;
+        self.host.store.close().await;
+    }
+}
+
+fn database_url(options: &ServerOptions) -> Result<String, HostError> {
+    match &options.database_url {
+        None => Ok(format!("sqlite:{}", options.data_dir.join("host.db").display())),
+        Some(url) if url.starts_with("sqlite:") => Ok(url.clone()),
+        Some(_) => Err(HostError::DatabaseUnsupported),
+    }
+}

@@ -1,0 +1,119 @@
+//! `host-demo plugins list` and `host-demo plugins check`.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+use super::library;
+
+fn plugins<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_host")).arg("plugins").args(arguments).output().expect("the command runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+/// Lists a manifest.
+fn list(manifest: &str, more: &[&str]) -> Output {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("plugin.toml");
+    fs::write(&path, manifest).expect("the manifest is written");
+    let arguments = ["list".as_ref(), "--manifest".as_ref(), path.as_os_str()];
+    plugins(arguments.into_iter().chain(more.iter().map(OsStr::new)))
+}
+
+const ONE_OF_EACH: &str = r#"
+[[plugin]]
+id = "plugin-fixture"
+library = "plugin_fixture"
+required = true
+
+[[plugin]]
+id = "broken"
+library = "./gone.so"
+
+[[plugin]]
+id = "off"
+library = "plugin_off"
+enabled = false
+"#;
+
+#[test]
+fn list_shows_each_plugin() {
+    let output = list(ONE_OF_EACH, &[]);
+    let shown = text(&output.stdout);
+    assert!(output.status.success(), "an optional plugin may fail\n{shown}");
+    for line in [
+        "plugin-fixture 0.1.0  loaded  required",
+        "  trigger  fixture  \"Fixture event\"",
+        "    buttons  form submit",
+        "    modes    asynchronous, synchronous",
+        "  hook     after update of any collection, if bound",
+        "broken ?  failed",
+        "off ?  disabled",
+    ] {
+        assert!(shown.lines().any(|found| found == line), "{line:?} in\n{shown}");
+    }
+    assert!(shown.contains("  error    plugin \"broken\" has no library at "), "{shown}");
+}
+
+#[test]
+fn list_fails_with_a_required_plugin_and_still_shows_all() {
+    let manifest = ONE_OF_EACH.replace("\"./gone.so\"", "\"./gone.so\"\nrequired = true");
+    let output = list(&manifest, &[]);
+    assert!(!output.status.success());
+    let shown = text(&output.stdout);
+    assert!(shown.contains("broken ?  failed  required\n"), "{shown}");
+    assert!(shown.contains("off ?  disabled\n"), "those after it are shown too\n{shown}");
+}
+
+#[test]
+fn list_speaks_json() {
+    let output = list(ONE_OF_EACH, &["--json"]);
+    let reports: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let state = |position: usize| (reports[position]["id"].clone(), reports[position]["state"].clone());
+    assert_eq!(state(0), ("plugin-fixture".into(), "loaded".into()));
+    assert_eq!(state(1), ("broken".into(), "failed".into()));
+    assert_eq!(state(2), ("off".into(), "disabled".into()));
+    assert_eq!(reports[0]["triggers"][0]["title"]["nl"], "Testgebeurtenis");
+    assert_eq!(reports[0]["hooks"][0]["interests"][0]["when"], "bound");
+}
+
+#[test]
+fn list_refuses_a_broken_manifest() {
+    let output = list("[[plugin]]\nid = 7\n", &[]);
+    assert!(!output.status.success());
+    let said = text(&output.stderr);
+    assert!(said.contains("plugin.toml: line 2: "), "{said}");
+}
+
+#[test]
+fn check_looks_at_one_library() {
+    let good = plugins(["check".as_ref(), library("plugin_fixture").as_os_str()]);
+    assert!(good.status.success());
+    assert!(text(&good.stdout).starts_with("plugin-fixture 0.1.0  loaded\n"), "{}", text(&good.stdout));
+
+    let bad = plugins(["check".as_ref(), library("fixture_major_two").as_os_str()]);
+    assert!(!bad.status.success());
+    let shown = text(&bad.stdout);
+    assert!(shown.contains("was built with plugin-api 2.0.0, this host has 1.0.0"), "{shown}");
+}
+
+#[test]
+fn check_takes_a_file_of_the_working_directory() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::copy(library("plugin_fixture"), folder.path().join("mine.so")).expect("copied");
+    let output = Command::new(env!("CARGO_BIN_EXE_host"))
+        .args(["plugins", "check", "--json", "mine.so"])
+        .current_dir(folder.path())
+        .output()
+        .expect("the command runs");
+    let reports: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(reports[0]["state"], "loaded", "{reports}");
+    assert!(output.status.success());
+}

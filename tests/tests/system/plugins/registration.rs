@@ -1,0 +1,100 @@
+//! What plugins register is admitted as a whole or not at all.
+
+use host_demo::plugins::{Manifest, ManifestEntry, PluginState, Plugins};
+use plugin_api::{Action, CollectionRef, Phase};
+
+use super::{failure, fixture, library, load};
+
+fn duplicate() -> ManifestEntry {
+    ManifestEntry::new("plugin-duplicate", library("plugin_duplicate"))
+}
+
+fn with_settings(entry: ManifestEntry, settings: &str) -> ManifestEntry {
+    ManifestEntry { settings: settings.parse().expect("TOML"), ..entry }
+}
+
+#[test]
+fn a_trigger_type_belongs_to_one_plugin() {
+    let plugins = load(vec![fixture(), duplicate()]);
+    assert_eq!(
+        failure(&plugins.reports()[1]),
+        "plugin \"plugin-duplicate\" offers the trigger type \"fixture\", which plugin \"plugin-fixture\" offers \
+         already: switch one of the two off"
+    );
+    assert_eq!(plugins.trigger("fixture").expect("the first one's").plugin(), "plugin-fixture");
+    // Nothing of the refused plugin is left behind.
+    assert!(plugins.trigger("only-here").is_none());
+    let posts = CollectionRef::parse("posts");
+    assert!(!plugins.waits_for(Phase::Before, Action::Destroy, &posts, false));
+
+    let alone = load(vec![duplicate()]);
+    assert_eq!(alone.reports()[0].state, PluginState::Loaded);
+    assert!(alone.trigger("only-here").is_some());
+    assert!(alone.waits_for(Phase::Before, Action::Destroy, &posts, false));
+}
+
+#[test]
+fn an_id_belongs_to_one_plugin() {
+    let manifest = Manifest { plugins: vec![fixture(), ManifestEntry::new("plugin-fixture", "elsewhere")] };
+    let error = Plugins::load(&manifest).err().expect("the id is there twice").to_string();
+    let first = library("plugin_fixture");
+    assert_eq!(
+        error,
+        format!(
+            "plugin \"plugin-fixture\" is listed twice, as {} and as elsewhere: remove one of the two entries",
+            first.display()
+        )
+    );
+}
+
+#[test]
+fn the_manifest_and_the_library_agree_on_the_id() {
+    let plugins = load(vec![ManifestEntry { id: "something-else".into(), ..fixture() }]);
+    assert_eq!(
+        failure(&plugins.reports()[0]),
+        "plugin \"something-else\" calls itself \"plugin-fixture\": correct \"id\" or \"library\" in the manifest"
+    );
+    assert!(plugins.trigger("fixture").is_none());
+}
+
+#[test]
+fn settings_are_checked() {
+    let check = |settings: &str, expected: &str| {
+        let plugins = load(vec![with_settings(fixture(), settings)]);
+        assert_eq!(failure(&plugins.reports()[0]), format!("plugin \"plugin-fixture\" {expected}"));
+        assert!(plugins.trigger("fixture").is_none());
+    };
+    check(
+        "colour = 'red'",
+        "does not accept its settings: Additional properties are not allowed ('colour' was unexpected); \
+         correct them in the manifest",
+    );
+    check(
+        "refuse = 7",
+        "does not accept its settings: /refuse: 7 is not of types \"null\", \"string\"; correct them in the manifest",
+    );
+    check("refuse = 'no licence'", "failed to start: no licence");
+}
+
+#[test]
+fn a_plugin_that_is_switched_off_is_not_looked_at() {
+    let plugins =
+        load(vec![ManifestEntry { enabled: false, required: true, ..ManifestEntry::new("off", "/nowhere/at-all.so") }]);
+    let report = &plugins.reports()[0];
+    assert_eq!((report.state, &report.error), (PluginState::Disabled, &None));
+}
+
+#[test]
+fn a_bare_name_is_found_near_the_executable() {
+    let near = load(vec![ManifestEntry::new("plugin-fixture", "plugin_fixture")]);
+    assert_eq!(near.reports()[0].state, PluginState::Loaded, "{:?}", near.reports()[0]);
+    let nowhere = load(vec![ManifestEntry::new("bad", "plugin_nowhere")]);
+    let line = failure(&nowhere.reports()[0]);
+    assert!(line.contains("has no library at ") && line.contains("plugin_nowhere"), "{line}");
+}
+
+#[test]
+fn the_same_library_can_be_loaded_many_times() {
+    let loaded: Vec<Plugins> = (0..5).map(|_| load(vec![fixture()])).collect();
+    assert!(loaded.iter().all(|plugins| plugins.trigger("fixture").is_some()));
+}
