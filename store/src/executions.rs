@@ -163,6 +163,29 @@ impl Conn {
         rows.iter().map(|row| row.get("id").map(WorkflowId)).collect()
     }
 
+    /// The queued executions that `by` holds and could run, but has not begun since `before_ms` (milliseconds since 1970):
+    /// whoever was to run them has gone away. At most `limit`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn abandoned_executions(
+        &mut self,
+        by: &ClaimedBy,
+        before_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<ExecutionId>, StoreError> {
+        let rows = self
+            .query(
+                r#"SELECT "id" FROM "executions"
+                   WHERE "claimedBy" = ? AND "status" IS NULL AND "waitsFor" IS NULL AND "updatedAt" < ?
+                   ORDER BY "id" LIMIT ?"#,
+                [by.0.as_str().into(), moment::from_millis(before_ms).into(), i64::from(limit).into()],
+            )
+            .await?;
+        rows.iter().map(|row| row.get("id").map(ExecutionId)).collect()
+    }
+
     /// The unclaimed, started executions that have a job whose time has come, at most `limit`, with the earliest moment
     /// (milliseconds since 1970) at which a further job falls due.
     ///

@@ -57,9 +57,9 @@ impl Tx {
     async fn release_chain(&mut self, id: ExecutionId) -> Result<Vec<WorkflowId>, StoreError> {
         let rows = self
             .query(
-                r#"UPDATE "executions" SET "waitsFor" = NULL WHERE "waitsFor" = ?
+                r#"UPDATE "executions" SET "waitsFor" = NULL, "updatedAt" = ? WHERE "waitsFor" = ?
                    RETURNING "workflowId", "claimedBy" IS NULL AS "free""#,
-                [id.0.into()],
+                [moment::now().into(), id.0.into()],
             )
             .await?;
         let mut workflows = Vec::new();
