@@ -1,4 +1,4 @@
-//! Jobs: what each node of an execution did. A job is stored before the next node starts.
+//! Jobs: what each node of an execution did. A job is stored with its node's effect, before the next effect.
 
 use serde_json::Value;
 

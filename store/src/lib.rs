@@ -10,7 +10,7 @@
 //! 2. [`schema`]: collections, fields and associations, built in or made at run time
 //! 3. [`db`]: opening, reading, and the one writer that commits many requests together
 //! 4. [`query`]: filters, sorting, pages, appends
-//! 5. [`write`]: records with their associations
+//! 5. [`mod@write`]: records with their associations
 //! 6. [`workflows`], [`executions`], [`jobs`]: the engine's rows and the queue
 //! 7. [`secret`]: password hashing
 
@@ -35,10 +35,10 @@ pub use executions::{ClaimedBy, Execution, ExecutionFinish, NewExecution};
 pub use id::{ExecutionId, JobId, NodeId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use query::{Filter, Find, Page, Select, Sort};
-pub use schema::{AssociationKind, Collection, Field, FieldType, Schema};
+pub use schema::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema};
 pub use status::{ExecutionStatus, JobStatus};
 pub use workflows::{NodeRow, WorkflowRow};
-pub use write::{KeyValue, WriteOptions};
+pub use write::{AssociationChange, KeyValue, WriteOptions};
 
 /// One record: field names to JSON values, in the order of the collection's fields.
 pub type Record = serde_json::Map<String, serde_json::Value>;

@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     EngineError, Outcome,
-    processor::{Processor, Ran, Task},
+    processor::{Begun, Lane, Processor, Ran, Task},
 };
 use line::Line;
 use sweep::Alarm;
@@ -89,7 +89,7 @@ impl Dispatcher {
         self.direct.fetch_add(1, Ordering::SeqCst);
         let task = self.tasks.spawn(async move {
             let _direct = Direct(&dispatcher);
-            dispatcher.carry_out(Task::This(id)).await
+            dispatcher.noted(dispatcher.processor.run(Task::This(id), Lane::Ends)).await
         });
         match task.await {
             Ok(Ok(Some(ran))) => Ok(ran.outcome),
@@ -143,8 +143,11 @@ impl Dispatcher {
                 task = self.line.take() => task,
             };
             let more = match task {
-                Task::Next(_) => self.turn(task).await,
-                Task::This(_) => self.logged(task).await.map(|_| false).unwrap_or(false),
+                Task::Next(workflow) => self.turn(workflow).await,
+                Task::This(_) => {
+                    self.logged(self.noted(self.processor.run(task, Lane::Ends)).await);
+                    false
+                }
             };
             self.line.done(task, more);
             self.settled.notify_waiters();
@@ -152,38 +155,34 @@ impl Dispatcher {
     }
 
     /// A turn of a lane; says whether there may be more to do.
-    async fn turn(&self, task: Task) -> bool {
+    async fn turn(&self, workflow: WorkflowId) -> bool {
         let mut executions = 0;
-        while executions < EXECUTIONS_PER_TURN && !self.draining.is_cancelled() {
-            match self.logged(task).await {
-                Some(ran) => executions += ran.executions.max(1),
-                None => return false,
-            }
-        }
-        true
-    }
-
-    /// Carries out a task of the background; a failure is the operator's to see.
-    async fn logged(&self, task: Task) -> Option<Ran> {
-        match self.carry_out(task).await {
-            Ok(ran) => ran,
-            Err(EngineError::Stopping) => None,
-            Err(error) => {
-                tracing::error!(
-                    ?task,
-                    error = &error as &dyn std::error::Error,
-                    "an execution could not be carried on"
-                );
-                None
+        let mut begun: Option<Begun> = None;
+        loop {
+            let last = executions + 1 >= EXECUTIONS_PER_TURN || self.draining.is_cancelled();
+            let lane = if last { Lane::Ends } else { Lane::GoesOn(workflow) };
+            let ran = match begun.take() {
+                Some(begun) => self.noted(async { self.processor.go_on(begun, lane).await.map(Some) }).await,
+                None => self.noted(self.processor.run(Task::Next(workflow), lane)).await,
+            };
+            let Some(ran) = self.logged(ran) else { return false };
+            executions += ran.executions.max(1);
+            begun = ran.next;
+            if last {
+                return true;
             }
         }
     }
 
-    async fn carry_out(&self, task: Task) -> Result<Option<Ran>, EngineError> {
+    /// Passes on what a run has brought about.
+    async fn noted(
+        &self,
+        run: impl Future<Output = Result<Option<Ran>, EngineError>>,
+    ) -> Result<Option<Ran>, EngineError> {
         let ran = tokio::select! {
             biased;
             () = self.stopped.cancelled() => return Err(EngineError::Stopping),
-            ran = self.processor.run(task) => ran?,
+            ran = run => ran?,
         };
         if let Some(ran) = &ran {
             self.wake(&ran.woken);
@@ -192,6 +191,18 @@ impl Dispatcher {
             }
         }
         Ok(ran)
+    }
+
+    /// Leaves a failure in the background to the operator.
+    fn logged(&self, ran: Result<Option<Ran>, EngineError>) -> Option<Ran> {
+        match ran {
+            Ok(ran) => ran,
+            Err(EngineError::Stopping) => None,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "an execution is interrupted");
+                None
+            }
+        }
     }
 }
 

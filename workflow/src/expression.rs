@@ -275,6 +275,7 @@ impl Walk {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` at the call reads best without a borrow")]
 mod tests {
     use serde_json::json;
 

@@ -2,8 +2,8 @@
 //!
 //! An execution is stored by the action that triggers it ([`store::Tx::enqueue`]). A synchronous one is run by its request
 //! through [`Engine::run`]; all others are claimed by the dispatcher, in order within a workflow and in parallel across
-//! workflows. The processor walks the nodes of the workflow version, stores each node's job before the next one starts, and
-//! ends the execution. Nothing here knows HTTP or plugins.
+//! workflows. The processor walks the nodes of the workflow version and ends the execution; what a node writes, its job, and
+//! the jobs of the effectless nodes before it are stored together. Nothing here knows HTTP or plugins.
 //!
 //! Reading order:
 //!

@@ -43,7 +43,7 @@ pub(crate) enum Step {
 }
 
 impl Plan {
-    fn new(rows: Vec<NodeRow>, types: &NodeTypes) -> Self {
+    fn new(rows: &[NodeRow], types: &NodeTypes) -> Self {
         let by_id: HashMap<NodeId, usize> = rows.iter().enumerate().map(|(index, row)| (row.id, index)).collect();
         let at = |id: Option<NodeId>| id.and_then(|id| by_id.get(&id).copied());
         let first = rows.iter().position(|row| row.upstream_id.is_none());
@@ -53,7 +53,7 @@ impl Plan {
                 row: row.clone(),
                 node: types.get(&row.node_type).cloned(),
                 branches: HashMap::new(),
-                follower: follower(&rows, &by_id, row),
+                follower: follower(rows, &by_id, row),
             })
             .collect();
         for (index, row) in rows.iter().enumerate() {
@@ -141,7 +141,7 @@ impl Plans {
         if let Some(plan) = self.cached.lock().unwrap_or_else(PoisonError::into_inner).get(&workflow) {
             return Ok(Arc::clone(plan));
         }
-        let plan = Arc::new(Plan::new(conn.nodes(workflow).await?, &self.types));
+        let plan = Arc::new(Plan::new(&conn.nodes(workflow).await?, &self.types));
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         if cached.len() >= MAX_CACHED {
             cached.clear();
@@ -172,7 +172,7 @@ mod tests {
                 branch_index,
                 downstream_id: id(downstream),
             };
-        Plan::new(rows.iter().map(row).collect(), &NodeTypes::built_in().unwrap())
+        Plan::new(&rows.iter().map(row).collect::<Vec<_>>(), &NodeTypes::built_in().unwrap())
     }
 
     /// The ids of the nodes that run, if each job is resolved with the result given.

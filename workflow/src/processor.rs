@@ -8,7 +8,7 @@
 mod walk;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Processor {
     claim: ClaimedBy,
     plans: Plans,
     expressions: Expressions,
+    /// Executions that are claimed but not run any more. No more than were running when the database failed.
+    interrupted: Mutex<Vec<ExecutionId>>,
 }
 
 /// Which execution to run.
@@ -46,7 +48,6 @@ pub(crate) enum Task {
 }
 
 /// What a run has come to.
-#[derive(Debug)]
 pub(crate) struct Ran {
     /// How the execution went.
     pub(crate) outcome: Outcome,
@@ -56,10 +57,21 @@ pub(crate) struct Ran {
     pub(crate) due_at_ms: Option<i64>,
     /// How many executions ended, this one included.
     pub(crate) executions: usize,
+    /// The next execution of the lane, claimed with the end of this one.
+    pub(crate) next: Option<Begun>,
+}
+
+/// Whether the next execution of a lane is claimed in the transaction that ends this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// It is, if it is of this workflow: a turn goes on.
+    GoesOn(WorkflowId),
+    /// It is not.
+    Ends,
 }
 
 /// An execution that was claimed, with everything to go on from.
-struct Begun {
+pub(crate) struct Begun {
     execution: Execution,
     plan: Arc<Plan>,
     jobs: Vec<Job>,
@@ -70,12 +82,12 @@ struct Begun {
 
 impl Processor {
     pub(crate) fn new(store: Store, claim: ClaimedBy, types: Arc<NodeTypes>, expressions: Expressions) -> Self {
-        Self { store, claim, plans: Plans::new(types), expressions }
+        Self { store, claim, plans: Plans::new(types), expressions, interrupted: Mutex::default() }
     }
 
-    /// Runs an execution until it ends or waits; `None` if there is none to run. Dropping the future stops between two
-    /// transactions: the execution stays claimed, and a later process goes on with it.
-    pub(crate) async fn run(self: &Arc<Self>, task: Task) -> Result<Option<Ran>, EngineError> {
+    /// Claims an execution and runs it until it ends or waits; `None` if there is none to run. Dropping the future stops
+    /// between two transactions: the execution stays claimed, and a later process goes on with it.
+    pub(crate) async fn run(self: &Arc<Self>, task: Task, lane: Lane) -> Result<Option<Ran>, EngineError> {
         let processor = Arc::clone(self);
         let begun = self
             .store
@@ -83,20 +95,63 @@ impl Processor {
                 Box::pin(async move { processor.begin(tx, task).await })
             })
             .await?;
-        let Some(begun) = begun else { return Ok(None) };
-        if begun.execution.status.is_final() {
-            let outcome = Outcome {
-                id: begun.execution.id,
-                status: begun.execution.status,
-                messages: Vec::new(),
-                ended_by_node: false,
-            };
-            return Ok(Some(Ran { outcome, woken: begun.woken, due_at_ms: None, executions: begun.ended }));
+        match begun {
+            Some(begun) => self.go_on(begun, lane).await.map(Some),
+            None => Ok(None),
         }
-        let mut ran = walk::Walk::new(self, begun.execution, begun.plan, &begun.jobs).run(begun.jobs.last()).await?;
-        ran.executions += begun.ended;
-        ran.woken.extend(begun.woken);
-        Ok(Some(ran))
+    }
+
+    /// Runs a claimed execution until it ends or waits.
+    pub(crate) async fn go_on(self: &Arc<Self>, begun: Begun, lane: Lane) -> Result<Ran, EngineError> {
+        let Begun { execution, plan, jobs, woken, ended } = begun;
+        let (id, status) = (execution.id, execution.status);
+        if status.is_final() {
+            let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false };
+            return Ok(Ran { outcome, woken, due_at_ms: None, executions: ended, next: None });
+        }
+        let walk = walk::Walk::new(self, execution, plan, &jobs, lane);
+        match walk.run(jobs.last()).await {
+            Ok(mut ran) => {
+                ran.executions += ended;
+                ran.woken.extend(woken);
+                Ok(ran)
+            }
+            Err(error) => {
+                self.interrupted().push(id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives up the claims of executions whose run the database broke off, and answers them: to be run again.
+    pub(crate) async fn release_interrupted(&self) -> Result<Vec<ExecutionId>, StoreError> {
+        let ids = std::mem::take(&mut *self.interrupted());
+        if ids.is_empty() {
+            return Ok(ids);
+        }
+        let released = ids.clone();
+        let result = self
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
+                Box::pin(async move {
+                    for id in released {
+                        tx.release(id).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await;
+        match result {
+            Ok(()) => Ok(ids),
+            Err(error) => {
+                self.interrupted().extend(ids);
+                Err(error)
+            }
+        }
+    }
+
+    fn interrupted(&self) -> MutexGuard<'_, Vec<ExecutionId>> {
+        self.interrupted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Claims an execution; those that have no nodes are ended right away, and the next one is claimed.

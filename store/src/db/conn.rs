@@ -156,7 +156,9 @@ impl Tx {
         sqlx::query(sql).execute(self.conn.link.connection()).await.map(drop)
     }
 
-    pub(super) async fn close(self) -> Result<(), sqlx::Error> {
+    /// Brings the log into the database's file and closes the connection.
+    pub(super) async fn close(mut self) -> Result<(), sqlx::Error> {
+        self.control("PRAGMA wal_checkpoint(TRUNCATE)").await?;
         match self.conn.link {
             Link::Reader(connection) => connection.close().await,
             Link::Writer(connection) => connection.close().await,

@@ -36,6 +36,11 @@ fn columns_in(message: &str) -> String {
     names.join(", ")
 }
 
+/// Says whether a table of this name would hide something that statements use: [`is_one_of`] reads from a function.
+pub(crate) fn is_reserved_table(name: &str) -> bool {
+    name.eq_ignore_ascii_case("json_each")
+}
+
 /// `column` is one of the values. The list is one bound value, so that its length does not change the statement's text and
 /// has no limit.
 pub(crate) fn is_one_of(column: Expr, values: impl IntoIterator<Item = Cell>) -> Expr {

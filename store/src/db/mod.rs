@@ -72,6 +72,10 @@ impl Store {
 
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
+            // A connection to a file does not go away by itself.
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connect_with(options.read_only(true))
             .await
             .map_err(StoreError::Database)?;
@@ -130,7 +134,7 @@ impl Store {
         self.read().await?.query("SELECT 1", []).await.map(drop)
     }
 
-    /// Finishes what was handed over and closes the database. Later requests get [`StoreError::Closed`].
+    /// Finishes what was handed over, waits for the readers and closes the database. Later requests get [`StoreError::Closed`].
     pub async fn close(&self) {
         self.shared.stop.cancel();
         self.shared.tasks.wait().await;
@@ -172,7 +176,7 @@ where
                 .unwrap_or_else(|_panic| Err(StoreError::Panicked.into()));
             let verdict = if result.is_ok() { writer::Verdict::Keep } else { writer::Verdict::Undo };
             let answer: writer::Answer = Box::new(move |commit: Result<(), StoreError>| {
-                let answer = commit.map_err(E::from).and_then(|()| result);
+                let answer = commit.map_err(E::from).and(result);
                 // The caller may have gone away; the work is done all the same.
                 drop(reply.send(answer));
             });

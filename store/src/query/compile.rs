@@ -11,9 +11,6 @@ use crate::{
 impl Filter {
     /// The condition on a table that goes by `table` in the statement.
     pub(crate) fn compile(&self, table: &str) -> Cond {
-        if self.is_empty() {
-            return Cond::all();
-        }
         Cond::all().add(Compiler::default().condition(table, &self.condition))
     }
 }
@@ -26,20 +23,14 @@ struct Compiler {
 impl Compiler {
     fn condition(&mut self, table: &str, condition: &Condition) -> Expr {
         match condition {
-            Condition::All(parts) => parts
-                .iter()
-                .map(|part| self.condition(table, part))
-                .reduce(ExprTrait::and)
-                .unwrap_or_else(|| Expr::cust("TRUE")),
-            Condition::Any(parts) => parts
-                .iter()
-                .map(|part| self.condition(table, part))
-                .reduce(ExprTrait::or)
-                .unwrap_or_else(|| Expr::cust("FALSE")),
-            // What cannot be said of a missing value does not hold.
-            Condition::Not(inner) => {
-                Expr::from(Func::coalesce([self.condition(table, inner), Expr::cust("FALSE")])).not()
+            Condition::All(parts) => {
+                parts.iter().map(|part| self.condition(table, part)).reduce(ExprTrait::and).unwrap_or_else(always)
             }
+            Condition::Any(parts) => {
+                parts.iter().map(|part| self.condition(table, part)).reduce(ExprTrait::or).unwrap_or_else(never)
+            }
+            // What cannot be said of a missing value does not hold.
+            Condition::Not(inner) => Expr::from(Func::coalesce([self.condition(table, inner), never()])).not(),
             Condition::Field { column, test } => field(Expr::col((table.to_owned(), column.clone())), test),
             Condition::Related { association, condition } => self.related(table, association, condition),
         }
@@ -75,13 +66,22 @@ impl Compiler {
     }
 }
 
+/// Not `TRUE`: to SQLite that is a column, if there is one of that name.
+fn always() -> Expr {
+    Expr::cust("1 = 1")
+}
+
+fn never() -> Expr {
+    Expr::cust("1 = 0")
+}
+
 fn field(column: Expr, test: &Test) -> Expr {
     match test {
         Test::Equal(value) => column.eq(value.clone()),
         Test::NotEqual(value) => column.clone().ne(value.clone()).or(column.is_null()),
         Test::OneOf { values, or_null } => {
             let listed = match values.as_slice() {
-                [] => Expr::cust("FALSE"),
+                [] => never(),
                 [value] => column.clone().eq(value.clone()),
                 values => dialect::is_one_of(column.clone(), values.iter().cloned()),
             };

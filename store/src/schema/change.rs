@@ -4,12 +4,10 @@
 
 use std::sync::Arc;
 
-use sea_query::{ColumnDef, DeleteStatement, Expr, ExprTrait as _, Index, InsertStatement, Table, UpdateStatement};
-use serde_json::{Value, json};
+use sea_query::{DeleteStatement, Expr, ExprTrait as _, InsertStatement, Table, UpdateStatement};
+use serde_json::Value;
 
-use super::{
-    Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema, definition, identifier,
-};
+use super::{Collection, Field, Generated, Origin, definition, identifier};
 use crate::{
     Record, codec,
     db::{Tx, dialect},
@@ -37,6 +35,9 @@ impl Tx {
         };
         let name = definition::text(&options, "name")?.to_owned();
         identifier::check("collection", &name)?;
+        if dialect::is_reserved_table(&name) {
+            return Err(StoreError::invalid("INVALID_NAME", format!("the name {name} is the database's own")));
+        }
         if self.schema().collections().any(|other| identifier::clash(&other.name, &name)) {
             return Err(StoreError::invalid("NAME_TAKEN", format!("collection {name} exists already")));
         }
@@ -51,6 +52,9 @@ impl Tx {
         }
         for (index, field) in scalars.iter().enumerate() {
             check_unused(scalars.iter().take(index), &field.name)?;
+        }
+        if scalars.is_empty() {
+            return Err(StoreError::invalid_value("fields", "a collection needs a field of its own"));
         }
         let collection = definition::collection(options, scalars)?;
 
@@ -178,11 +182,7 @@ impl Tx {
                     format!("{field} is a key of {} or of an association", collection.name),
                 ));
             }
-            let index = index_name(&collection.name, &[field]);
-            let mut drop_index = Index::drop();
-            drop_index.name(index).if_exists();
-            self.define(&drop_index).await?;
-            self.define(&Table::alter().table(collection.name.clone()).drop_column(field.to_owned()).take()).await?;
+            self.drop_column(&collection.name, field).await?;
         }
         self.forget_field(&collection.name, field).await?;
         collection.fields.retain(|other| other.name != field);
@@ -191,7 +191,7 @@ impl Tx {
     }
 
     /// A copy of a collection that was made at run time.
-    fn changeable(&self, name: &str) -> Result<Collection, StoreError> {
+    pub(super) fn changeable(&self, name: &str) -> Result<Collection, StoreError> {
         let collection = self.schema().collection(name)?;
         match collection.origin {
             Origin::User => Ok(Collection::clone(collection)),
@@ -199,148 +199,9 @@ impl Tx {
         }
     }
 
-    fn replace(&mut self, collection: Collection) {
+    pub(super) fn replace(&mut self, collection: Collection) {
         let schema = self.schema().with(collection);
         self.set_schema(Arc::new(schema));
-    }
-
-    async fn create_table(&mut self, collection: &Collection) -> Result<(), StoreError> {
-        let mut table = Table::create();
-        table.table(collection.name.clone());
-        let mut has_primary_key = false;
-        for field in &collection.fields {
-            let mut column = ColumnDef::new(field.name.clone());
-            if field.generated == Some(Generated::Sequence) && !has_primary_key {
-                column.integer().auto_increment().primary_key();
-                has_primary_key = true;
-            } else {
-                dialect::column_type(&mut column, &field.field_type);
-            }
-            table.col(column);
-        }
-        let key_is_sequence = collection
-            .key
-            .iter()
-            .all(|key| collection.find_field(key).is_some_and(|field| field.generated == Some(Generated::Sequence)));
-        if !collection.key.is_empty() && !has_primary_key {
-            let mut key = Index::create();
-            for column in &collection.key {
-                key.col(column.clone());
-            }
-            table.primary_key(&mut key);
-        }
-        self.define(&table).await?;
-        if has_primary_key && !key_is_sequence {
-            let columns: Vec<&str> = collection.key.iter().map(String::as_str).collect();
-            self.create_index(&collection.name, &columns, Uniqueness::Unique).await?;
-        }
-        let key_alone = |field: &Field| collection.key.as_slice() == [field.name.clone()];
-        for field in collection.fields.iter().filter(|field| field.unique && !key_alone(field)) {
-            self.create_index(&collection.name, &[&field.name], Uniqueness::Unique).await?;
-        }
-        Ok(())
-    }
-
-    /// Adds a column to a table that may have rows.
-    async fn add_column(&mut self, table: &str, field: &Field) -> Result<(), StoreError> {
-        let mut column = ColumnDef::new(field.name.clone());
-        dialect::column_type(&mut column, &field.field_type);
-        self.define(&Table::alter().table(table.to_owned()).add_column(column).take()).await?;
-        if let Some(default) = &field.default {
-            let stored = codec::encode(field, default)?;
-            let statement = UpdateStatement::new().table(table.to_owned()).value(field.name.clone(), stored).take();
-            self.execute(&statement).await?;
-        }
-        if field.unique {
-            self.create_index(table, &[&field.name], Uniqueness::Unique).await?;
-        }
-        Ok(())
-    }
-
-    async fn create_index(&mut self, table: &str, columns: &[&str], uniqueness: Uniqueness) -> Result<(), StoreError> {
-        let mut index = Index::create();
-        index.name(index_name(table, columns)).table(table.to_owned()).if_not_exists();
-        for column in columns {
-            index.col((*column).to_owned());
-        }
-        if uniqueness == Uniqueness::Unique {
-            index.unique();
-        }
-        self.define(&index).await
-    }
-
-    /// Makes what an association joins over, where it is missing, and checks what is there.
-    async fn prepare_association(
-        &mut self,
-        source: &Collection,
-        name: &str,
-        association: &Association,
-    ) -> Result<(), StoreError> {
-        let target = Arc::clone(self.schema().collection(&association.target)?);
-        match association.kind {
-            AssociationKind::BelongsTo => {
-                let key_type = column_of(name, &target, &association.target_key)?;
-                self.ensure_foreign_key(&source.name, &association.foreign_key, key_type).await
-            }
-            AssociationKind::HasOne | AssociationKind::HasMany => {
-                let key_type = column_of(name, source, &association.source_key)?;
-                self.ensure_foreign_key(&target.name, &association.foreign_key, key_type).await
-            }
-            AssociationKind::BelongsToMany => {
-                let source_type = column_of(name, source, &association.source_key)?;
-                let target_type = column_of(name, &target, &association.target_key)?;
-                let (Some(through), Some(other_key)) = (&association.through, &association.other_key) else {
-                    return Err(StoreError::invalid_value(name, "through and otherKey are required"));
-                };
-                if identifier::clash(&association.foreign_key, other_key) {
-                    return Err(StoreError::invalid_value(name, "foreignKey and otherKey have to differ"));
-                }
-                if self.schema().collection(through).is_err() {
-                    let definition = json!({
-                        "name": through, "autoGenId": false, "createdAt": false, "updatedAt": false,
-                        "filterTargetKey": [association.foreign_key, other_key],
-                        "fields": [
-                            foreign_key(&association.foreign_key, &source_type),
-                            foreign_key(other_key, &target_type),
-                        ],
-                    });
-                    if let Value::Object(definition) = definition {
-                        // Boxed because making a collection makes its associations.
-                        Box::pin(self.create_collection(&definition)).await?;
-                    }
-                }
-                self.ensure_foreign_key(through, &association.foreign_key, source_type).await?;
-                self.ensure_foreign_key(through, other_key, target_type).await
-            }
-        }
-    }
-
-    /// Adds a foreign key column with an index, or the index alone.
-    async fn ensure_foreign_key(&mut self, owner: &str, column: &str, key_type: FieldType) -> Result<(), StoreError> {
-        let owner = Arc::clone(self.schema().collection(owner)?);
-        match owner.find_field(column) {
-            Some(field) if field.association().is_some() || field.hidden => {
-                return Err(StoreError::invalid(
-                    "NAME_TAKEN",
-                    format!("{}.{column} cannot be a foreign key", owner.name),
-                ));
-            }
-            Some(_) => {}
-            None => {
-                let mut owner = self.changeable(&owner.name)?;
-                check_unused(owner.fields.iter(), column)?;
-                let Value::Object(definition) = foreign_key(column, &key_type) else { return Ok(()) };
-                let field = definition::field(&definition)?;
-                self.add_column(&owner.name, &field).await?;
-                self.store_field(&owner.name, &field).await?;
-                owner.fields.push(field);
-                self.replace(owner);
-            }
-        }
-        match owner.origin {
-            Origin::User => self.create_index(&owner.name, &[column], Uniqueness::Any).await,
-            Origin::BuiltIn => Ok(()),
-        }
     }
 
     async fn store_collection(&mut self, collection: &Collection) -> Result<(), StoreError> {
@@ -353,7 +214,7 @@ impl Tx {
         self.execute(&statement).await.map(drop)
     }
 
-    async fn store_field(&mut self, collection: &str, field: &Field) -> Result<(), StoreError> {
+    pub(super) async fn store_field(&mut self, collection: &str, field: &Field) -> Result<(), StoreError> {
         let type_name = definition::text(&field.options, "type")?.to_owned();
         let options = stored_options(&field.options, &["name", "type"]);
         let statement = InsertStatement::new()
@@ -372,29 +233,6 @@ impl Tx {
             .take();
         self.execute(&statement).await.map(drop)
     }
-}
-
-impl Schema {
-    /// Says whether an association joins over a column.
-    fn joins_over(&self, collection: &str, column: &str) -> bool {
-        let is = |owner: &str, name: &str| owner == collection && name == column;
-        self.collections().any(|source| {
-            source.fields.iter().filter_map(Field::association).any(|association| {
-                is(&source.name, association.source_column())
-                    || is(&association.target, association.target_column())
-                    || association.through.as_deref().is_some_and(|through| {
-                        is(through, &association.foreign_key)
-                            || association.other_key.as_deref().is_some_and(|other_key| is(through, other_key))
-                    })
-            })
-        })
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Uniqueness {
-    Unique,
-    Any,
 }
 
 /// The given fields, and those the options ask for that are not among them: the id first, the stamps last.
@@ -423,43 +261,11 @@ fn with_system_fields(options: &Record, given: Vec<Value>) -> Result<Vec<Record>
         .collect()
 }
 
-fn check_unused<'f>(mut fields: impl Iterator<Item = &'f Field>, name: &str) -> Result<(), StoreError> {
+pub(super) fn check_unused<'f>(mut fields: impl Iterator<Item = &'f Field>, name: &str) -> Result<(), StoreError> {
     match fields.find(|field| identifier::clash(&field.name, name)) {
         Some(taken) => Err(StoreError::invalid("NAME_TAKEN", format!("field {} exists already", taken.name))),
         None => Ok(()),
     }
-}
-
-/// The type of a column that an association joins over.
-fn column_of(association: &str, collection: &Collection, column: &str) -> Result<FieldType, StoreError> {
-    match collection.find_field(column) {
-        Some(field) if field.association().is_none() && !field.hidden => Ok(field.field_type.clone()),
-        Some(_) | None => Err(StoreError::invalid(
-            "DANGLING_ASSOCIATION",
-            format!("{association}: {} has no field {column}", collection.name),
-        )),
-    }
-}
-
-/// The definition of a column that holds keys of a type.
-fn foreign_key(name: &str, key_type: &FieldType) -> Value {
-    let type_name = match key_type {
-        FieldType::Integer | FieldType::BigInt => "bigInt",
-        FieldType::Uuid => "uuid",
-        FieldType::Date => "dateOnly",
-        FieldType::DateTime => "date",
-        FieldType::Double => "double",
-        FieldType::String { max_chars, .. } => return json!({"name": name, "type": "string", "length": max_chars}),
-        FieldType::Decimal { scale } => return json!({"name": name, "type": "decimal", "scale": scale}),
-        FieldType::Text
-        | FieldType::Boolean
-        | FieldType::Time
-        | FieldType::Json
-        | FieldType::Array { .. }
-        | FieldType::Password
-        | FieldType::Association(_) => "text",
-    };
-    json!({"name": name, "type": type_name})
 }
 
 fn stored_options(options: &Record, beside: &[&str]) -> String {
@@ -469,9 +275,4 @@ fn stored_options(options: &Record, beside: &[&str]) -> String {
         .map(|(option, value)| (option.clone(), value.clone()))
         .collect();
     Value::Object(rest).to_string()
-}
-
-/// Tables and indexes share a namespace; no table has a point in its name.
-fn index_name(table: &str, columns: &[&str]) -> String {
-    format!("{table}.{}", columns.join("."))
 }

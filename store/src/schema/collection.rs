@@ -15,7 +15,7 @@ pub enum Origin {
 }
 
 /// One collection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Collection {
     /// The name, which is also the table's.
     pub name: String,

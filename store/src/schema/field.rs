@@ -6,7 +6,7 @@ use super::Association;
 use crate::Record;
 
 /// One field of a collection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Field {
     /// The name, which for a scalar is also the column's.
     pub name: String,

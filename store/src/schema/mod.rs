@@ -1,7 +1,7 @@
 //! Collections, fields and associations: an immutable snapshot that readers share and the writer replaces.
 //!
 //! Built-in collections are written down in the program; those made at run time are rows of `collections` and `fields`,
-//! read once at the start. Every name that becomes part of a statement has passed [`identifier`] before it gets here.
+//! read once at the start. Every name that becomes part of a statement has passed `identifier` before it gets here.
 
 mod association;
 mod built_in;
@@ -10,6 +10,8 @@ mod collection;
 mod definition;
 mod field;
 pub(crate) mod identifier;
+mod join;
+mod table;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -98,7 +100,9 @@ impl Conn {
             let name: String = row.get("name")?;
             let mut definition = Record::new();
             definition.insert("name".to_owned(), Value::String(name.clone()));
-            definition.insert("title".to_owned(), row.get::<Option<String>>("title")?.into());
+            if let Some(title) = row.get::<Option<String>>("title")? {
+                definition.insert("title".to_owned(), Value::String(title));
+            }
             definition.extend(options(&row)?);
             let fields = fields.remove(&name).unwrap_or_default();
             let collection = definition::collection(definition, fields).map_err(|error| corrupt(&name, &error))?;

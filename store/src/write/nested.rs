@@ -53,7 +53,7 @@ impl<'o> Nesting<'o> {
     /// Whether existing records here are changed by what is given for them.
     fn updates_existing(&self) -> bool {
         let path = self.path.join(".");
-        self.options.update_associations.iter().any(|allowed| *allowed == path)
+        self.options.update_associations.contains(&path)
     }
 }
 

@@ -1,16 +1,135 @@
 //! The writer: shared transactions, failing and panicking requests, callers that go away.
 
-use store::{Store, StoreError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use store::{Store, StoreError, WriteOptions};
+use tokio::sync::oneshot;
+
+use crate::fixture::{Fixture, record};
+
+async fn add_tag(store: Store, name: &'static str) -> Result<Value, StoreError> {
+    let values = record(json!({"name": name}));
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                let tags = tx.schema().collection("tags")?.clone();
+                let created = tx.create(&tags, values, &WriteOptions::default()).await?;
+                match name {
+                    "fails" => Err(StoreError::NotFound { what: "reason".to_owned() }),
+                    "panics" => panic!("a fault in the caller's code"),
+                    _ => Ok(created["name"].clone()),
+                }
+            })
+        })
+        .await
+}
+
+async fn names(fixture: &Fixture) -> Vec<Value> {
+    let tags = fixture.find("tags", json!({}), &[]).await.expect("tags");
+    tags.iter().map(|tag| tag["name"].clone()).collect()
+}
 
 #[tokio::test]
-async fn a_new_database_knows_the_built_in_collections() -> Result<(), StoreError> {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = Store::open(&format!("sqlite:{}/a.db", folder.path().display())).await?;
-    store.ping().await?;
-    let done: Result<(), StoreError> = store.write(|_tx| Box::pin(async move { Ok(()) })).await;
-    done?;
-    assert_eq!(store.schema().collection("users")?.key, ["id"]);
-    store.close().await;
-    assert!(matches!(store.read().await, Err(StoreError::Closed)));
-    Ok(())
+async fn requests_that_fail_or_panic_disturb_no_other() {
+    let blog = Fixture::blog().await;
+    // Polled in this order and handed over before the writer's task runs, so they share a transaction.
+    let results = tokio::join!(
+        add_tag(blog.store.clone(), "a"),
+        add_tag(blog.store.clone(), "fails"),
+        add_tag(blog.store.clone(), "b"),
+        add_tag(blog.store.clone(), "panics"),
+        add_tag(blog.store.clone(), "c"),
+    );
+    assert_eq!(results.0.expect("a"), "a");
+    assert!(matches!(results.1, Err(StoreError::NotFound { .. })));
+    assert_eq!(results.2.expect("b"), "b");
+    assert!(matches!(results.3, Err(StoreError::Panicked)));
+    assert_eq!(results.4.expect("c"), "c");
+    assert_eq!(names(&blog).await, ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_lone_request_that_fails_or_panics_leaves_nothing() {
+    let blog = Fixture::blog().await;
+    assert!(matches!(add_tag(blog.store.clone(), "fails").await, Err(StoreError::NotFound { .. })));
+    assert!(matches!(add_tag(blog.store.clone(), "panics").await, Err(StoreError::Panicked)));
+    assert_eq!(add_tag(blog.store.clone(), "d").await.expect("d"), "d");
+    assert_eq!(names(&blog).await, ["d"]);
+}
+
+#[tokio::test]
+async fn work_is_done_though_its_caller_has_gone() {
+    let blog = Fixture::blog().await;
+    let (started, is_started) = oneshot::channel();
+    let (go_on, may_go_on) = oneshot::channel::<()>();
+    let busy = blog.store.write(|_tx| {
+        Box::pin(async move {
+            started.send(()).expect("somebody waits");
+            may_go_on.await.map_err(|_gone| StoreError::Closed)
+        })
+    });
+    let callers = async {
+        is_started.await.expect("the writer is busy");
+        // The second request waits in the queue when its caller gives up.
+        let given_up = tokio::time::timeout(Duration::ZERO, add_tag(blog.store.clone(), "left")).await;
+        assert!(given_up.is_err());
+        go_on.send(()).expect("the writer waits");
+        add_tag(blog.store.clone(), "later").await.expect("later");
+    };
+    let (busy, ()) = tokio::join!(busy, callers);
+    busy.expect("the first request");
+    assert_eq!(names(&blog).await, ["left", "later"]);
+}
+
+#[tokio::test]
+async fn hundreds_of_writers_all_get_their_own_answer() {
+    let blog = Fixture::blog().await;
+    let writes = (0..300).map(|number| {
+        let store = blog.store.clone();
+        async move {
+            let values = record(json!({"read": number, "code": format!("code {}", number % 250)}));
+            let result = store
+                .write(move |tx| {
+                    Box::pin(async move {
+                        let posts = tx.schema().collection("posts")?.clone();
+                        tx.create(&posts, values, &WriteOptions::default()).await
+                    })
+                })
+                .await;
+            (number, result)
+        }
+    });
+    for (number, result) in futures::future::join_all(writes).await {
+        match result {
+            Ok(post) => assert_eq!(post["read"], number),
+            Err(error) => {
+                assert!(number >= 250, "{number}: {error}");
+                assert_eq!(error.to_string(), "code already exists");
+            }
+        }
+    }
+    assert_eq!(blog.find("posts", json!({}), &[]).await.expect("posts").len(), 250);
+}
+
+#[tokio::test]
+async fn what_was_handed_over_is_stored_before_the_store_closes() {
+    let blog = Fixture::blog().await;
+    let (first, second, ()) = tokio::join!(add_tag(blog.store.clone(), "a"), add_tag(blog.store.clone(), "b"), async {
+        blog.store.close().await;
+    });
+    assert!(first.is_ok() && second.is_ok());
+    assert!(matches!(add_tag(blog.store.clone(), "c").await, Err(StoreError::Closed)));
+    assert!(matches!(blog.store.read().await, Err(StoreError::Closed)));
+    assert!(blog.store.ping().await.is_err());
+    let blog = blog.reopen().await;
+    assert_eq!(names(&blog).await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn only_a_database_file_can_be_opened() {
+    for url in ["postgres://localhost/a", "sqlite::memory:", "sqlite:", "a.db"] {
+        assert!(matches!(Store::open(url).await, Err(StoreError::Invalid { .. })), "{url}");
+    }
+    assert!(matches!(Store::open("sqlite:/nosuch/folder/a.db").await, Err(StoreError::Database(_))));
 }

@@ -1,5 +1,14 @@
 //! Drives the store over a real database in a temporary folder.
 
+mod appends;
+mod associations;
 mod commits;
+mod destroy;
+mod fields;
+mod filters;
 mod fixture;
+mod hostile;
+mod nested;
 mod records;
+mod schema;
+mod statements;

@@ -73,6 +73,9 @@ impl Dispatcher {
 
     /// Takes up what is queued or due; answers when the next job falls due.
     async fn sweep_once(&self) -> Result<Option<i64>, StoreError> {
+        for id in self.processor.release_interrupted().await? {
+            self.line.push(Task::This(id));
+        }
         let mut conn = self.store.read().await?;
         let now_ms = millis(SystemTime::now());
         let (due, next) = conn.due_executions(now_ms, DUE_PER_SWEEP).await?;

@@ -151,6 +151,7 @@ fn texts(a: &Value, b: &Value) -> Option<(String, String)> {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` at the call reads best without a borrow")]
 mod tests {
     use serde_json::json;
 

@@ -150,7 +150,6 @@ pub(crate) enum NodeError {
 /// A [`NodeType`] whose configuration type is out of sight.
 #[async_trait]
 pub(crate) trait Node: Send + Sync {
-    fn name(&self) -> &'static str;
     fn config_schema(&self) -> Value;
     fn check(&self, config: &Value, expressions: &Expressions) -> Result<(), String>;
     fn ends(&self) -> bool;
@@ -171,10 +170,6 @@ impl<T: NodeType> Typed<T> {
 
 #[async_trait]
 impl<T: NodeType> Node for Typed<T> {
-    fn name(&self) -> &'static str {
-        T::NAME
-    }
-
     fn config_schema(&self) -> Value {
         schemars::schema_for!(T::Config).to_value()
     }

@@ -79,6 +79,7 @@ fn check_operands(filter: &Value, scope: &Scope) -> Result<(), NodeError> {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` at the call reads best without a borrow")]
 mod tests {
     use serde_json::json;
 

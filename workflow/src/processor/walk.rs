@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use store::{Execution, ExecutionStatus, Job, JobId, JobStatus, NewJob, StoreError, Tx, WorkflowId};
 
-use super::{Processor, Ran, finish, millis};
+use super::{Begun, Lane, Processor, Ran, Task, finish, millis};
 use crate::{
     EngineError, Outcome,
     nodes::{Effect, NodeError, NodeResult, Run, Work},
@@ -25,6 +25,9 @@ pub(super) struct Walk<'p> {
     unstored: Vec<Entry>,
     last_stored: Option<JobId>,
     ended_by_node: bool,
+    lane: Lane,
+    /// The next execution of the lane.
+    next: Option<Begun>,
 }
 
 /// A job to be stored, or a stored one to be ended.
@@ -57,7 +60,13 @@ enum Then {
 }
 
 impl<'p> Walk<'p> {
-    pub(super) fn new(processor: &'p Arc<Processor>, mut execution: Execution, plan: Arc<Plan>, jobs: &[Job]) -> Self {
+    pub(super) fn new(
+        processor: &'p Arc<Processor>,
+        mut execution: Execution,
+        plan: Arc<Plan>,
+        jobs: &[Job],
+        lane: Lane,
+    ) -> Self {
         let mut scope = Scope::new(std::mem::take(&mut execution.context));
         let mut messages = Vec::new();
         for job in jobs {
@@ -74,6 +83,8 @@ impl<'p> Walk<'p> {
             unstored: Vec::new(),
             last_stored: jobs.last().map(|job| job.id),
             ended_by_node: false,
+            lane,
+            next: None,
         }
     }
 
@@ -210,26 +221,29 @@ impl<'p> Walk<'p> {
     fn ran(self, status: ExecutionStatus, woken: Vec<WorkflowId>, due_at_ms: Option<i64>) -> Ran {
         let ended_by_node = self.ended_by_node && status.is_final() && status != ExecutionStatus::Aborted;
         let outcome = Outcome { id: self.execution.id, status, messages: self.messages, ended_by_node };
-        Ran { outcome, woken, due_at_ms, executions: usize::from(status.is_final()) }
+        Ran { outcome, woken, due_at_ms, executions: usize::from(status.is_final()), next: self.next }
     }
 
     /// Carries out one transaction. If it fails, what was unstored still is.
     async fn store(&mut self, then: Then) -> Result<Stored, NodeError> {
         let transaction = Transaction {
+            processor: Arc::clone(self.processor),
+            lane: self.lane,
             execution: self.execution.id,
             plan: Arc::clone(&self.plan),
             entries: self.unstored.clone(),
             last: self.last_stored,
         };
-        let (stored, last) = self
+        let (stored, last, next) = self
             .processor
             .store
-            .write(move |tx| -> BoxFuture<'_, Result<(Stored, Option<JobId>), NodeError>> {
+            .write(move |tx| -> BoxFuture<'_, Result<Committed, NodeError>> {
                 Box::pin(transaction.carry_out(tx, then))
             })
             .await?;
         self.unstored.clear();
         self.last_stored = last;
+        self.next = next;
         Ok(stored)
     }
 }
@@ -243,8 +257,13 @@ impl Entry {
     }
 }
 
+/// What came of a transaction, the last stored job, and the next execution of the lane.
+type Committed = (Stored, Option<JobId>, Option<Begun>);
+
 /// What goes into one transaction.
 struct Transaction {
+    processor: Arc<Processor>,
+    lane: Lane,
     execution: store::ExecutionId,
     plan: Arc<Plan>,
     entries: Vec<Entry>,
@@ -252,11 +271,11 @@ struct Transaction {
 }
 
 impl Transaction {
-    async fn carry_out(mut self, tx: &mut Tx, then: Then) -> Result<(Stored, Option<JobId>), NodeError> {
+    async fn carry_out(mut self, tx: &mut Tx, then: Then) -> Result<Committed, NodeError> {
         match tx.execution_status(self.execution).await? {
             Some(ExecutionStatus::Started) => {}
-            Some(status) => return Ok((Stored::Stopped(status), self.last)),
-            None => return Ok((Stored::Stopped(ExecutionStatus::Aborted), self.last)),
+            Some(status) => return Ok((Stored::Stopped(status), self.last, None)),
+            None => return Ok((Stored::Stopped(ExecutionStatus::Aborted), self.last, None)),
         }
         for entry in std::mem::take(&mut self.entries) {
             let job = match entry {
@@ -286,7 +305,13 @@ impl Transaction {
             Then::End(status) => self.end(tx, status, None).await?,
             Then::Wait => self.wait(tx).await?,
         };
-        Ok((stored, self.last))
+        let next = match (&stored, self.lane) {
+            (Stored::Ended { .. } | Stored::Waiting, Lane::GoesOn(workflow)) => {
+                self.processor.begin(tx, Task::Next(workflow)).await?
+            }
+            (Stored::Ended { .. } | Stored::Waiting | Stored::Going(_) | Stored::Stopped(_), _) => None,
+        };
+        Ok((stored, self.last, next))
     }
 
     async fn end(&self, tx: &mut Tx, status: ExecutionStatus, last: Option<Job>) -> Result<Stored, StoreError> {

@@ -75,6 +75,7 @@ fn resolve_text(text: &str, scope: &Scope) -> Value {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` at the call reads best without a borrow")]
 mod tests {
     use std::sync::Arc;
 

@@ -8,5 +8,5 @@ pub(crate) mod process;
 
 pub(crate) use client::{Answer, Client};
 pub(crate) use eventually::eventually;
-pub(crate) use fixture::{Blog, NewWorkflow, Workflow};
+pub(crate) use fixture::{Blog, NewWorkflow};
 pub(crate) use process::{Host, HostOptions};

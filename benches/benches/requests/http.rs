@@ -1,0 +1,107 @@
+//! The server, in this process, and its callers, over TCP.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use host_demo::bootstrap::Admin;
+use host_demo::server::{Server, ServerOptions};
+use reqwest::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use crate::{CONCURRENCY, Mode};
+
+const PASSWORD: &str = "a-password-for-one-benchmark";
+
+/// A server with a `posts` collection, and a signed-in caller.
+pub(crate) struct Rig {
+    server: Server,
+    folder: TempDir,
+    client: Client,
+    token: String,
+}
+
+/// A workflow bound to creates of posts.
+pub(crate) struct Workflow {
+    pub(crate) id: i64,
+    pub(crate) key: String,
+}
+
+impl Rig {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let options = ServerOptions {
+            data_dir: folder.path().to_owned(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            manifest: Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugin.toml"))),
+            database_url: None,
+            admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
+        };
+        let server = Server::start(options).await.expect("the server starts");
+        let client = Client::builder().no_proxy().build().expect("a client");
+        let mut rig = Self { server, folder, client, token: String::new() };
+        let account = json!({"account": "admin@example.com", "password": PASSWORD});
+        rig.token = rig.post("auth:signIn", &account).await["token"].as_str().expect("a token").to_owned();
+        let fields = json!([{"type": "string", "name": "title"}, {"type": "text", "name": "content"},
+            {"type": "integer", "name": "read", "defaultValue": 0}]);
+        rig.post("collections:create", &json!({"name": "posts", "fields": fields})).await;
+        rig
+    }
+
+    /// The database's file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("host.db")
+    }
+
+    /// Makes and enables a workflow without nodes.
+    pub(crate) async fn workflow(&self, mode: Mode) -> Workflow {
+        let values = json!({"title": "benchmark", "type": "action", "enabled": true, "sync": mode == Mode::Sync,
+            "config": {"collection": "posts"}});
+        let made = self.post("workflows:create", &values).await;
+        Workflow { id: made["id"].as_i64().expect("an id"), key: made["key"].as_str().expect("a key").to_owned() }
+    }
+
+    /// Creates so many posts, with the workflow bound, a fixed number of callers at a time.
+    pub(crate) async fn creates(&self, workflow: &Workflow, requests: u64) {
+        let url = format!("{}/api/posts:create?triggerWorkflows={}", self.base_url(), workflow.key);
+        let next = std::sync::Arc::new(AtomicU64::new(0));
+        let mut callers = JoinSet::new();
+        for _ in 0..CONCURRENCY {
+            let request = self.client.post(&url).bearer_auth(&self.token).json(&post());
+            let next = std::sync::Arc::clone(&next);
+            callers.spawn(async move {
+                while next.fetch_add(1, Ordering::Relaxed) < requests {
+                    let request = request.try_clone().expect("the body is in memory");
+                    let answer = request.send().await.expect("an answer");
+                    assert_eq!(answer.status(), 200);
+                    answer.bytes().await.expect("a body");
+                }
+            });
+        }
+        callers.join_all().await;
+    }
+
+    pub(crate) async fn stop(self) {
+        self.server.shutdown().await;
+    }
+
+    fn base_url(&self) -> String {
+        format!("http://{}", self.server.local_addr())
+    }
+
+    async fn post(&self, path: &str, values: &Value) -> Value {
+        let request = self.client.post(format!("{}/api/{path}", self.base_url())).bearer_auth(&self.token).json(values);
+        let mut body: Value = request.send().await.expect("an answer").json().await.expect("JSON");
+        assert!(body.get("errors").is_none(), "{path}: {body}");
+        body["data"].take()
+    }
+}
+
+/// The record that is created: about what a short form submits.
+pub(crate) fn post() -> Value {
+    json!({"title": "A title of usual length", "content": "A sentence or two of content, as a short form has it."})
+}

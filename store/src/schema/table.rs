@@ -1,0 +1,102 @@
+//! Tables, columns and indexes of the collections made at run time.
+
+use sea_query::{ColumnDef, Index, Table, UpdateStatement};
+
+use super::{Collection, Field, Generated};
+use crate::{
+    codec,
+    db::{Tx, dialect},
+    error::StoreError,
+};
+
+/// Whether an index lets values repeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Uniqueness {
+    Unique,
+    Any,
+}
+
+impl Tx {
+    pub(super) async fn create_table(&mut self, collection: &Collection) -> Result<(), StoreError> {
+        let mut table = Table::create();
+        table.table(collection.name.clone());
+        let mut has_primary_key = false;
+        for field in &collection.fields {
+            let mut column = ColumnDef::new(field.name.clone());
+            if field.generated == Some(Generated::Sequence) && !has_primary_key {
+                column.integer().auto_increment().primary_key();
+                has_primary_key = true;
+            } else {
+                dialect::column_type(&mut column, &field.field_type);
+            }
+            table.col(column);
+        }
+        let key_is_sequence = collection
+            .key
+            .iter()
+            .all(|key| collection.find_field(key).is_some_and(|field| field.generated == Some(Generated::Sequence)));
+        if !collection.key.is_empty() && !has_primary_key {
+            let mut key = Index::create();
+            for column in &collection.key {
+                key.col(column.clone());
+            }
+            table.primary_key(&mut key);
+        }
+        self.define(&table).await?;
+        if has_primary_key && !key_is_sequence {
+            let columns: Vec<&str> = collection.key.iter().map(String::as_str).collect();
+            self.create_index(&collection.name, &columns, Uniqueness::Unique).await?;
+        }
+        let key_alone = |field: &Field| collection.key.as_slice() == [field.name.clone()];
+        for field in collection.fields.iter().filter(|field| field.unique && !key_alone(field)) {
+            self.create_index(&collection.name, &[&field.name], Uniqueness::Unique).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds a column to a table that may have rows.
+    pub(super) async fn add_column(&mut self, table: &str, field: &Field) -> Result<(), StoreError> {
+        let mut column = ColumnDef::new(field.name.clone());
+        dialect::column_type(&mut column, &field.field_type);
+        self.define(&Table::alter().table(table.to_owned()).add_column(column).take()).await?;
+        if let Some(default) = &field.default {
+            let stored = codec::encode(field, default)?;
+            let statement = UpdateStatement::new().table(table.to_owned()).value(field.name.clone(), stored).take();
+            self.execute(&statement).await?;
+        }
+        if field.unique {
+            self.create_index(table, &[&field.name], Uniqueness::Unique).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops a column with the index on it alone.
+    pub(super) async fn drop_column(&mut self, table: &str, column: &str) -> Result<(), StoreError> {
+        let mut drop_index = Index::drop();
+        drop_index.name(index_name(table, &[column])).if_exists();
+        self.define(&drop_index).await?;
+        self.define(&Table::alter().table(table.to_owned()).drop_column(column.to_owned()).take()).await
+    }
+
+    pub(super) async fn create_index(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        uniqueness: Uniqueness,
+    ) -> Result<(), StoreError> {
+        let mut index = Index::create();
+        index.name(index_name(table, columns)).table(table.to_owned()).if_not_exists();
+        for column in columns {
+            index.col((*column).to_owned());
+        }
+        if uniqueness == Uniqueness::Unique {
+            index.unique();
+        }
+        self.define(&index).await
+    }
+}
+
+/// Tables and indexes share a namespace; no table has a point in its name.
+fn index_name(table: &str, columns: &[&str]) -> String {
+    format!("{table}.{}", columns.join("."))
+}
