@@ -4,7 +4,7 @@
 //! One that `waits_for` another cannot be claimed until that one is resolved, and disappears if that one ends otherwise:
 //! so a failing synchronous workflow stops the rest of its chain, whatever happens to the process in between.
 
-use std::collections::BTreeMap;
+mod ending;
 
 use sea_query::{Expr, Query};
 use serde_json::Value;
@@ -16,6 +16,7 @@ use crate::{
     moment,
     status::ExecutionStatus,
 };
+use ending::Counts;
 
 /// Names the process that holds a claim; a new one at every start.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -162,6 +163,29 @@ impl Conn {
         rows.iter().map(|row| row.get("id").map(WorkflowId)).collect()
     }
 
+    /// The queued executions that `by` holds and could run, but has not begun since `before_ms` (milliseconds since 1970):
+    /// whoever was to run them has gone away. At most `limit`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn abandoned_executions(
+        &mut self,
+        by: &ClaimedBy,
+        before_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<ExecutionId>, StoreError> {
+        let rows = self
+            .query(
+                r#"SELECT "id" FROM "executions"
+                   WHERE "claimedBy" = ? AND "status" IS NULL AND "waitsFor" IS NULL AND "updatedAt" < ?
+                   ORDER BY "id" LIMIT ?"#,
+                [by.0.as_str().into(), moment::from_millis(before_ms).into(), i64::from(limit).into()],
+            )
+            .await?;
+        rows.iter().map(|row| row.get("id").map(ExecutionId)).collect()
+    }
+
     /// The unclaimed, started executions that have a job whose time has come, at most `limit`, with the earliest moment
     /// (milliseconds since 1970) at which a further job falls due.
     ///
@@ -306,91 +330,6 @@ impl Tx {
             .map(drop)
     }
 
-    /// Ends an execution; its chain goes on if it is resolved, and is deleted otherwise. An execution whose workflow says
-    /// so (`deleteExecutionOnStatus`) is deleted with its jobs. Answers the workflow versions that have work now because
-    /// of it.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::IllegalMove`] if it has ended, or has not begun and is not aborted; [`StoreError::NotFound`].
-    pub async fn finish(&mut self, id: ExecutionId, finish: ExecutionFinish) -> Result<Vec<WorkflowId>, StoreError> {
-        let Some(before) = self.execution_status(id).await? else {
-            return Err(StoreError::NotFound { what: "execution".into() });
-        };
-        let status = before.to(finish.status)?;
-        let rows = self
-            .query(
-                r#"UPDATE "executions"
-                   SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL, "updatedAt" = ?
-                   WHERE "id" = ?
-                   RETURNING EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
-                                     WHERE "workflows"."id" = "executions"."workflowId"
-                                       AND "unkept"."value" = "executions"."status") AS "unkept""#,
-                [
-                    status.code().into(),
-                    finish.reason.into(),
-                    finish.output.map(|output| output.to_string()).into(),
-                    moment::now().into(),
-                    id.0.into(),
-                ],
-            )
-            .await?;
-        let released = match status {
-            ExecutionStatus::Resolved => self.release_chain(id).await?,
-            _ => {
-                self.drop_chain(id).await?;
-                Vec::new()
-            }
-        };
-        if rows.first().map_or(Ok(false), |row| row.get("unkept"))? {
-            self.run(r#"DELETE FROM "executions" WHERE "id" = ?"#, [id.0.into()]).await?;
-        }
-        Ok(released)
-    }
-
-    async fn release_chain(&mut self, id: ExecutionId) -> Result<Vec<WorkflowId>, StoreError> {
-        let rows = self
-            .query(
-                r#"UPDATE "executions" SET "waitsFor" = NULL WHERE "waitsFor" = ?
-                   RETURNING "workflowId", "claimedBy" IS NULL AS "free""#,
-                [id.0.into()],
-            )
-            .await?;
-        let mut workflows = Vec::new();
-        for row in &rows {
-            if row.get::<bool>("free")? {
-                workflows.push(WorkflowId(row.get("workflowId")?));
-            }
-        }
-        workflows.sort_unstable();
-        workflows.dedup();
-        Ok(workflows)
-    }
-
-    /// Deletes the queued executions that wait for this one: the chain of a synchronous execution that is left waiting.
-    ///
-    /// # Errors
-    ///
-    /// Database errors.
-    pub async fn drop_chain(&mut self, id: ExecutionId) -> Result<(), StoreError> {
-        let rows = self
-            .query(
-                r#"WITH RECURSIVE "chain" ("id") AS (
-                     SELECT "id" FROM "executions" WHERE "waitsFor" = ?
-                     UNION
-                     SELECT "executions"."id" FROM "executions" JOIN "chain" ON "executions"."waitsFor" = "chain"."id")
-                   DELETE FROM "executions" WHERE "id" IN (SELECT "id" FROM "chain") AND "status" IS NULL
-                   RETURNING "workflowId", "key""#,
-                [id.0.into()],
-            )
-            .await?;
-        let mut counts = Counts::default();
-        for row in &rows {
-            counts.add(WorkflowId(row.get("workflowId")?), row.get("key")?);
-        }
-        self.count_executions(&counts, -1).await
-    }
-
     /// Takes back the claims of processes that are gone: every claim that is not `by`'s. Answers the started executions
     /// among them that do not wait for a job, which have to be gone on with.
     ///
@@ -415,29 +354,5 @@ impl Tx {
         }
         open.sort_unstable();
         Ok(open)
-    }
-
-    async fn count_executions(&mut self, counts: &Counts, sign: i64) -> Result<(), StoreError> {
-        for ((workflow, key), count) in &counts.0 {
-            self.run(
-                r#"UPDATE "workflows"
-                   SET "allExecuted" = max("allExecuted" + ?1, 0),
-                       "executed" = CASE "id" WHEN ?2 THEN max("executed" + ?1, 0) ELSE "executed" END
-                   WHERE "key" = ?3"#,
-                [(sign * count).into(), workflow.0.into(), key.as_str().into()],
-            )
-            .await?;
-        }
-        Ok(())
-    }
-}
-
-/// Executions by workflow version and key.
-#[derive(Default)]
-struct Counts(BTreeMap<(WorkflowId, String), i64>);
-
-impl Counts {
-    fn add(&mut self, workflow: WorkflowId, key: String) {
-        *self.0.entry((workflow, key)).or_default() += 1;
     }
 }

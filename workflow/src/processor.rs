@@ -14,7 +14,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use store::{
-    ClaimedBy, Execution, ExecutionFinish, ExecutionId, ExecutionStatus, Job, Store, StoreError, Tx, WorkflowId,
+    ClaimedBy, Conn, Execution, ExecutionFinish, ExecutionId, ExecutionStatus, Job, Store, StoreError, Tx, WorkflowId,
 };
 
 use crate::{
@@ -27,6 +27,12 @@ use crate::{
 /// Executions without nodes that are begun and ended in one transaction: enough to share its cost, few enough that other
 /// writers wait a few milliseconds at most.
 const EMPTY_PER_WRITE: usize = 32;
+
+/// How long the caller of a synchronous execution may take to run it, once it can be run: far longer than a busy one does.
+const ABANDONED_AFTER_MS: i64 = 10_000;
+
+/// Abandoned executions taken up by one sweep; they are rare.
+const ABANDONED_PER_SWEEP: u32 = 100;
 
 /// Runs executions. Shared by all that run.
 pub(crate) struct Processor {
@@ -121,6 +127,12 @@ impl Processor {
                 Err(error)
             }
         }
+    }
+
+    /// Synchronous executions whose caller went away before it could run them.
+    pub(crate) async fn abandoned(&self, conn: &mut Conn) -> Result<Vec<ExecutionId>, StoreError> {
+        let before_ms = millis(SystemTime::now()).saturating_sub(ABANDONED_AFTER_MS);
+        conn.abandoned_executions(&self.claim, before_ms, ABANDONED_PER_SWEEP).await
     }
 
     /// Gives up the claims of executions whose run the database broke off, and answers them: to be run again.

@@ -80,7 +80,7 @@ impl Dispatcher {
         let now_ms = millis(SystemTime::now());
         let (due, next) = conn.due_executions(now_ms, DUE_PER_SWEEP).await?;
         let more = due.len() >= DUE_PER_SWEEP as usize;
-        for id in due {
+        for id in self.processor.abandoned(&mut conn).await?.into_iter().chain(due) {
             self.line.push(Task::This(id));
         }
         let queued = conn.workflows_with_queued().await?;

@@ -326,10 +326,11 @@ impl Transaction {
     }
 }
 
-/// A node's error becomes its job's result; that the store has stopped does not.
+/// A node's error becomes its job's result; that the store has stopped, or that others' writes took this one down, does not:
+/// the node is run again later.
 fn passable(error: NodeError) -> Result<NodeError, EngineError> {
     match error {
-        NodeError::Store(StoreError::Closed) => Err(StoreError::Closed.into()),
+        NodeError::Store(error @ (StoreError::Closed | StoreError::NotCommitted(_))) => Err(error.into()),
         other => Ok(other),
     }
 }

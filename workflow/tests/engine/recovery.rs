@@ -102,3 +102,20 @@ async fn a_delay_outlives_its_engine() {
     harness.until(outcome.id, ExecutionStatus::Resolved).await;
     assert_eq!(harness.logs().await, ["after"]);
 }
+
+#[tokio::test]
+async fn what_its_caller_never_ran_is_found() {
+    let harness = Harness::new().await;
+    let workflow = harness.workflow(vec![]).await;
+    let head = harness.enqueue(vec![harness.direct(&workflow, json!({}))]).await[0];
+    let tail = NewExecution { waits_for: Some(head), ..harness.direct(&workflow, json!({})) };
+    let tail = harness.enqueue(vec![tail]).await[0];
+    let (claim, later) = (harness.engine.claim(), 4_102_444_800_000);
+    let mut conn = harness.store.read().await.unwrap();
+    assert_eq!(conn.abandoned_executions(&claim, later, 10).await.unwrap(), [head]);
+    assert_eq!(conn.abandoned_executions(&claim, 0, 10).await.unwrap(), []);
+    assert_eq!(conn.abandoned_executions(&dead(), later, 10).await.unwrap(), []);
+    harness.engine.run(head).await.unwrap();
+    let mut conn = harness.store.read().await.unwrap();
+    assert_eq!(conn.abandoned_executions(&claim, later, 10).await.unwrap(), [tail]);
+}

@@ -1,0 +1,124 @@
+//! How executions end: what becomes of their chains, and how many there are of a workflow.
+
+use std::collections::BTreeMap;
+
+use super::ExecutionFinish;
+use crate::{
+    db::Tx,
+    error::StoreError,
+    id::{ExecutionId, WorkflowId},
+    moment,
+    status::ExecutionStatus,
+};
+
+impl Tx {
+    /// Ends an execution; its chain goes on if it is resolved, and is deleted otherwise. An execution whose workflow says
+    /// so (`deleteExecutionOnStatus`) is deleted with its jobs. Answers the workflow versions that have work now because
+    /// of it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::IllegalMove`] if it has ended, or has not begun and is not aborted; [`StoreError::NotFound`].
+    pub async fn finish(&mut self, id: ExecutionId, finish: ExecutionFinish) -> Result<Vec<WorkflowId>, StoreError> {
+        let Some(before) = self.execution_status(id).await? else {
+            return Err(StoreError::NotFound { what: "execution".into() });
+        };
+        let status = before.to(finish.status)?;
+        let rows = self
+            .query(
+                r#"UPDATE "executions"
+                   SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL, "updatedAt" = ?
+                   WHERE "id" = ?
+                   RETURNING EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
+                                     WHERE "workflows"."id" = "executions"."workflowId"
+                                       AND "unkept"."value" = "executions"."status") AS "unkept""#,
+                [
+                    status.code().into(),
+                    finish.reason.into(),
+                    finish.output.map(|output| output.to_string()).into(),
+                    moment::now().into(),
+                    id.0.into(),
+                ],
+            )
+            .await?;
+        let released = match status {
+            ExecutionStatus::Resolved => self.release_chain(id).await?,
+            _ => {
+                self.drop_chain(id).await?;
+                Vec::new()
+            }
+        };
+        if rows.first().map_or(Ok(false), |row| row.get("unkept"))? {
+            self.run(r#"DELETE FROM "executions" WHERE "id" = ?"#, [id.0.into()]).await?;
+        }
+        Ok(released)
+    }
+
+    async fn release_chain(&mut self, id: ExecutionId) -> Result<Vec<WorkflowId>, StoreError> {
+        let rows = self
+            .query(
+                r#"UPDATE "executions" SET "waitsFor" = NULL, "updatedAt" = ? WHERE "waitsFor" = ?
+                   RETURNING "workflowId", "claimedBy" IS NULL AS "free""#,
+                [moment::now().into(), id.0.into()],
+            )
+            .await?;
+        let mut workflows = Vec::new();
+        for row in &rows {
+            if row.get::<bool>("free")? {
+                workflows.push(WorkflowId(row.get("workflowId")?));
+            }
+        }
+        workflows.sort_unstable();
+        workflows.dedup();
+        Ok(workflows)
+    }
+
+    /// Deletes the queued executions that wait for this one: the chain of a synchronous execution that is left waiting.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn drop_chain(&mut self, id: ExecutionId) -> Result<(), StoreError> {
+        let rows = self
+            .query(
+                r#"WITH RECURSIVE "chain" ("id") AS (
+                     SELECT "id" FROM "executions" WHERE "waitsFor" = ?
+                     UNION
+                     SELECT "executions"."id" FROM "executions" JOIN "chain" ON "executions"."waitsFor" = "chain"."id")
+                   DELETE FROM "executions" WHERE "id" IN (SELECT "id" FROM "chain") AND "status" IS NULL
+                   RETURNING "workflowId", "key""#,
+                [id.0.into()],
+            )
+            .await?;
+        let mut counts = Counts::default();
+        for row in &rows {
+            counts.add(WorkflowId(row.get("workflowId")?), row.get("key")?);
+        }
+        self.count_executions(&counts, -1).await
+    }
+
+    /// Adds executions to the numbers in their workflows, or takes them off.
+    pub(super) async fn count_executions(&mut self, counts: &Counts, sign: i64) -> Result<(), StoreError> {
+        for ((workflow, key), count) in &counts.0 {
+            self.run(
+                r#"UPDATE "workflows"
+                   SET "allExecuted" = max("allExecuted" + ?1, 0),
+                       "executed" = CASE "id" WHEN ?2 THEN max("executed" + ?1, 0) ELSE "executed" END
+                   WHERE "key" = ?3"#,
+                [(sign * count).into(), workflow.0.into(), key.as_str().into()],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Executions by workflow version and key.
+#[derive(Default)]
+pub(super) struct Counts(BTreeMap<(WorkflowId, String), i64>);
+
+impl Counts {
+    pub(super) fn add(&mut self, workflow: WorkflowId, key: String) {
+        *self.0.entry((workflow, key)).or_default() += 1;
+    }
+}
