@@ -1,7 +1,7 @@
 //! The first start on a data directory: the token secret, the roles, and the root user.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{ErrorKind, Write},
     path::Path,
 };
@@ -33,6 +33,18 @@ pub(crate) fn make_data_dir(path: &Path) -> Result<(), HostError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(|source| HostError::DataDir { path: path.to_owned(), source })
+}
+
+/// Takes the data directory for this process alone; the system gives it back when the process ends, however it ends.
+pub(crate) fn lock_data_dir(data_dir: &Path) -> Result<File, HostError> {
+    let path = data_dir.join("host.lock");
+    let unusable = |source| HostError::DataDir { path: path.clone(), source };
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(HostError::DataDirInUse { path: data_dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
 }
 
 /// Reads the token secret, or makes it, readable by its owner alone.
@@ -118,6 +130,15 @@ fn record(value: Value) -> Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_server_at_a_time_works_with_a_data_directory() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lock = lock_data_dir(folder.path()).expect("free");
+        assert!(matches!(lock_data_dir(folder.path()), Err(HostError::DataDirInUse { .. })));
+        drop(lock);
+        lock_data_dir(folder.path()).expect("free again");
+    }
 
     #[test]
     fn the_secret_is_made_once_and_kept_from_others() {

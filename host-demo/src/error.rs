@@ -19,6 +19,12 @@ pub enum HostError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Another server works with the data directory; two would run the same executions.
+    #[error("{} is in use by another server", path.display())]
+    DataDirInUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Others may read the token secret: whoever has it can sign in as anybody.
     #[error("{} can be read by others: run `chmod 600 {}`, or delete it to end all sessions", path.display(), path.display())]
     SecretExposed {

@@ -7,7 +7,7 @@
 //!
 //! 1. [`server`], [`bootstrap`], [`cli`]: starting and stopping
 //! 2. `host`: what every request works with
-//! 3. [`http`]: addresses, parameters, bodies, errors, routes
+//! 3. `http`: addresses, parameters, bodies, errors, routes
 //! 4. `access`: who asks, in which role, and what they may do
 //! 5. `pipeline`: reading, writing, post-action events, verdicts
 //! 6. `resources`: collections, roles, workflows, executions, signing in
@@ -18,7 +18,7 @@ pub mod bootstrap;
 pub mod cli;
 pub mod error;
 mod host;
-pub mod http;
+mod http;
 mod pipeline;
 pub mod plugins;
 mod resources;

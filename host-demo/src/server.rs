@@ -1,6 +1,6 @@
 //! The running server: starts everything in order, and stops it in the reverse order.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs::File, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use store::Store;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
@@ -45,6 +45,8 @@ pub struct Server {
     made_password: Option<String>,
     stop: CancellationToken,
     serving: JoinHandle<std::io::Result<()>>,
+    /// Held until the database is closed.
+    _lock: File,
 }
 
 impl Server {
@@ -64,6 +66,7 @@ impl Server {
         .await
         .map_err(|_| HostError::Interrupted)??;
         bootstrap::make_data_dir(&options.data_dir)?;
+        let lock = bootstrap::lock_data_dir(&options.data_dir)?;
         let tokens = Tokens::new(&bootstrap::token_secret(&options.data_dir)?);
         let listener = TcpListener::bind(options.listen)
             .await
@@ -83,7 +86,7 @@ impl Server {
                 .with_graceful_shutdown(stop.clone().cancelled_owned())
                 .into_future(),
         );
-        Ok(Self { host, local_addr, made_password, stop, serving })
+        Ok(Self { host, local_addr, made_password, stop, serving, _lock: lock })
     }
 
     /// Where it listens.

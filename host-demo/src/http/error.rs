@@ -1,7 +1,7 @@
 //! What a request can end with other than success, and the one mapping to status and body.
 //!
-//! Public text and operator text are apart: [`ApiError::public`] is what the caller reads; the cause behind a 5xx goes to
-//! the log, once, in the [`IntoResponse`] below. `code` is stable and for programs; the sentences that clients of the wire
+//! Public text and operator text are apart: `ApiError::public` is what the caller reads; the cause behind a 5xx goes to
+//! the log, once, in its `IntoResponse`. `code` is stable and for programs; the sentences that clients of the wire
 //! protocol know without a code carry none.
 
 use axum::{
@@ -15,7 +15,7 @@ use workflow::EngineError;
 
 /// Why a request is answered with an error.
 #[derive(Debug, thiserror::Error)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// The caller's mistake, with a stable code.
     #[error("{message}")]
     Invalid {

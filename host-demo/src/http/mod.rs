@@ -11,7 +11,7 @@
 pub(crate) mod address;
 pub(crate) mod answer;
 pub(crate) mod body;
-pub mod error;
+pub(crate) mod error;
 pub(crate) mod params;
 mod router;
 

@@ -61,6 +61,9 @@ async fn api(State(host): State<Arc<Host>>, request: Request) -> Response {
 }
 
 async fn answer(host: Arc<Host>, request: Request) -> Result<Reply, ApiError> {
+    if host.is_draining() {
+        return Err(ApiError::ShuttingDown);
+    }
     let (head, body) = request.into_parts();
     let address = Address::parse(&head.method, head.uri.path().strip_prefix(API).unwrap_or_default())?;
     let params = Params::parse(head.uri.query().unwrap_or_default())?;

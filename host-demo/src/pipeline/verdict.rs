@@ -1,7 +1,7 @@
 //! Runs the synchronous executions of a request in order and turns how they went into its answer.
 
 use store::{ExecutionId, ExecutionStatus};
-use workflow::{Engine, Outcome};
+use workflow::{Engine, EngineError, Outcome};
 
 use crate::http::error::ApiError;
 
@@ -14,7 +14,13 @@ use crate::http::error::ApiError;
 pub(crate) async fn judge(engine: &Engine, chain: &[ExecutionId]) -> Result<Vec<String>, ApiError> {
     let mut messages = Vec::new();
     for id in chain {
-        messages.extend(verdict(engine.run(*id).await?)?);
+        let outcome = match engine.run(*id).await {
+            Ok(outcome) => outcome,
+            // Ended from outside before its turn: nothing came of it.
+            Err(EngineError::NotFound) => return Err(ApiError::WorkflowFailed),
+            Err(error) => return Err(error.into()),
+        };
+        messages.extend(verdict(outcome)?);
     }
     Ok(messages)
 }

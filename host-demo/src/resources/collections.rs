@@ -22,6 +22,10 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
         }
         "create" => {
             let definition = call.values.into_object()?;
+            let fields = definition.get("fields").and_then(Value::as_array).into_iter().flatten();
+            for field in fields.filter_map(Value::as_object) {
+                check_association(&host.store.schema(), field)?;
+            }
             let made = host
                 .store
                 .write::<_, ApiError, _>(move |tx| {
@@ -84,6 +88,7 @@ pub(super) async fn answer_fields(host: &Arc<Host>, context: &RequestContext, ca
         "get" => Ok(Answer::record(describe_field(collection.field(name_of(&call.key()?)?)?))),
         "create" => {
             let definition = call.values.into_object()?;
+            check_association(&host.store.schema(), &definition)?;
             let made = host
                 .store
                 .write::<_, ApiError, _>(move |tx| {
@@ -113,6 +118,28 @@ fn user_made<'s>(schema: &'s Schema, name: &str) -> Result<&'s Arc<Collection>, 
             format!("collection {name} is built in and cannot be changed"),
         )),
         Err(_) => Err(ApiError::NotFound { code: "UNKNOWN_COLLECTION", what: format!("collection {name}") }),
+    }
+}
+
+/// Links are rows of a through collection or foreign keys at the other end. In a built-in collection those have rules of
+/// their own, such as who may be given which role, which an association would go around.
+fn check_association(schema: &Schema, field: &Record) -> Result<(), ApiError> {
+    let text = |name: &str| field.get(name).and_then(Value::as_str);
+    let written = match text("type") {
+        Some("hasOne" | "hasMany") => text("target"),
+        Some("belongsToMany") => text("through"),
+        Some(_) | None => None,
+    };
+    let is_built_in = |name: &str| {
+        let mut built_in = schema.collections().filter(|collection| collection.origin == Origin::BuiltIn);
+        built_in.any(|collection| collection.name.eq_ignore_ascii_case(name))
+    };
+    match written.filter(|name| is_built_in(name)) {
+        None => Ok(()),
+        Some(name) => Err(ApiError::invalid(
+            "BUILT_IN_COLLECTION",
+            format!("links cannot be kept in {name}, which is built in: use belongsTo, or another through collection"),
+        )),
     }
 }
 

@@ -1,0 +1,7 @@
+//! The server in this process, spoken to over TCP: what the HTTP API promises, beside post-action events.
+
+mod harness;
+mod lifecycle;
+mod management;
+mod requests;
+mod rights;
