@@ -4,6 +4,7 @@
 //! One that `waits_for` another cannot be claimed until that one is resolved, and disappears if that one ends otherwise:
 //! so a failing synchronous workflow stops the rest of its chain, whatever happens to the process in between.
 
+mod concurrency;
 mod ending;
 
 use sea_query::{Expr, Query};
@@ -16,6 +17,7 @@ use crate::{
     moment,
     status::ExecutionStatus,
 };
+pub use concurrency::context_members;
 use ending::Counts;
 
 /// Names the process that holds a claim; a new one at every start.
