@@ -6,6 +6,7 @@
 
 mod concurrency;
 mod ending;
+mod leases;
 
 use sea_query::{Expr, Query};
 use serde_json::Value;
@@ -19,6 +20,7 @@ use crate::{
 };
 pub use concurrency::context_members;
 use ending::Counts;
+pub use leases::{HandBack, Standing, Takeover};
 
 /// Names the process that holds a claim; a new one at every start.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -349,7 +351,8 @@ impl Tx {
     pub async fn release(&mut self, id: ExecutionId) -> Result<bool, StoreError> {
         let rows = self
             .query(
-                r#"UPDATE "executions" SET "claimedBy" = NULL WHERE "id" = ? AND "status" = 0 RETURNING "ready""#,
+                r#"UPDATE "executions" SET "claimedBy" = NULL, "takeovers" = 0 WHERE "id" = ? AND "status" = 0
+                   RETURNING "ready""#,
                 [id.0.into()],
             )
             .await?;
@@ -366,31 +369,5 @@ impl Tx {
         self.run(r#"UPDATE "executions" SET "ready" = 1 WHERE "id" = ? AND "status" = 0"#, [id.0.into()])
             .await
             .map(drop)
-    }
-
-    /// Takes back the claims of processes that are gone: every claim that is not `by`'s. Answers the started executions
-    /// among them that do not wait for a job, which have to be gone on with.
-    ///
-    /// # Errors
-    ///
-    /// Database errors.
-    pub async fn recover(&mut self, by: &ClaimedBy) -> Result<Vec<ExecutionId>, StoreError> {
-        let rows = self
-            .query(
-                r#"UPDATE "executions" SET "claimedBy" = NULL WHERE "claimedBy" IS NOT NULL AND "claimedBy" <> ?
-                   RETURNING "id",
-                     "status" = 0 AND NOT EXISTS (SELECT 1 FROM "jobs" WHERE "jobs"."executionId" = "executions"."id"
-                                                  AND "jobs"."status" = 0) AS "open""#,
-                [by.0.as_str().into()],
-            )
-            .await?;
-        let mut open = Vec::new();
-        for row in &rows {
-            if row.get::<Option<bool>>("open")?.unwrap_or(false) {
-                open.push(ExecutionId(row.get("id")?));
-            }
-        }
-        open.sort_unstable();
-        Ok(open)
     }
 }

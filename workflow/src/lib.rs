@@ -28,7 +28,7 @@ mod variables;
 
 use store::{ExecutionId, ExecutionStatus};
 
-pub use engine::{Engine, EngineOptions};
+pub use engine::{Engine, EngineOptions, Instance};
 pub use error::EngineError;
 pub use options::WorkflowOptions;
 

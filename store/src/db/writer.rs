@@ -77,6 +77,12 @@ impl Writer {
             first.refuse(StoreError::Database(error));
             return self.give_up(Vec::new(), None).await;
         }
+        if let Err(error) = self.tx.catch_up().await {
+            first.refuse(error);
+            return self.give_up(Vec::new(), None).await;
+        }
+        // What others have committed stays, whatever becomes of this transaction.
+        self.publish();
         let mut answers = Vec::new();
         if let Err(error) = self.requests(first, requests, &mut answers).await {
             return self.give_up(answers, Some(error)).await;

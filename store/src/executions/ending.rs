@@ -27,7 +27,8 @@ impl Tx {
         let rows = self
             .query(
                 r#"UPDATE "executions"
-                   SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL, "updatedAt" = ?
+                   SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL,
+                       "ready" = NULL, "notBefore" = NULL, "updatedAt" = ?
                    WHERE "id" = ?
                    RETURNING EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
                                      WHERE "workflows"."id" = "executions"."workflowId"
