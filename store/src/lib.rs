@@ -31,7 +31,9 @@ pub mod write;
 
 pub use db::{Conn, Store, Tx};
 pub use error::StoreError;
-pub use executions::{ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, Standing, Takeover};
+pub use executions::{
+    Claimed, ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, Repetition, Retryable, Standing, Takeover,
+};
 pub use id::{ExecutionId, JobId, NodeId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use query::{Filter, Find, Page, Select, Sort};

@@ -1,5 +1,6 @@
 //! The engine on a real database.
 
+mod concurrency;
 mod control;
 mod dispatch;
 mod harness;
@@ -7,4 +8,6 @@ mod leases;
 mod nodes;
 mod recovery;
 mod resume;
+mod retries;
+mod timeouts;
 mod versions;
