@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    changes::{Change, JobChange},
     db::{Conn, Row, Tx},
     error::StoreError,
     id::{ExecutionId, JobId, NodeId},
@@ -109,13 +110,22 @@ impl Tx {
                 job.upstream_id.map(|id| id.0).into(),
                 job.status.code().into(),
                 column(&job.result),
-                started.into(),
+                started.as_str().into(),
                 now.as_str().into(),
                 now.as_str().into(),
                 job.due_at_ms.into(),
             ],
         )
         .await?;
+        self.note(Change::Job(JobChange {
+            id,
+            execution_id: job.execution_id,
+            node_id: job.node_id,
+            node_key: job.node_key.clone(),
+            status: job.status,
+            started_at: Some(started),
+            at: now,
+        }));
         Ok(Job {
             id,
             execution_id: job.execution_id,
@@ -144,11 +154,15 @@ impl Tx {
         let Some(row) = rows.first() else { return Err(StoreError::NotFound { what: "job".into() }) };
         let job = Job::read(row)?;
         let status = job.status.to(status)?;
-        self.run(
-            r#"UPDATE "jobs" SET "status" = ?, "result" = ?, "updatedAt" = ? WHERE "id" = ?"#,
-            [status.code().into(), column(&result), moment::now().into(), id.0.into()],
-        )
-        .await?;
+        let now = moment::now();
+        let rows = self
+            .query(
+                r#"UPDATE "jobs" SET "status" = ?, "result" = ?, "updatedAt" = ? WHERE "id" = ?
+                   RETURNING "id", "executionId", "nodeId", "nodeKey", "startedAt""#,
+                [status.code().into(), column(&result), now.as_str().into(), id.0.into()],
+            )
+            .await?;
+        self.note_jobs(&rows, status, &now)?;
         Ok(Job { status, result, ..job })
     }
 
@@ -159,12 +173,22 @@ impl Tx {
     /// Database errors.
     pub async fn abort_jobs(&mut self, execution: ExecutionId) -> Result<(), StoreError> {
         let aborted = JobStatus::Pending.to(JobStatus::Aborted)?;
-        self.run(
-            r#"UPDATE "jobs" SET "status" = ?, "updatedAt" = ? WHERE "executionId" = ? AND "status" = 0"#,
-            [aborted.code().into(), moment::now().into(), execution.0.into()],
-        )
-        .await
-        .map(drop)
+        let now = moment::now();
+        let rows = self
+            .query(
+                r#"UPDATE "jobs" SET "status" = ?, "updatedAt" = ? WHERE "executionId" = ? AND "status" = 0
+                   RETURNING "id", "executionId", "nodeId", "nodeKey", "startedAt""#,
+                [aborted.code().into(), now.as_str().into(), execution.0.into()],
+            )
+            .await?;
+        self.note_jobs(&rows, aborted, &now)
+    }
+
+    fn note_jobs(&mut self, rows: &[Row], status: JobStatus, now: &str) -> Result<(), StoreError> {
+        for row in rows {
+            self.note(Change::Job(JobChange::read(row, status, now)?));
+        }
+        Ok(())
     }
 }
 

@@ -16,7 +16,7 @@ use sqlx::{
 };
 
 use super::{dialect, row::Row};
-use crate::{error::StoreError, id_generator::IdGenerator, schema::Schema};
+use crate::{changes::Change, error::StoreError, id_generator::IdGenerator, schema::Schema};
 
 /// A connection that reads.
 pub struct Conn {
@@ -80,6 +80,8 @@ impl Conn {
 pub struct Tx {
     conn: Conn,
     ids: IdGenerator,
+    /// What this transaction did to executions and jobs.
+    changes: Vec<Change>,
 }
 
 impl Deref for Tx {
@@ -109,12 +111,32 @@ impl Tx {
             )
             .await?;
         let largest = rows.first().map_or(Ok(0), |row| row.get("largest"))?;
-        Ok(Self { conn, ids: IdGenerator::above(largest) })
+        Ok(Self { conn, ids: IdGenerator::above(largest), changes: Vec::new() })
     }
 
     /// Makes an id for a workflow, a node, an execution or a job: larger than every one before, below 2^53.
     pub(crate) fn next_id(&mut self) -> i64 {
         self.ids.next()
+    }
+
+    /// Notes what becomes true with the commit.
+    pub(crate) fn note(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// How much was noted so far.
+    pub(super) fn noted(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Forgets what was noted after the first `keep`: it was undone.
+    pub(super) fn forget_noted(&mut self, keep: usize) {
+        self.changes.truncate(keep);
+    }
+
+    /// Takes what was noted, in order.
+    pub(super) fn take_noted(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
     }
 
     /// Runs a statement and answers how many rows it changed.
