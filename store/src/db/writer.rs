@@ -128,14 +128,11 @@ impl Writer {
             let (schema, noted) = (Arc::clone(self.tx.schema()), self.tx.noted());
             let outcome = request.run(&mut self.tx).await;
             answers.push(outcome.answer);
-            match outcome.verdict {
-                Verdict::Keep => self.tx.control("RELEASE request").await?,
-                Verdict::Undo => {
-                    self.tx.set_schema(schema);
-                    self.tx.forget_noted(noted);
-                    self.tx.control("ROLLBACK TO request").await?;
-                    self.tx.control("RELEASE request").await?;
-                }
+            // Savepoints are never released: the innermost one is the latest request's, and the commit ends them all.
+            if outcome.verdict == Verdict::Undo {
+                self.tx.set_schema(schema);
+                self.tx.forget_noted(noted);
+                self.tx.control("ROLLBACK TO request").await?;
             }
         }
         Ok(())
@@ -160,11 +157,11 @@ impl Writer {
     }
 
     fn publish(&mut self) {
-        self.feed.publish(self.tx.take_noted());
         let schema = self.tx.schema();
         if !Arc::ptr_eq(schema, &self.published.load()) {
             self.published.store(Arc::clone(schema));
         }
+        self.feed.publish(self.tx.take_noted());
     }
 }
 
