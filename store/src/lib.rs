@@ -12,8 +12,10 @@
 //! 4. [`query`]: filters, sorting, pages, appends
 //! 5. [`mod@write`]: records with their associations
 //! 6. [`workflows`], [`executions`], [`jobs`]: the engine's rows and the queue
-//! 7. [`secret`]: password hashing
+//! 7. [`changes`]: what commits changed in them, for those who watch
+//! 8. [`secret`]: password hashing
 
+pub mod changes;
 mod codec;
 pub mod db;
 pub mod error;
@@ -29,9 +31,10 @@ pub mod status;
 pub mod workflows;
 pub mod write;
 
+pub use changes::{Change, ExecutionChange, ExecutionStep, JobChange};
 pub use db::{Conn, Store, Tx};
 pub use error::StoreError;
-pub use executions::{ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, Standing, Takeover};
+pub use executions::{ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, QueueFigures, Standing, Takeover};
 pub use id::{ExecutionId, JobId, NodeId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use query::{Filter, Find, Page, Select, Sort};

@@ -2,6 +2,7 @@
 
 mod appends;
 mod associations;
+mod changes;
 mod commits;
 mod destroy;
 mod fields;
