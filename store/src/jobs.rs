@@ -116,7 +116,7 @@ impl Tx {
             ],
         )
         .await?;
-        Ok(Job {
+        let job = Job {
             id,
             execution_id: job.execution_id,
             node_id: job.node_id,
@@ -125,7 +125,11 @@ impl Tx {
             status: job.status,
             result: job.result,
             due_at_ms: job.due_at_ms,
-        })
+        };
+        if job.status == JobStatus::Pending {
+            self.adopt_tasks(&job).await?;
+        }
+        Ok(job)
     }
 
     /// Ends a pending job; illegal moves are errors.
@@ -149,6 +153,7 @@ impl Tx {
             [status.code().into(), column(&result), moment::now().into(), id.0.into()],
         )
         .await?;
+        self.close_tasks_of_job(id).await?;
         Ok(Job { status, result, ..job })
     }
 
@@ -163,8 +168,8 @@ impl Tx {
             r#"UPDATE "jobs" SET "status" = ?, "updatedAt" = ? WHERE "executionId" = ? AND "status" = 0"#,
             [aborted.code().into(), moment::now().into(), execution.0.into()],
         )
-        .await
-        .map(drop)
+        .await?;
+        self.close_tasks(execution).await
     }
 }
 

@@ -12,7 +12,8 @@
 //! 4. [`query`]: filters, sorting, pages, appends
 //! 5. [`mod@write`]: records with their associations
 //! 6. [`workflows`], [`executions`], [`jobs`]: the engine's rows and the queue
-//! 7. [`secret`]: password hashing
+//! 7. [`tasks`]: what people are asked to decide
+//! 8. [`secret`]: password hashing
 
 mod codec;
 pub mod db;
@@ -26,17 +27,19 @@ pub mod query;
 pub mod schema;
 pub mod secret;
 pub mod status;
+pub mod tasks;
 pub mod workflows;
 pub mod write;
 
 pub use db::{Conn, Store, Tx};
 pub use error::StoreError;
 pub use executions::{ClaimedBy, Execution, ExecutionFinish, NewExecution};
-pub use id::{ExecutionId, JobId, NodeId, UserId, WorkflowId};
+pub use id::{ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use query::{Filter, Find, Page, Select, Sort};
 pub use schema::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema};
 pub use status::{ExecutionStatus, JobStatus};
+pub use tasks::{Decision, NewTasks, Quorum, Submission, Task, TaskStatus};
 pub use workflows::{NodeRow, WorkflowRow};
 pub use write::{AssociationChange, KeyValue, WriteOptions};
 
