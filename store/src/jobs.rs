@@ -129,7 +129,7 @@ impl Tx {
             ],
         )
         .await?;
-        let job = Job {
+        Ok(Job {
             id,
             execution_id: job.execution_id,
             node_id: job.node_id,
@@ -139,11 +139,7 @@ impl Tx {
             result: job.result,
             meta: job.meta,
             due_at_ms: job.due_at_ms,
-        };
-        if job.status == JobStatus::Pending {
-            self.adopt_tasks(&job).await?;
-        }
-        Ok(job)
+        })
     }
 
     /// Ends a pending job; illegal moves are errors.

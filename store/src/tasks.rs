@@ -12,8 +12,7 @@ use crate::{
     Record,
     db::{Conn, Row, Tx},
     error::StoreError,
-    id::{ExecutionId, JobId, TaskId, UserId},
-    jobs::Job,
+    id::{ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId},
     moment,
     status::JobStatus,
 };
@@ -79,6 +78,14 @@ pub struct Task {
 /// Tasks to be stored: the same one for each assignee.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewTasks {
+    /// The workflow version.
+    pub workflow_id: WorkflowId,
+    /// The execution that waits for them.
+    pub execution_id: ExecutionId,
+    /// The node that gives them.
+    pub node_id: NodeId,
+    /// The job that waits for them: stored in the same transaction.
+    pub job_id: JobId,
     /// Who is to decide.
     pub assignees: Vec<UserId>,
     /// What it is about, in a few words.
@@ -211,9 +218,7 @@ impl Conn {
     ///
     /// Database errors.
     pub async fn task(&mut self, id: TaskId) -> Result<Option<Task>, StoreError> {
-        let rows = self
-            .query(r#"SELECT * FROM "workflowTasks" WHERE "id" = ? AND "jobId" IS NOT NULL"#, [id.0.into()])
-            .await?;
+        let rows = self.query(r#"SELECT * FROM "workflowTasks" WHERE "id" = ?"#, [id.0.into()]).await?;
         rows.first().map(Task::read).transpose()
     }
 
@@ -251,7 +256,7 @@ impl Conn {
 }
 
 impl Tx {
-    /// Stores tasks for the pending job that is stored next in this transaction.
+    /// Stores tasks for a job that is stored in the same transaction.
     ///
     /// # Errors
     ///
@@ -261,10 +266,14 @@ impl Tx {
         let actions: Value = tasks.actions.into_iter().collect();
         for assignee in &tasks.assignees {
             self.run(
-                r#"INSERT INTO "workflowTasks" ("userId", "title", "description", "form", "actions", "approvalsNeeded",
+                r#"INSERT INTO "workflowTasks" ("workflowId", "executionId", "nodeId", "jobId", "userId", "title", "description", "form", "actions", "approvalsNeeded",
                                                 "rejectionsNeeded", "createdAt", "updatedAt")
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
                 [
+                    tasks.workflow_id.0.into(),
+                    tasks.execution_id.0.into(),
+                    tasks.node_id.0.into(),
+                    tasks.job_id.0.into(),
                     assignee.0.into(),
                     tasks.title.as_str().into(),
                     tasks.description.as_str().into(),
@@ -279,19 +288,6 @@ impl Tx {
             .await?;
         }
         Ok(())
-    }
-
-    /// Hands the tasks that no job has yet to the pending job they were stored for.
-    pub(crate) async fn adopt_tasks(&mut self, job: &Job) -> Result<(), StoreError> {
-        self.run(
-            r#"UPDATE "workflowTasks"
-               SET "jobId" = ?1, "nodeId" = ?2, "executionId" = ?3,
-                   "workflowId" = (SELECT "workflowId" FROM "executions" WHERE "id" = ?3)
-               WHERE "jobId" IS NULL"#,
-            [job.id.0.into(), job.node_id.0.into(), job.execution_id.0.into()],
-        )
-        .await
-        .map(drop)
     }
 
     /// Keeps what an assignee has filled in so far; the task stays open.

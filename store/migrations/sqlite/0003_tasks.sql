@@ -1,11 +1,11 @@
--- Tasks that manual nodes give to people. A task is stored before its job has an id, and taken over by that job in the same
--- transaction: the first four columns are empty in between only.
+-- Tasks that manual nodes give to people. They are stored right before their job, whose id is known by then: so the keys are
+-- looked at when the transaction ends.
 CREATE TABLE "workflowTasks" (
     "id"               INTEGER PRIMARY KEY AUTOINCREMENT,
-    "workflowId"       INTEGER,
-    "executionId"      INTEGER REFERENCES "executions" ("id") ON DELETE CASCADE,
-    "nodeId"           INTEGER,
-    "jobId"            INTEGER REFERENCES "jobs" ("id") ON DELETE CASCADE,
+    "workflowId"       INTEGER NOT NULL,
+    "executionId"      INTEGER NOT NULL REFERENCES "executions" ("id") ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    "nodeId"           INTEGER NOT NULL,
+    "jobId"            INTEGER NOT NULL REFERENCES "jobs" ("id") ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     "userId"           INTEGER NOT NULL,
     "title"            TEXT NOT NULL,
     "description"      TEXT NOT NULL DEFAULT '',
