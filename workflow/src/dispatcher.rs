@@ -80,6 +80,11 @@ impl Dispatcher {
         }
     }
 
+    /// Takes the hint that an execution can be gone on with.
+    pub(crate) fn go_on(&self, execution: ExecutionId) {
+        self.line.push(Task::This(execution));
+    }
+
     /// Runs one execution at once, in a task of its own.
     pub(crate) async fn run(self: &Arc<Self>, id: ExecutionId) -> Result<Outcome, EngineError> {
         if self.draining.is_cancelled() {

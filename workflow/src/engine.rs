@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use serde_json::Value;
-use store::{ClaimedBy, ExecutionFinish, ExecutionId, ExecutionStatus, Store, StoreError, WorkflowId};
+use store::{
+    ClaimedBy, ExecutionFinish, ExecutionId, ExecutionStatus, JobId, JobStatus, Store, StoreError, Tx, WorkflowId,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
@@ -122,6 +124,25 @@ impl Engine {
         Ok(())
     }
 
+    /// Ends a job that waits for something from outside, and carries its execution on. Once this has answered, the execution
+    /// goes on whatever happens to this process. Of several who end the same job, one succeeds.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::NotFound`] if there is no such job; [`StoreError::IllegalMove`] if the job or its execution has ended,
+    /// or `status` is pending.
+    pub async fn resume_job(&self, id: JobId, status: JobStatus, result: Value) -> Result<(), EngineError> {
+        let execution = self
+            .inner
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
+                Box::pin(async move { resume_job(tx, id, status, result).await })
+            })
+            .await?;
+        self.inner.dispatcher.go_on(execution);
+        Ok(())
+    }
+
     /// Says that nothing is queued or running here: for tests and for draining.
     pub async fn idle(&self) {
         self.inner.dispatcher.quiet().await;
@@ -131,4 +152,17 @@ impl Engine {
     pub async fn shutdown(&self, grace: Duration) {
         self.inner.dispatcher.shut_down(grace).await;
     }
+}
+
+/// [`Engine::resume_job`] within a transaction; the dispatcher has to be told afterwards.
+async fn resume_job(tx: &mut Tx, id: JobId, status: JobStatus, result: Value) -> Result<ExecutionId, EngineError> {
+    let job = tx.job(id).await?.ok_or(EngineError::NotFound)?;
+    match tx.execution_status(job.execution_id).await? {
+        Some(ExecutionStatus::Started) => {}
+        Some(ended) => return Err(ended.to(ExecutionStatus::Started).err().map_or(EngineError::NotFound, Into::into)),
+        None => return Err(EngineError::NotFound),
+    }
+    tx.finish_job(id, status, result).await?;
+    tx.set_ready(job.execution_id).await?;
+    Ok(job.execution_id)
 }

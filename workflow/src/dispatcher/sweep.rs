@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// Shortest time between two sweeps, so that many short delays share one.
 const SHORTEST: Duration = Duration::from_millis(5);
 
-/// Due executions taken up by one sweep; the next one follows at once if there are more.
+/// Due executions, and others to be gone on with, taken up by one sweep; the next one follows at once if there are more.
 const DUE_PER_SWEEP: u32 = 1_000;
 
 /// When the next sweep is.
@@ -79,8 +79,9 @@ impl Dispatcher {
         let mut conn = self.store.read().await?;
         let now_ms = millis(SystemTime::now());
         let (due, next) = conn.due_executions(now_ms, DUE_PER_SWEEP).await?;
-        let more = due.len() >= DUE_PER_SWEEP as usize;
-        for id in self.processor.abandoned(&mut conn).await?.into_iter().chain(due) {
+        let ready = conn.ready_executions(DUE_PER_SWEEP).await?;
+        let more = due.len().max(ready.len()) >= DUE_PER_SWEEP as usize;
+        for id in self.processor.abandoned(&mut conn).await?.into_iter().chain(ready).chain(due) {
             self.line.push(Task::This(id));
         }
         let queued = conn.workflows_with_queued().await?;

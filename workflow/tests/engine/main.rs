@@ -5,4 +5,5 @@ mod dispatch;
 mod harness;
 mod nodes;
 mod recovery;
+mod resume;
 mod versions;
