@@ -8,6 +8,7 @@ mod claims;
 mod concurrency;
 mod due;
 mod ending;
+mod figures;
 mod leases;
 mod repeat;
 
@@ -15,6 +16,7 @@ use sea_query::{Expr, Query};
 use serde_json::Value;
 
 use crate::{
+    changes::{Change, ExecutionChange, ExecutionStep},
     db::{Conn, Row, Tx},
     error::StoreError,
     id::{ExecutionId, WorkflowId},
@@ -24,6 +26,7 @@ use crate::{
 pub use claims::Claimed;
 pub use concurrency::context_members;
 use ending::Counts;
+pub use figures::QueueFigures;
 pub use leases::{HandBack, Standing, Takeover};
 pub use repeat::{Repetition, Retryable};
 
@@ -184,6 +187,15 @@ impl Tx {
                 now.as_str().into(),
                 now.as_str().into(),
             ]);
+            self.note(Change::Execution(ExecutionChange {
+                id: *id,
+                workflow_id: execution.workflow_id,
+                key: execution.key.clone(),
+                step: ExecutionStep::Queued,
+                queued_at: now.clone(),
+                started_at: None,
+                at: now.clone(),
+            }));
             counts.add(execution.workflow_id, execution.key);
         }
         for chunk in rows.chunks(ROWS_PER_INSERT) {

@@ -17,12 +17,12 @@ macro_rules! expires_at {
     };
 }
 
-/// How many executions of a workflow may run at once; those with keys hold each other back instead. No row without a workflow.
+/// How many executions of a workflow may run at once; those with keys hold each other back instead.
 macro_rules! concurrency {
     () => {
-        r#"(SELECT CASE WHEN json_type("options", '$.concurrencyKey') = 'text' THEN 1000
-                        ELSE coalesce(json_extract("options", '$.concurrency'), 1) END
-            FROM "workflows" WHERE "workflows"."id" = "executions"."workflowId")"#
+        r#"coalesce((SELECT CASE WHEN json_type("options", '$.concurrencyKey') = 'text' THEN 1000
+                                 ELSE json_extract("options", '$.concurrency') END
+                     FROM "workflows" WHERE "workflows"."id" = "executions"."workflowId"), 1)"#
     };
 }
 
@@ -66,7 +66,9 @@ impl Tx {
                                 AND "running"."status" = 0
                                 AND ("running"."claimedBy" IS NOT NULL OR "running"."ready" = 1)) < "#,
                     concurrency!(),
-                    r#"RETURNING "id", "workflowId", "status", "context", "stack", "manually", "expiresAt", "retryOf", "#,
+                    r#" AND NOT EXISTS (SELECT 1 FROM "workflowRemains" AS "gone" WHERE "gone"."workflowId" = "executions"."workflowId")
+                       RETURNING "id", "workflowId", "status", "context", "stack", "manually", "expiresAt", "retryOf",
+                         "key", "createdAt", "startedAt", "#,
                     concurrency!(),
                     r#" AS "concurrency""#
                 ),
@@ -80,7 +82,9 @@ impl Tx {
                 ],
             )
             .await?;
-        rows.first().map(Claimed::read).transpose()
+        let Some(row) = rows.first() else { return Ok(None) };
+        self.note_claim(row, &now)?;
+        Claimed::read(row).map(Some)
     }
 
     /// Starts a queued execution that `by` holds already, or takes up a started one again that nobody holds; `None` if
@@ -102,7 +106,9 @@ impl Tx {
                     r#" ELSE "expiresAt" END
                        WHERE "id" = ? AND "waitsFor" IS NULL
                          AND (("status" IS NULL AND "claimedBy" = ?) OR ("status" = 0 AND "claimedBy" IS NULL))
-                       RETURNING "id", "workflowId", "status", "context", "stack", "manually", "expiresAt", "retryOf""#
+                         AND NOT EXISTS (SELECT 1 FROM "workflowRemains" AS "gone" WHERE "gone"."workflowId" = "executions"."workflowId")
+                       RETURNING "id", "workflowId", "status", "context", "stack", "manually", "expiresAt", "retryOf",
+                         "key", "createdAt", "startedAt""#
                 ),
                 [
                     by.0.as_str().into(),
@@ -114,7 +120,9 @@ impl Tx {
                 ],
             )
             .await?;
-        rows.first().map(Execution::read).transpose()
+        let Some(row) = rows.first() else { return Ok(None) };
+        self.note_claim(row, &now)?;
+        Execution::read(row).map(Some)
     }
 
     /// Gives up the claim of an execution that waits for a job. Says whether it can go on already, because a job of it

@@ -4,6 +4,7 @@
 
 use super::ending::Counts;
 use crate::{
+    changes::{Change, ExecutionChange, ExecutionStep},
     db::{Conn, Tx},
     error::StoreError,
     id::{ExecutionId, NodeId, WorkflowId},
@@ -69,7 +70,7 @@ impl Tx {
                    SELECT ?, "workflowId", "key", "eventKey", "context", "manually", "stack", "parentExecutionId",
                      "concurrencyKey", ?, "id", ?, ?, ?
                    FROM "executions" WHERE "id" = ? AND EXISTS (SELECT 1 FROM "workflows" WHERE "workflows"."id" = "workflowId")
-                   RETURNING "workflowId", "key""#,
+                   RETURNING "id", "workflowId", "key", "createdAt", "startedAt""#,
                 [
                     new.0.into(),
                     attempt.into(),
@@ -81,9 +82,11 @@ impl Tx {
             )
             .await?;
         let Some(row) = rows.first() else { return Err(StoreError::NotFound { what: "execution".into() }) };
-        let workflow_id = WorkflowId(row.get("workflowId")?);
+        let queued = ExecutionChange::read(row, ExecutionStep::Queued, &now)?;
+        let workflow_id = queued.workflow_id;
         let mut counts = Counts::default();
-        counts.add(workflow_id, row.get("key")?);
+        counts.add(workflow_id, queued.key.clone());
+        self.note(Change::Execution(queued));
         self.count_executions(&counts, 1).await?;
         if not_before_ms.is_none() {
             self.hold_back(new).await?;

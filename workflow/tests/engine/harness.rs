@@ -62,7 +62,7 @@ impl Harness {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", folder.path().join("data.db").display())).await.unwrap();
         let engine = Engine::start(store.clone(), EngineOptions { parallel_workflows }).await.unwrap();
-        let harness = Self { store, engine, folder: folder };
+        let harness = Self { store, engine, folder };
         for definition in [
             json!({"name": "logs", "fields": [{"type": "string", "name": "tag"}]}),
             json!({"name": "posts", "createdBy": true, "fields": [
