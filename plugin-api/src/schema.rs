@@ -188,4 +188,28 @@ mod tests {
         check("post.category", &["post", "category"]);
         check("a..b", &["a", "", "b"]);
     }
+
+    /// A view of 1.0.
+    struct Old;
+
+    impl SchemaView for Old {
+        fn has_data_source(&self, _: &str) -> bool {
+            true
+        }
+
+        fn has_collection(&self, _: &CollectionRef) -> bool {
+            true
+        }
+
+        fn association(&self, _: &CollectionRef, _: &str) -> Option<Association> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_host_that_judges_nothing_lets_no_terms_pass() {
+        let posts = CollectionRef::parse("posts");
+        assert!(Old.check_condition(&posts, &Condition::default()).is_err());
+        assert!(Old.check_comparable(&posts, "title").is_err());
+    }
 }

@@ -268,6 +268,22 @@ mod tests {
     }
 
     #[test]
+    fn questions() {
+        let check = |query: &str, curiosity: Curiosity, question: Question| {
+            let params = Params::parse(query).expect(query);
+            assert_eq!((params.curiosity, params.question), (curiosity, question), "{query}");
+        };
+        check("", Curiosity::Silent, Question::default());
+        check("explain=0", Curiosity::Silent, Question::default());
+        check("explain=1", Curiosity::Why, Question::default());
+        check("explain=true", Curiosity::Why, Question::default());
+        let (collection, action) = (Some("posts".to_owned()), Some("create".to_owned()));
+        let about = |origin| Question { collection: collection.clone(), action: action.clone(), origin };
+        check("collection=posts&action=create", Curiosity::Silent, about(Origin::User));
+        check("collection=posts&action=create&origin=node", Curiosity::Silent, about(Origin::Node));
+    }
+
+    #[test]
     fn refusals() {
         for query in [
             "pageSize=0",
@@ -278,6 +294,7 @@ mod tests {
             "filter=1",
             "filter=[]",
             "filterByTk=%7B",
+            "origin=moon",
             "triggerWorkflows[a]=1",
             "triggerWorkflows[][x]=1",
             "fields[a]=1",

@@ -40,18 +40,18 @@ pub(crate) async fn foresee(
     let required = |name: &str| ApiError::invalid("INVALID_PARAMETER", format!("\"{name}\" is required"));
     let name = params.question.collection.take().ok_or_else(|| required("collection"))?;
     let action = params.question.action.take().ok_or_else(|| required("action"))?;
-    let action = match WriteAction::from_name(&action) {
-        Some(WriteAction::Associate(_)) | None => {
-            return Err(ApiError::invalid("INVALID_PARAMETER", format!("action \"{action}\" fires nothing")));
-        }
-        Some(action) => action,
-    };
+    let fires_nothing = || ApiError::invalid("INVALID_PARAMETER", format!("action \"{action}\" fires nothing"));
+    let action = WriteAction::from_name(&action).filter(|action| action.event().is_some()).ok_or_else(fires_nothing)?;
     params.curiosity = match params.question.origin {
         Origin::User => Curiosity::Why,
         Origin::Node => Curiosity::WhyNotFromNodes,
     };
     let schema = host.store.schema();
     let collection = schema.collection(&name).map_err(|_| ApiError::unknown_resource(&name))?.clone();
+    let resource = Resource { collection: Arc::clone(&collection), source: None, key: None };
+    if !super::is_writable(&resource, action) {
+        return Err(ApiError::unknown_resource(&name));
+    }
     let is_known = match action {
         WriteAction::Create | WriteAction::UpdateOrCreate | WriteAction::FirstOrCreate => values != Values::Nothing,
         WriteAction::Update | WriteAction::Destroy => {
@@ -61,7 +61,6 @@ pub(crate) async fn foresee(
     };
     if is_known {
         let values = if values == Values::Nothing { Values::One(store::Record::new()) } else { values };
-        let resource = Resource { collection, source: None, key: None };
         return Write::prepare(context, &schema, resource, action, params, values).await?.rehearse(host, context).await;
     }
     let asker = Asker::new(Arc::clone(&host.plugins), params.trigger_workflows, context, params.curiosity);

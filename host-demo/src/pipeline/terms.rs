@@ -117,8 +117,8 @@ struct Condition {
 pub(super) struct Before {
     /// With the firing's preloads.
     shown: Record,
-    /// With the associations that the condition looks at.
-    judged: Record,
+    /// With the associations that the condition looks at, if there is one.
+    judged: Option<Record>,
 }
 
 /// The records before the action, by key.
@@ -173,8 +173,9 @@ impl Terms {
     /// Keeps records as they are before the action.
     pub(super) async fn remember(&self, conn: &mut Conn, records: Vec<Record>) -> Result<BeforeByKey, StoreError> {
         let judged = self.complete(conn, &self.collection, &records, PREVIOUS).await?;
-        let pairs = records.into_iter().zip(judged);
-        Ok(pairs.filter_map(|(shown, judged)| Some((self.key(&shown)?, Before { shown, judged }))).collect())
+        let mut judged = judged.into_iter();
+        let pairs = records.into_iter().map(|shown| Before { shown, judged: judged.next() });
+        Ok(pairs.filter_map(|before| Some((self.key(&before.shown)?, before))).collect())
     }
 
     /// Passes the records that fulfil the terms, in their order.
@@ -185,17 +186,13 @@ impl Terms {
         mut before: BeforeByKey,
         actor: &Actor<'_>,
     ) -> Result<Passed, StoreError> {
-        let judged = self.complete(conn, &self.collection, &records, DATA).await?;
-        let user = match &self.condition {
-            Some(_) => {
-                let users = Arc::clone(conn.schema().collection("users")?);
-                self.complete(conn, &users, std::slice::from_ref(actor.user), USER).await?.pop()
-            }
-            None => None,
-        };
+        let mut judged = self.complete(conn, &self.collection, &records, DATA).await?.into_iter();
+        let users = Arc::clone(conn.schema().collection("users")?);
+        let user = self.complete(conn, &users, std::slice::from_ref(actor.user), USER).await?.pop();
         let schema = Arc::clone(conn.schema());
         let mut passed = Passed::default();
-        for (record, judged) in records.into_iter().zip(judged) {
+        for record in records {
+            let judged = judged.next();
             let before = self.key(&record).and_then(|key| before.remove(&key));
             // A record that was not there before has changed as a whole.
             if let Some(before) = before.as_ref().filter(|_| !self.changed.is_empty())
@@ -204,8 +201,8 @@ impl Terms {
                 passed.unchanged += 1;
                 continue;
             }
-            if let Some(condition) = &self.condition {
-                let before = before.as_ref().map(|before| &before.judged);
+            if let (Some(condition), Some(judged)) = (&self.condition, judged) {
+                let before = before.as_ref().and_then(|before| before.judged.as_ref());
                 if !condition.holds(&schema, judged, before, user.as_ref(), actor.role) {
                     continue;
                 }
@@ -219,7 +216,7 @@ impl Terms {
         self.collection.key_of(record).map(|key| key.to_string())
     }
 
-    /// Reads the associations below `root` that the condition looks at.
+    /// Reads the associations below `root` that the condition looks at; without a condition there is nothing to judge.
     async fn complete(
         &self,
         conn: &mut Conn,
@@ -227,7 +224,7 @@ impl Terms {
         records: &[Record],
         root: &str,
     ) -> Result<Vec<Record>, StoreError> {
-        let Some(condition) = &self.condition else { return Ok(records.to_vec()) };
+        let Some(condition) = &self.condition else { return Ok(Vec::new()) };
         let appends: Vec<String> = condition.below(root).map(str::to_owned).collect();
         let keys: Vec<Value> = records.iter().filter_map(|record| collection.key_of(record)).collect();
         if appends.is_empty() || keys.len() < records.len() {

@@ -188,7 +188,10 @@ async fn only_administrators_are_told() {
         let answer = blog.admin.get(&format!("workflows:explain?{query}")).await;
         assert_eq!((answer.status, answer.message()), (status, message), "{query}");
     }
-    assert_eq!(blog.admin.get("workflows:explain?collection=nosuch&action=create").await.status, 404);
+    for collection in ["nosuch", "executions"] {
+        let answer = blog.admin.get(&format!("workflows:explain?collection={collection}&action=create")).await;
+        assert_eq!((answer.status, answer.code()), (404, Some("UNKNOWN_RESOURCE")), "{collection}");
+    }
 }
 
 #[tokio::test]
