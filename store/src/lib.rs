@@ -29,7 +29,7 @@ pub mod status;
 pub mod workflows;
 pub mod write;
 
-pub use db::{Conn, Store, Tx};
+pub use db::{Conn, Faults, Store, Tx};
 pub use error::StoreError;
 pub use executions::{ClaimedBy, Execution, ExecutionFinish, NewExecution};
 pub use id::{ExecutionId, JobId, NodeId, UserId, WorkflowId};

@@ -6,6 +6,7 @@
 
 mod conn;
 pub(crate) mod dialect;
+mod faults;
 mod migrate;
 mod row;
 mod writer;
@@ -22,8 +23,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{error::StoreError, schema::Schema};
+use faults::FaultPoint;
 
 pub use conn::{Conn, Tx};
+pub use faults::Faults;
 pub(crate) use row::{Cell, Row};
 
 /// Requests that wait for the writer. At a few thousand small ones a second this is well under a second of work; more
@@ -44,6 +47,7 @@ pub struct Store {
 
 struct Shared {
     schema: Arc<ArcSwap<Schema>>,
+    faults: FaultPoint,
     readers: SqlitePool,
     requests: mpsc::Sender<Box<dyn writer::Request>>,
     stop: CancellationToken,
@@ -57,6 +61,19 @@ impl Store {
     ///
     /// [`StoreError::Invalid`] for a URL that is not understood; database and migration errors.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_on(url, FaultPoint::default()).await
+    }
+
+    /// Opens the database for a test that makes statements fail.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::open`], and the failures on purpose.
+    pub async fn open_with_faults(url: &str, faults: Arc<dyn Faults>) -> Result<Self, StoreError> {
+        Self::open_on(url, FaultPoint(Some(faults))).await
+    }
+
+    async fn open_on(url: &str, faults: FaultPoint) -> Result<Self, StoreError> {
         let options = connect_options(url)?;
         let mut connection = options
             .clone()
@@ -68,7 +85,7 @@ impl Store {
             .await
             .map_err(StoreError::Database)?;
         migrate::run(&mut connection).await?;
-        let tx = Tx::open(connection).await?;
+        let tx = Tx::open(connection, faults.clone()).await?;
 
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -85,7 +102,7 @@ impl Store {
         let tasks = TaskTracker::new();
         tasks.spawn(writer::Writer::new(tx, Arc::clone(&schema)).run(waiting, stop.clone()));
         tasks.close();
-        Ok(Self { shared: Arc::new(Shared { schema, readers, requests, stop, tasks }) })
+        Ok(Self { shared: Arc::new(Shared { schema, faults, readers, requests, stop, tasks }) })
     }
 
     /// Today's schema.
@@ -99,11 +116,12 @@ impl Store {
     ///
     /// Database errors.
     pub async fn read(&self) -> Result<Conn, StoreError> {
+        self.shared.faults.pass("ACQUIRE").map_err(StoreError::Database)?;
         let connection = self.shared.readers.acquire().await.map_err(|error| match error {
             sqlx::Error::PoolClosed => StoreError::Closed,
             other => StoreError::Database(other),
         })?;
-        Ok(Conn::reader(connection, self.schema()))
+        Ok(Conn::reader(connection, self.schema(), self.shared.faults.clone()))
     }
 
     /// Runs `work` in a transaction and answers after the commit. On an error nothing of `work` is stored.

@@ -1,12 +1,12 @@
 //! A database and an engine of its own for each test.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use store::{
-    Execution, ExecutionId, ExecutionStatus, Filter, Find, Job, NewExecution, NodeRow, Record, Sort, Store, StoreError,
-    Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
+    Execution, ExecutionId, ExecutionStatus, Faults, Filter, Find, Job, NewExecution, NodeRow, Record, Sort, Store,
+    StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use tempfile::TempDir;
 use workflow::{Engine, EngineOptions, Outcome};
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Harness {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A node of a test workflow: type, configuration, and where it hangs: behind the one before it by default.
@@ -40,6 +40,10 @@ pub(crate) fn log(tag: &str) -> Node {
     node("create", json!({"collection": "logs", "params": {"values": {"tag": tag}}}))
 }
 
+fn url(folder: &TempDir) -> String {
+    format!("sqlite:{}", folder.path().join("data.db").display())
+}
+
 impl Node {
     pub(crate) fn at(self, place: Place) -> Self {
         Self(self.0, self.1, place)
@@ -60,9 +64,9 @@ impl Harness {
 
     pub(crate) async fn with_workers(parallel_workflows: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&format!("sqlite:{}", folder.path().join("data.db").display())).await.unwrap();
+        let store = Store::open(&url(&folder)).await.unwrap();
         let engine = Engine::start(store.clone(), EngineOptions { parallel_workflows }).await.unwrap();
-        let harness = Self { store, engine, _folder: folder };
+        let harness = Self { store, engine, folder };
         for definition in [
             json!({"name": "logs", "fields": [{"type": "string", "name": "tag"}]}),
             json!({"name": "posts", "createdBy": true, "fields": [
@@ -77,6 +81,16 @@ impl Harness {
                 .await;
         }
         harness
+    }
+
+    /// The database once more, as another process would have it.
+    pub(crate) async fn open(&self) -> Store {
+        Store::open(&url(&self.folder)).await.unwrap()
+    }
+
+    /// The database once more, with failures.
+    pub(crate) async fn open_with_faults(&self, faults: Arc<dyn Faults>) -> Result<Store, StoreError> {
+        Store::open_with_faults(&url(&self.folder), faults).await
     }
 
     /// Stops this engine as a crash would, and starts another one on the same database.

@@ -2,6 +2,7 @@
 
 mod control;
 mod dispatch;
+mod faults;
 mod harness;
 mod nodes;
 mod recovery;
