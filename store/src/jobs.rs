@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    changes::{Change, JobChange},
     db::{Conn, Row, Tx},
     error::StoreError,
     id::{ExecutionId, JobId, NodeId},
@@ -27,6 +28,8 @@ pub struct Job {
     pub status: JobStatus,
     /// What the node answered.
     pub result: Value,
+    /// Where it stands below the job before it, for the first one of a branch or round; otherwise `null`.
+    pub meta: Value,
     /// When a pending job falls due by itself, in milliseconds since 1970.
     pub due_at_ms: Option<i64>,
 }
@@ -34,6 +37,8 @@ pub struct Job {
 /// A job to be stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
+    /// Its id, if it was reserved.
+    pub id: Option<JobId>,
     /// Its execution.
     pub execution_id: ExecutionId,
     /// Its node.
@@ -46,6 +51,8 @@ pub struct NewJob {
     pub status: JobStatus,
     /// What the node answered.
     pub result: Value,
+    /// Where it stands below the job before it, for the first one of a branch or round; otherwise `null`.
+    pub meta: Value,
     /// When a pending job falls due by itself, in milliseconds since 1970.
     pub due_at_ms: Option<i64>,
     /// When the node began, in milliseconds since 1970.
@@ -64,12 +71,29 @@ impl Job {
             status: JobStatus::from_code(code)
                 .ok_or_else(|| StoreError::Corrupt { what: format!("job status {code}") })?,
             result: row.json("result")?,
+            meta: row.json("meta")?,
             due_at_ms: row.get("dueAt")?,
         })
     }
 }
 
 impl Conn {
+    /// Reads one job.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
+        let rows = self
+            .query(
+                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta", "dueAt"
+                   FROM "jobs" WHERE "id" = ?"#,
+                [id.0.into()],
+            )
+            .await?;
+        rows.first().map(Job::read).transpose()
+    }
+
     /// Reads the jobs of an execution, oldest first.
     ///
     /// # Errors
@@ -78,7 +102,7 @@ impl Conn {
     pub async fn jobs(&mut self, execution: ExecutionId) -> Result<Vec<Job>, StoreError> {
         let rows = self
             .query(
-                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "dueAt"
+                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta", "dueAt"
                    FROM "jobs" WHERE "executionId" = ? ORDER BY "id""#,
                 [execution.0.into()],
             )
@@ -88,19 +112,24 @@ impl Conn {
 }
 
 impl Tx {
+    /// Answers the id of a job that is to be stored in this transaction, for rows that belong to it.
+    pub fn reserve_job_id(&mut self) -> JobId {
+        JobId(self.next_id())
+    }
+
     /// Stores a job.
     ///
     /// # Errors
     ///
     /// Database errors; [`StoreError::Invalid`] if the execution is gone.
     pub async fn create_job(&mut self, job: NewJob) -> Result<Job, StoreError> {
-        let id = JobId(self.next_id());
+        let id = job.id.unwrap_or_else(|| self.reserve_job_id());
         let now = moment::now();
         let started = moment::from_millis(job.started_at_ms).unwrap_or_else(|| now.clone());
         self.run(
-            r#"INSERT INTO "jobs" ("id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "startedAt",
-                                   "createdAt", "updatedAt", "dueAt")
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
+            r#"INSERT INTO "jobs" ("id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta",
+                                   "startedAt", "createdAt", "updatedAt", "dueAt")
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
             [
                 id.0.into(),
                 job.execution_id.0.into(),
@@ -109,13 +138,23 @@ impl Tx {
                 job.upstream_id.map(|id| id.0).into(),
                 job.status.code().into(),
                 column(&job.result),
-                started.into(),
+                column(&job.meta),
+                started.as_str().into(),
                 now.as_str().into(),
                 now.as_str().into(),
                 job.due_at_ms.into(),
             ],
         )
         .await?;
+        self.note(Change::Job(JobChange {
+            id,
+            execution_id: job.execution_id,
+            node_id: job.node_id,
+            node_key: job.node_key.clone(),
+            status: job.status,
+            started_at: Some(started),
+            at: now,
+        }));
         Ok(Job {
             id,
             execution_id: job.execution_id,
@@ -124,6 +163,7 @@ impl Tx {
             upstream_id: job.upstream_id,
             status: job.status,
             result: job.result,
+            meta: job.meta,
             due_at_ms: job.due_at_ms,
         })
     }
@@ -134,21 +174,18 @@ impl Tx {
     ///
     /// [`StoreError::IllegalMove`], [`StoreError::NotFound`].
     pub async fn finish_job(&mut self, id: JobId, status: JobStatus, result: Value) -> Result<Job, StoreError> {
+        let Some(job) = self.job(id).await? else { return Err(StoreError::NotFound { what: "job".into() }) };
+        let status = job.status.to(status)?;
+        let now = moment::now();
         let rows = self
             .query(
-                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "dueAt"
-                   FROM "jobs" WHERE "id" = ?"#,
-                [id.0.into()],
+                r#"UPDATE "jobs" SET "status" = ?, "result" = ?, "updatedAt" = ? WHERE "id" = ?
+                   RETURNING "id", "executionId", "nodeId", "nodeKey", "startedAt""#,
+                [status.code().into(), column(&result), now.as_str().into(), id.0.into()],
             )
             .await?;
-        let Some(row) = rows.first() else { return Err(StoreError::NotFound { what: "job".into() }) };
-        let job = Job::read(row)?;
-        let status = job.status.to(status)?;
-        self.run(
-            r#"UPDATE "jobs" SET "status" = ?, "result" = ?, "updatedAt" = ? WHERE "id" = ?"#,
-            [status.code().into(), column(&result), moment::now().into(), id.0.into()],
-        )
-        .await?;
+        self.note_jobs(&rows, status, &now)?;
+        self.close_tasks_of_job(id).await?;
         Ok(Job { status, result, ..job })
     }
 
@@ -159,12 +196,23 @@ impl Tx {
     /// Database errors.
     pub async fn abort_jobs(&mut self, execution: ExecutionId) -> Result<(), StoreError> {
         let aborted = JobStatus::Pending.to(JobStatus::Aborted)?;
-        self.run(
-            r#"UPDATE "jobs" SET "status" = ?, "updatedAt" = ? WHERE "executionId" = ? AND "status" = 0"#,
-            [aborted.code().into(), moment::now().into(), execution.0.into()],
-        )
-        .await
-        .map(drop)
+        let now = moment::now();
+        let rows = self
+            .query(
+                r#"UPDATE "jobs" SET "status" = ?, "updatedAt" = ? WHERE "executionId" = ? AND "status" = 0
+                   RETURNING "id", "executionId", "nodeId", "nodeKey", "startedAt""#,
+                [aborted.code().into(), now.as_str().into(), execution.0.into()],
+            )
+            .await?;
+        self.note_jobs(&rows, aborted, &now)?;
+        self.close_tasks(execution).await
+    }
+
+    fn note_jobs(&mut self, rows: &[Row], status: JobStatus, now: &str) -> Result<(), StoreError> {
+        for row in rows {
+            self.note(Change::Job(JobChange::read(row, status, now)?));
+        }
+        Ok(())
     }
 }
 

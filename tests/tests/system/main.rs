@@ -7,3 +7,4 @@ mod harness;
 mod lifecycle;
 mod plugins;
 mod post_action;
+mod watch;

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 use store::{ExecutionId, Faults, NewExecution, Store, StoreError, WorkflowRow};
-use workflow::{Engine, EngineOptions};
+use workflow::{Engine, EngineError, EngineOptions, Instance};
 
 use crate::harness::{Harness, log, node, object};
 
@@ -133,6 +133,12 @@ impl Chain {
     }
 }
 
+/// One engine after the other, each of which takes over from the one before.
+async fn start(store: &Store) -> Result<Engine, EngineError> {
+    let instance = Instance { name: Some("one".into()), ..Instance::default() };
+    Engine::start_as(store.clone(), EngineOptions { parallel_workflows: 4 }, instance).await
+}
+
 /// The executions of an action.
 async fn executions(observer: &Harness, mark: &str) -> Vec<Value> {
     let mut all = observer.records("executions").await;
@@ -149,7 +155,6 @@ async fn break_everywhere(mode: Mode) -> (u64, usize) {
     let observer = Harness::with_workers(1).await;
     observer.engine.shutdown(Duration::ZERO).await;
     let chain = Chain::new(&observer).await;
-    let options = EngineOptions { parallel_workflows: 4 };
     let mut errors = 0;
     for number in 1.. {
         let mark = format!("{mode:?}{number}");
@@ -157,7 +162,7 @@ async fn break_everywhere(mode: Mode) -> (u64, usize) {
         let engine_and_store = {
             let store = observer.open_with_faults(nth.clone()).await;
             match store {
-                Ok(store) => Engine::start(store.clone(), options.clone()).await.map(|engine| (engine, store)).ok(),
+                Ok(store) => start(&store).await.map(|engine| (engine, store)).ok(),
                 Err(_) => None,
             }
         };
@@ -172,7 +177,7 @@ async fn break_everywhere(mode: Mode) -> (u64, usize) {
         }
 
         let store = observer.open().await;
-        let engine = Engine::start(store.clone(), options.clone()).await.unwrap();
+        let engine = start(&store).await.unwrap();
         let settled = || async { executions(&observer, &mark).await.iter().all(has_ended) };
         observer.until_so(settled).await;
         engine.shutdown(Duration::from_secs(5)).await;

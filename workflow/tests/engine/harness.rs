@@ -9,7 +9,7 @@ use store::{
     StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use tempfile::TempDir;
-use workflow::{Engine, EngineOptions, Outcome};
+use workflow::{Engine, EngineOptions, Instance, Outcome};
 
 /// Longest wait for a condition: far beyond what any test takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -97,6 +97,14 @@ impl Harness {
     pub(crate) async fn restart(&mut self) {
         self.engine.shutdown(Duration::ZERO).await;
         self.engine = Engine::start(self.store.clone(), EngineOptions { parallel_workflows: 4 }).await.unwrap();
+    }
+
+    /// A further engine on the same database, as in another process: with a writer of its own.
+    pub(crate) async fn another_engine(&self, instance: Instance) -> (Store, Engine) {
+        let store = self.open().await;
+        let options = EngineOptions { parallel_workflows: 4 };
+        let engine = Engine::start_as(store.clone(), options, instance).await.unwrap();
+        (store, engine)
     }
 
     pub(crate) async fn write<T: Send + 'static>(

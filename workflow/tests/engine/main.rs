@@ -4,6 +4,8 @@ mod control;
 mod dispatch;
 mod faults;
 mod harness;
+mod leases;
 mod nodes;
 mod recovery;
+mod resume;
 mod versions;
