@@ -197,10 +197,16 @@ impl Harness {
 
     /// Reads all records of a collection, oldest first.
     pub(crate) async fn records(&self, collection: &str) -> Vec<Value> {
+        self.records_where(collection, json!({})).await
+    }
+
+    /// Reads the matching records of a collection, oldest first.
+    pub(crate) async fn records_where(&self, collection: &str, filter: Value) -> Vec<Value> {
         let mut conn = self.store.read().await.unwrap();
         let collection = conn.schema().collection(collection).unwrap().clone();
         let sort = vec![Sort::parse(&collection, "id").unwrap()];
-        let find = Find { sort, filter: Filter::default(), ..Find::all(collection) };
+        let filter = Filter::parse(conn.schema(), &collection, &filter).unwrap();
+        let find = Find { sort, filter, ..Find::all(collection) };
         conn.find(&find).await.unwrap().into_iter().map(Value::Object).collect()
     }
 
