@@ -34,7 +34,7 @@ pub use error::StoreError;
 pub use executions::{ClaimedBy, Execution, ExecutionFinish, NewExecution};
 pub use id::{ExecutionId, JobId, NodeId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
-pub use query::{Filter, Find, Page, Select, Sort};
+pub use query::{Aggregate, Aggregator, Filter, Find, Page, RelatedTo, Repeated, Select, Sort};
 pub use schema::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema};
 pub use status::{ExecutionStatus, JobStatus};
 pub use workflows::{NodeRow, WorkflowRow};

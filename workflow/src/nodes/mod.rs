@@ -4,13 +4,16 @@
 //! [`Effect`]: a result, or something to be written. What is written and the job that says so are stored in one transaction
 //! by the processor, so a node's effect happens once, whatever breaks. Nodes never see the queue, HTTP or access rights.
 
+mod aggregate;
 mod calculation;
 mod calculator;
 mod condition;
 mod create;
+mod date_calculation;
 mod delay;
 mod destroy;
 mod end;
+mod json_variable_mapping;
 mod lenient;
 mod query;
 mod records;

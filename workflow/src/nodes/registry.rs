@@ -9,8 +9,9 @@ use jsonschema::{
 use serde_json::Value;
 
 use super::{
-    Node, NodeType, Typed, calculation::Calculation, condition::Condition, create::Create, delay::Delay,
-    destroy::Destroy, end::End, query::Query, response_message::ResponseMessage, update::Update,
+    Node, NodeType, Typed, aggregate::Aggregate, calculation::Calculation, condition::Condition, create::Create,
+    date_calculation::DateCalculation, delay::Delay, destroy::Destroy, end::End,
+    json_variable_mapping::JsonVariableMapping, query::Query, response_message::ResponseMessage, update::Update,
 };
 use crate::{EngineError, NodeTypeInfo, expression::Expressions, variables::holds_variable};
 
@@ -38,6 +39,9 @@ impl NodeTypes {
         types.add::<End>()?;
         types.add::<ResponseMessage>()?;
         types.add::<Delay>()?;
+        types.add::<Aggregate>()?;
+        types.add::<DateCalculation>()?;
+        types.add::<JsonVariableMapping>()?;
         Ok(types)
     }
 

@@ -5,8 +5,8 @@ use std::{future::Future, time::Duration};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use store::{
-    Execution, ExecutionId, ExecutionStatus, Filter, Find, Job, NewExecution, NodeRow, Record, Sort, Store, StoreError,
-    Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
+    Execution, ExecutionId, ExecutionStatus, Filter, Find, Job, JobStatus, NewExecution, NodeRow, Record, Sort, Store,
+    StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use tempfile::TempDir;
 use workflow::{Engine, EngineOptions, Outcome};
@@ -155,6 +155,15 @@ impl Harness {
     pub(crate) async fn run(&self, workflow: &WorkflowRow, context: Value) -> Outcome {
         let ids = self.enqueue(vec![self.direct(workflow, context)]).await;
         self.engine.run(ids[0]).await.unwrap()
+    }
+
+    /// Runs one node on a context, and answers the execution's and the job's state and the job's result.
+    pub(crate) async fn run_node(&self, node: Node, context: Value) -> (ExecutionStatus, JobStatus, Value) {
+        let workflow = self.workflow(vec![node]).await;
+        let outcome = self.run(&workflow, context).await;
+        let jobs = self.jobs(outcome.id).await;
+        assert_eq!(jobs.len(), 1);
+        (outcome.status, jobs[0].status, jobs[0].result.clone())
     }
 
     pub(crate) async fn find(&self, id: ExecutionId) -> Option<Execution> {

@@ -1,8 +1,11 @@
 //! The engine on a real database.
 
+mod aggregate;
 mod control;
+mod date_calculation;
 mod dispatch;
 mod harness;
+mod json_variable_mapping;
 mod nodes;
 mod recovery;
 mod versions;
