@@ -121,13 +121,10 @@ impl Writer {
             let schema = Arc::clone(self.tx.schema());
             let outcome = request.run(&mut self.tx).await;
             answers.push(outcome.answer);
-            match outcome.verdict {
-                Verdict::Keep => self.tx.control("RELEASE request").await?,
-                Verdict::Undo => {
-                    self.tx.set_schema(schema);
-                    self.tx.control("ROLLBACK TO request").await?;
-                    self.tx.control("RELEASE request").await?;
-                }
+            // Savepoints are never released: the innermost one is the latest request's, and the commit ends them all.
+            if outcome.verdict == Verdict::Undo {
+                self.tx.set_schema(schema);
+                self.tx.control("ROLLBACK TO request").await?;
             }
         }
         Ok(())
