@@ -27,6 +27,8 @@ pub struct Job {
     pub status: JobStatus,
     /// What the node answered.
     pub result: Value,
+    /// Where it stands below the job before it, for the first one of a branch or round; otherwise `null`.
+    pub meta: Value,
     /// When a pending job falls due by itself, in milliseconds since 1970.
     pub due_at_ms: Option<i64>,
 }
@@ -34,6 +36,8 @@ pub struct Job {
 /// A job to be stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
+    /// Its id, if it was reserved.
+    pub id: Option<JobId>,
     /// Its execution.
     pub execution_id: ExecutionId,
     /// Its node.
@@ -46,6 +50,8 @@ pub struct NewJob {
     pub status: JobStatus,
     /// What the node answered.
     pub result: Value,
+    /// Where it stands below the job before it, for the first one of a branch or round; otherwise `null`.
+    pub meta: Value,
     /// When a pending job falls due by itself, in milliseconds since 1970.
     pub due_at_ms: Option<i64>,
     /// When the node began, in milliseconds since 1970.
@@ -64,6 +70,7 @@ impl Job {
             status: JobStatus::from_code(code)
                 .ok_or_else(|| StoreError::Corrupt { what: format!("job status {code}") })?,
             result: row.json("result")?,
+            meta: row.json("meta")?,
             due_at_ms: row.get("dueAt")?,
         })
     }
@@ -78,7 +85,7 @@ impl Conn {
     pub async fn jobs(&mut self, execution: ExecutionId) -> Result<Vec<Job>, StoreError> {
         let rows = self
             .query(
-                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "dueAt"
+                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta", "dueAt"
                    FROM "jobs" WHERE "executionId" = ? ORDER BY "id""#,
                 [execution.0.into()],
             )
@@ -88,19 +95,24 @@ impl Conn {
 }
 
 impl Tx {
+    /// Answers the id of a job that is to be stored in this transaction, for rows that belong to it.
+    pub fn reserve_job_id(&mut self) -> JobId {
+        JobId(self.next_id())
+    }
+
     /// Stores a job.
     ///
     /// # Errors
     ///
     /// Database errors; [`StoreError::Invalid`] if the execution is gone.
     pub async fn create_job(&mut self, job: NewJob) -> Result<Job, StoreError> {
-        let id = JobId(self.next_id());
+        let id = job.id.unwrap_or_else(|| self.reserve_job_id());
         let now = moment::now();
         let started = moment::from_millis(job.started_at_ms).unwrap_or_else(|| now.clone());
         self.run(
-            r#"INSERT INTO "jobs" ("id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "startedAt",
-                                   "createdAt", "updatedAt", "dueAt")
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
+            r#"INSERT INTO "jobs" ("id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta",
+                                   "startedAt", "createdAt", "updatedAt", "dueAt")
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
             [
                 id.0.into(),
                 job.execution_id.0.into(),
@@ -109,6 +121,7 @@ impl Tx {
                 job.upstream_id.map(|id| id.0).into(),
                 job.status.code().into(),
                 column(&job.result),
+                column(&job.meta),
                 started.into(),
                 now.as_str().into(),
                 now.as_str().into(),
@@ -124,6 +137,7 @@ impl Tx {
             upstream_id: job.upstream_id,
             status: job.status,
             result: job.result,
+            meta: job.meta,
             due_at_ms: job.due_at_ms,
         })
     }
@@ -136,7 +150,7 @@ impl Tx {
     pub async fn finish_job(&mut self, id: JobId, status: JobStatus, result: Value) -> Result<Job, StoreError> {
         let rows = self
             .query(
-                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "dueAt"
+                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta", "dueAt"
                    FROM "jobs" WHERE "id" = ?"#,
                 [id.0.into()],
             )

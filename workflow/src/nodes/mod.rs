@@ -28,7 +28,7 @@ use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use store::{Job, JobStatus, Store, StoreError, Tx};
+use store::{ExecutionId, Job, JobId, JobStatus, NodeRow, Store, StoreError, Tx};
 
 use crate::{
     expression::{ExpressionError, Expressions},
@@ -91,6 +91,26 @@ pub(crate) struct Run<'r> {
     pub(crate) scope: &'r Scope,
     /// The expression evaluator.
     pub(crate) expressions: &'r Expressions,
+    /// The execution that the node runs in.
+    pub(crate) execution: ExecutionId,
+    /// The node, as it is stored.
+    pub(crate) node: &'r NodeRow,
+    /// The rounds of the surrounding loops, outermost first, from 0.
+    pub(crate) rounds: &'r [u64],
+}
+
+impl Run<'_> {
+    /// Names this run of the node for the world outside: the same again when the node is repeated because its job could not be
+    /// stored, another one in every other execution, node and round. Of the form `<execution>-<node's key>[-<round>…]`.
+    #[allow(dead_code, reason = "the first node to reach outside is on its way")]
+    pub(crate) fn idempotency_key(&self) -> String {
+        let mut key = format!("{}-{}", self.execution.0, self.node.key);
+        for round in self.rounds {
+            key.push('-');
+            key.push_str(&round.to_string());
+        }
+        key
+    }
 }
 
 /// What a node has come to.
@@ -117,7 +137,8 @@ impl NodeResult {
 }
 
 /// Writes something, and says what the node has come to by that.
-pub(crate) type Work = Box<dyn for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<NodeResult, NodeError>> + Send>;
+pub(crate) type Work =
+    Box<dyn for<'tx> FnOnce(&'tx mut Tx, JobId) -> BoxFuture<'tx, Result<NodeResult, NodeError>> + Send>;
 
 /// How a node's run ended.
 pub(crate) enum Effect {
@@ -131,6 +152,14 @@ impl Effect {
     /// Something to be written.
     pub(crate) fn write(
         work: impl for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<NodeResult, NodeError>> + Send + 'static,
+    ) -> Self {
+        Self::Write(Box::new(move |tx, _| work(tx)))
+    }
+
+    /// Something to be written that names the node's job, which is stored right after it.
+    #[allow(dead_code, reason = "the first node to write rows that belong to its job is on its way")]
+    pub(crate) fn write_for_job(
+        work: impl for<'tx> FnOnce(&'tx mut Tx, JobId) -> BoxFuture<'tx, Result<NodeResult, NodeError>> + Send + 'static,
     ) -> Self {
         Self::Write(Box::new(work))
     }
@@ -210,4 +239,36 @@ fn resolve_except(config: &Value, scope: &Scope, verbatim: &[&str]) -> Value {
         (name.clone(), value)
     };
     Value::Object(members.iter().map(resolved).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use store::{NodeId, WorkflowId};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_idempotency_key_names_the_execution_the_node_and_the_round() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite:{}", folder.path().join("data.db").display())).await.unwrap();
+        let (scope, expressions) = (Scope::new(json!({})), Expressions::default());
+        let node = NodeRow {
+            id: NodeId(3),
+            key: "k3y".into(),
+            workflow_id: WorkflowId(1),
+            title: None,
+            node_type: "end".into(),
+            config: json!({}),
+            upstream_id: None,
+            branch_index: None,
+            downstream_id: None,
+        };
+        let key = |rounds: &[u64]| {
+            let execution = ExecutionId(7);
+            Run { store: &store, scope: &scope, expressions: &expressions, execution, node: &node, rounds }
+                .idempotency_key()
+        };
+        assert_eq!([key(&[]), key(&[0]), key(&[2, 11])], ["7-k3y", "7-k3y-0", "7-k3y-2-11"]);
+    }
 }

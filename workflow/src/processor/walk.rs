@@ -52,7 +52,7 @@ enum Stored {
 /// What a transaction is to do after the unstored jobs.
 enum Then {
     /// Carry out a node's work, and end the execution if that was the last node.
-    Work { index: usize, job: NewJob, work: Work },
+    Work { index: usize, job: Box<NewJob>, work: Work },
     /// End the execution.
     End(ExecutionStatus),
     /// Leave it waiting for its last job.
@@ -147,7 +147,14 @@ impl<'p> Walk<'p> {
         self.scope.set_now(started);
         let plan = Arc::clone(&self.plan);
         let planned = plan.node(index);
-        let run = Run { store: &self.processor.store, scope: &self.scope, expressions: &self.processor.expressions };
+        let run = Run {
+            store: &self.processor.store,
+            scope: &self.scope,
+            expressions: &self.processor.expressions,
+            execution: self.execution.id,
+            node: &planned.row,
+            rounds: &[],
+        };
         let effect = match &planned.node {
             Some(node) => node.run(&planned.row.config, &run).await,
             None => Ok(Effect::Done(unknown_type(&planned.row.node_type))),
@@ -156,7 +163,7 @@ impl<'p> Walk<'p> {
             Ok(Effect::Done(result)) => result,
             Ok(Effect::Write(work)) => {
                 let job = self.job(index, started, NodeResult::resolved(Value::Null));
-                match self.store(Then::Work { index, job, work }).await {
+                match self.store(Then::Work { index, job: Box::new(job), work }).await {
                     Ok(stored) => {
                         if let Stored::Going(job) = &stored {
                             let (status, result) = (job.status, job.result.clone());
@@ -173,6 +180,7 @@ impl<'p> Walk<'p> {
         let job = self.job(index, started, result);
         let going = Job {
             id: JobId(0),
+            meta: Value::Null,
             execution_id: job.execution_id,
             node_id: job.node_id,
             node_key: job.node_key.clone(),
@@ -188,6 +196,8 @@ impl<'p> Walk<'p> {
     fn job(&self, index: usize, started: SystemTime, result: NodeResult) -> NewJob {
         let row = &self.plan.node(index).row;
         NewJob {
+            id: None,
+            meta: Value::Null,
             execution_id: self.execution.id,
             node_id: row.id,
             node_key: row.key.clone(),
@@ -286,13 +296,15 @@ impl Transaction {
         }
         let stored = match then {
             Then::Work { index, job, work } => {
-                let result = work(tx).await?;
+                let id = tx.reserve_job_id();
+                let result = work(tx, id).await?;
                 let job = NewJob {
+                    id: Some(id),
                     upstream_id: self.last,
                     status: result.status,
                     result: result.result,
                     due_at_ms: result.due_at_ms,
-                    ..job
+                    ..*job
                 };
                 let job = tx.create_job(job).await?;
                 self.last = Some(job.id);

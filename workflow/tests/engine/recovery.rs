@@ -22,6 +22,8 @@ async fn an_execution_goes_on_behind_its_stored_jobs() {
             Box::pin(async move {
                 tx.claim(id, &dead()).await?.expect("it is the former process's");
                 let job = NewJob {
+                    id: None,
+                    meta: json!(null),
                     execution_id: id,
                     node_id: first.id,
                     node_key: first.key,
