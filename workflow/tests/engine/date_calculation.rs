@@ -19,7 +19,8 @@ fn step(function: &str, unit: &str) -> Value {
     json!([{"function": function, "unit": unit}])
 }
 
-fn add(amount: Value, unit: &str) -> Value {
+fn add(amount: impl Into<Value>, unit: &str) -> Value {
+    let amount: Value = amount.into();
     json!([{"function": "add", "unit": unit, "amount": amount}])
 }
 
@@ -27,19 +28,19 @@ fn add(amount: Value, unit: &str) -> Value {
 async fn moments_move_on_the_calendar_of_a_zone() {
     let harness = Harness::new().await;
     for (input, zone, steps, want) in [
-        (json!("2024-01-31T10:00:00Z"), "UTC", add(json!(1), "month"), "2024-02-29T10:00:00.000Z"),
-        (json!("2024-01-31T10:00:00Z"), "UTC", add(json!(3), "quarter"), "2024-10-31T10:00:00.000Z"),
-        (json!("2024-02-29"), "UTC", add(json!(-1), "year"), "2023-02-28T00:00:00.000Z"),
-        (json!(1_700_000_000_123_i64), "UTC", add(json!(2), "second"), "2023-11-14T22:13:22.123Z"),
+        (json!("2024-01-31T10:00:00Z"), "UTC", add(1, "month"), "2024-02-29T10:00:00.000Z"),
+        (json!("2024-01-31T10:00:00Z"), "UTC", add(3, "quarter"), "2024-10-31T10:00:00.000Z"),
+        (json!("2024-02-29"), "UTC", add(-1, "year"), "2023-02-28T00:00:00.000Z"),
+        (json!(1_700_000_000_123_i64), "UTC", add(2, "second"), "2023-11-14T22:13:22.123Z"),
         // The night of 31 March 2024 has 23 hours in Berlin: a day later is the same time, 24 hours later is not.
-        (json!("2024-03-30T12:00:00+01:00"), "Europe/Berlin", add(json!(1), "day"), "2024-03-31T12:00:00.000+02:00"),
-        (json!("2024-03-30T12:00:00+01:00"), "Europe/Berlin", add(json!(24), "hour"), "2024-03-31T13:00:00.000+02:00"),
+        (json!("2024-03-30T12:00:00+01:00"), "Europe/Berlin", add(1, "day"), "2024-03-31T12:00:00.000+02:00"),
+        (json!("2024-03-30T12:00:00+01:00"), "Europe/Berlin", add(24, "hour"), "2024-03-31T13:00:00.000+02:00"),
         // 02:30 is skipped.
-        (json!("2024-03-30T02:30:00+01:00"), "Europe/Berlin", add(json!(1), "day"), "2024-03-31T03:30:00.000+02:00"),
+        (json!("2024-03-30T02:30:00+01:00"), "Europe/Berlin", add(1, "day"), "2024-03-31T03:30:00.000+02:00"),
         // 02:30 comes twice.
-        (json!("2024-10-26T02:30:00+02:00"), "Europe/Berlin", add(json!(1), "day"), "2024-10-27T02:30:00.000+02:00"),
+        (json!("2024-10-26T02:30:00+02:00"), "Europe/Berlin", add(1, "day"), "2024-10-27T02:30:00.000+02:00"),
         // 30 December 2011 did not take place on Samoa.
-        (json!("2011-12-29T08:00:00-10:00"), "Pacific/Apia", add(json!(1), "day"), "2011-12-31T08:00:00.000+14:00"),
+        (json!("2011-12-29T08:00:00-10:00"), "Pacific/Apia", add(1, "day"), "2011-12-31T08:00:00.000+14:00"),
     ] {
         let got = calculate(&harness, input.clone(), zone, steps.clone()).await;
         assert_eq!(got, Ok(json!(want)), "{input} {zone} {steps}");
@@ -128,11 +129,11 @@ async fn what_makes_no_sense_is_refused() {
     };
     let message = refused(json!("yesterday"), "UTC", json!([])).await;
     assert_eq!(message, "\"yesterday\" is no moment: RFC 3339, YYYY-MM-DD or milliseconds since 1970");
-    let message = refused(json!("2024-01-01"), "UTC", add(json!(1.5), "day")).await;
+    let message = refused(json!("2024-01-01"), "UTC", add(1.5, "day")).await;
     assert_eq!(message, "1.5 is no whole number of units");
     for (amount, unit) in [(999_999_999_999_i64, "year"), (999_999_999_999_999, "hour"), (-999_999_999_999_999, "day")]
     {
-        let message = refused(json!("2024-01-01"), "UTC", add(json!(amount), unit)).await;
+        let message = refused(json!("2024-01-01"), "UTC", add(amount, unit)).await;
         assert!(message.starts_with("the calendar does not reach that far"), "{message}");
     }
 
