@@ -5,7 +5,7 @@ use std::{fs::File, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use store::Store;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
-use workflow::{Engine, EngineOptions};
+use workflow::{Engine, EngineOptions, OutsideOptions};
 
 use crate::{
     access::Tokens,
@@ -36,6 +36,8 @@ pub struct ServerOptions {
     pub database_url: Option<String>,
     /// The user of the first start.
     pub admin: Admin,
+    /// What workflow nodes may reach outside of the store.
+    pub outside: OutsideOptions,
 }
 
 /// A running server.
@@ -76,7 +78,8 @@ impl Server {
 
         let store = Store::open(&url).await?;
         let made_password = bootstrap::first_user(&store, &options.admin).await?;
-        let engine = Engine::start(store.clone(), EngineOptions { parallel_workflows: PARALLEL_WORKFLOWS }).await?;
+        let engine_options = EngineOptions { parallel_workflows: PARALLEL_WORKFLOWS, outside: options.outside };
+        let engine = Engine::start(store.clone(), engine_options).await?;
         let host = Arc::new(Host::new(store, engine, plugins, tokens));
         host.switch.enable_all().await?;
 

@@ -8,8 +8,8 @@ use store::{ClaimedBy, ExecutionFinish, ExecutionId, ExecutionStatus, Store, Sto
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    EngineError, NodeTypeInfo, Outcome, dispatcher::Dispatcher, expression::Expressions, nodes::NodeTypes,
-    processor::Processor,
+    EngineError, NodeTypeInfo, Outcome, OutsideOptions, dispatcher::Dispatcher, expression::Expressions,
+    nodes::NodeTypes, outside::Outside, processor::Processor,
 };
 
 /// Bounds of the engine.
@@ -17,6 +17,8 @@ use crate::{
 pub struct EngineOptions {
     /// Workflows that run at the same time in the background.
     pub parallel_workflows: usize,
+    /// What nodes may reach outside of the store.
+    pub outside: OutsideOptions,
 }
 
 /// A handle on the running engine. Cheap to clone. When the last one is gone, the engine stops at once, as in a crash; what
@@ -52,7 +54,13 @@ impl Engine {
         if !open.is_empty() {
             tracing::info!(executions = open.len(), "going on with what a former process left behind");
         }
-        let processor = Arc::new(Processor::new(store.clone(), claim.clone(), Arc::clone(&types), expressions.clone()));
+        let processor = Arc::new(Processor::new(
+            store.clone(),
+            claim.clone(),
+            Arc::clone(&types),
+            expressions.clone(),
+            Outside::new(&options.outside),
+        ));
         let stop = CancellationToken::new();
         let dispatcher = Arc::new(Dispatcher::new(store.clone(), processor, stop.clone()));
         dispatcher.start(options.parallel_workflows, open);

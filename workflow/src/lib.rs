@@ -11,8 +11,9 @@
 //! 2. `dispatcher`: who runs what, and when
 //! 3. `processor` and `plan`: one execution on its way through its nodes
 //! 4. `nodes`: one file per node type
-//! 5. `variables` and `expression`: what stands in a node's configuration
-//! 6. [`loop_guard`]: which executions are not even stored
+//! 5. `outside`: what nodes may reach beyond the store
+//! 6. `variables` and `expression`: what stands in a node's configuration
+//! 7. [`loop_guard`]: which executions are not even stored
 
 mod dispatcher;
 mod engine;
@@ -20,6 +21,7 @@ mod error;
 mod expression;
 pub mod loop_guard;
 mod nodes;
+mod outside;
 mod plan;
 mod processor;
 mod variables;
@@ -28,6 +30,7 @@ use store::{ExecutionId, ExecutionStatus};
 
 pub use engine::{Engine, EngineOptions};
 pub use error::EngineError;
+pub use outside::{OutsideOptions, Permission};
 
 /// How an execution went, as far as it got.
 #[derive(Debug, Clone, PartialEq)]

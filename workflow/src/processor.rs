@@ -21,6 +21,7 @@ use crate::{
     EngineError, Outcome,
     expression::Expressions,
     nodes::NodeTypes,
+    outside::Outside,
     plan::{Plan, Plans, Step},
 };
 
@@ -40,6 +41,7 @@ pub(crate) struct Processor {
     claim: ClaimedBy,
     plans: Plans,
     expressions: Expressions,
+    outside: Outside,
     /// Executions that are claimed but not run any more. No more than were running when the database failed.
     interrupted: Mutex<Vec<ExecutionId>>,
 }
@@ -87,8 +89,14 @@ pub(crate) struct Begun {
 }
 
 impl Processor {
-    pub(crate) fn new(store: Store, claim: ClaimedBy, types: Arc<NodeTypes>, expressions: Expressions) -> Self {
-        Self { store, claim, plans: Plans::new(types), expressions, interrupted: Mutex::default() }
+    pub(crate) fn new(
+        store: Store,
+        claim: ClaimedBy,
+        types: Arc<NodeTypes>,
+        expressions: Expressions,
+        outside: Outside,
+    ) -> Self {
+        Self { store, claim, plans: Plans::new(types), expressions, outside, interrupted: Mutex::default() }
     }
 
     /// Claims an execution and runs it until it ends or waits; `None` if there is none to run. Dropping the future stops

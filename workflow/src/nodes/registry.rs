@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::{
     Node, NodeType, Typed, aggregate::Aggregate, calculation::Calculation, condition::Condition, create::Create,
-    date_calculation::DateCalculation, delay::Delay, destroy::Destroy, end::End,
-    json_variable_mapping::JsonVariableMapping, query::Query, response_message::ResponseMessage, update::Update,
+    date_calculation::DateCalculation, delay::Delay, destroy::Destroy, end::End, json_query::JsonQuery,
+    json_variable_mapping::JsonVariableMapping, query::Query, request::Request, response_message::ResponseMessage,
+    script::Script, update::Update,
 };
 use crate::{EngineError, NodeTypeInfo, expression::Expressions, variables::holds_variable};
 
@@ -41,7 +42,10 @@ impl NodeTypes {
         types.add::<Delay>()?;
         types.add::<Aggregate>()?;
         types.add::<DateCalculation>()?;
+        types.add::<JsonQuery>()?;
         types.add::<JsonVariableMapping>()?;
+        types.add::<Request>()?;
+        types.add::<Script>()?;
         Ok(types)
     }
 

@@ -9,7 +9,7 @@ use store::{
     StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use tempfile::TempDir;
-use workflow::{Engine, EngineOptions, Outcome};
+use workflow::{Engine, EngineOptions, Outcome, OutsideOptions};
 
 /// Longest wait for a condition: far beyond what any test takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Harness {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
+    options: EngineOptions,
     _folder: TempDir,
 }
 
@@ -59,10 +60,20 @@ impl Harness {
     }
 
     pub(crate) async fn with_workers(parallel_workflows: usize) -> Self {
+        Self::with(parallel_workflows, OutsideOptions::default()).await
+    }
+
+    /// With an operator who lets nodes do more, or less.
+    pub(crate) async fn with_outside(outside: OutsideOptions) -> Self {
+        Self::with(4, outside).await
+    }
+
+    async fn with(parallel_workflows: usize, outside: OutsideOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", folder.path().join("data.db").display())).await.unwrap();
-        let engine = Engine::start(store.clone(), EngineOptions { parallel_workflows }).await.unwrap();
-        let harness = Self { store, engine, _folder: folder };
+        let options = EngineOptions { parallel_workflows, outside };
+        let engine = Engine::start(store.clone(), options.clone()).await.unwrap();
+        let harness = Self { store, engine, options, _folder: folder };
         for definition in [
             json!({"name": "logs", "fields": [{"type": "string", "name": "tag"}]}),
             json!({"name": "posts", "createdBy": true, "fields": [
@@ -82,7 +93,7 @@ impl Harness {
     /// Stops this engine as a crash would, and starts another one on the same database.
     pub(crate) async fn restart(&mut self) {
         self.engine.shutdown(Duration::ZERO).await;
-        self.engine = Engine::start(self.store.clone(), EngineOptions { parallel_workflows: 4 }).await.unwrap();
+        self.engine = Engine::start(self.store.clone(), self.options.clone()).await.unwrap();
     }
 
     pub(crate) async fn write<T: Send + 'static>(
