@@ -10,8 +10,8 @@
 //! 1. `engine`: the handle, which is all that others see
 //! 2. `dispatcher`: who runs what, and when
 //! 3. `processor` and `plan`: one execution on its way through its nodes
-//! 4. `nodes`: one file per node type
-//! 5. `outside`: what nodes may reach beyond the store
+//! 4. [`options`]: what a workflow says about its executions
+//! 5. `nodes`: one file per node type, and `outside`: what they may reach beyond the store
 //! 6. `variables` and `expression`: what stands in a node's configuration
 //! 7. [`loop_guard`]: which executions are not even stored
 
@@ -21,6 +21,7 @@ mod error;
 mod expression;
 pub mod loop_guard;
 mod nodes;
+pub mod options;
 mod outside;
 mod plan;
 mod processor;
@@ -28,8 +29,9 @@ mod variables;
 
 use store::{ExecutionId, ExecutionStatus};
 
-pub use engine::{Engine, EngineOptions};
+pub use engine::{Engine, EngineOptions, Instance};
 pub use error::EngineError;
+pub use options::WorkflowOptions;
 pub use outside::{OutsideOptions, Permission};
 
 /// How an execution went, as far as it got.

@@ -1,8 +1,10 @@
 //! Drives the store over a real database in a temporary folder.
 
 mod aggregates;
+mod agreement;
 mod appends;
 mod associations;
+mod changes;
 mod commits;
 mod destroy;
 mod fields;

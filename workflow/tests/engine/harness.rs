@@ -9,7 +9,7 @@ use store::{
     StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use tempfile::TempDir;
-use workflow::{Engine, EngineOptions, Outcome, OutsideOptions};
+use workflow::{Engine, EngineOptions, Instance, Outcome, OutsideOptions};
 
 /// Longest wait for a condition: far beyond what any test takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -18,7 +18,7 @@ pub(crate) struct Harness {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
     options: EngineOptions,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A node of a test workflow: type, configuration, and where it hangs: behind the one before it by default.
@@ -73,7 +73,7 @@ impl Harness {
         let store = Store::open(&format!("sqlite:{}", folder.path().join("data.db").display())).await.unwrap();
         let options = EngineOptions { parallel_workflows, outside };
         let engine = Engine::start(store.clone(), options.clone()).await.unwrap();
-        let harness = Self { store, engine, options, _folder: folder };
+        let harness = Self { store, engine, options, folder };
         for definition in [
             json!({"name": "logs", "fields": [{"type": "string", "name": "tag"}]}),
             json!({"name": "posts", "createdBy": true, "fields": [
@@ -94,6 +94,13 @@ impl Harness {
     pub(crate) async fn restart(&mut self) {
         self.engine.shutdown(Duration::ZERO).await;
         self.engine = Engine::start(self.store.clone(), self.options.clone()).await.unwrap();
+    }
+
+    /// A further engine on the same database, as in another process: with a writer of its own.
+    pub(crate) async fn another_engine(&self, instance: Instance) -> (Store, Engine) {
+        let store = Store::open(&format!("sqlite:{}", self.folder.path().join("data.db").display())).await.unwrap();
+        let engine = Engine::start_as(store.clone(), self.options.clone(), instance).await.unwrap();
+        (store, engine)
     }
 
     pub(crate) async fn write<T: Send + 'static>(
