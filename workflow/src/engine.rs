@@ -8,11 +8,12 @@ use store::{ClaimedBy, ExecutionId, ExecutionStatus, JobId, JobStatus, NodeId, S
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    EngineError, NodeTypeInfo, Outcome,
+    EngineError, NodeTypeInfo, Outcome, OutsideOptions,
     dispatcher::{Dispatcher, Lease},
     ending::{self, Reason},
     expression::Expressions,
     nodes::NodeTypes,
+    outside::Outside,
     processor::Processor,
 };
 
@@ -21,6 +22,8 @@ use crate::{
 pub struct EngineOptions {
     /// Workflows that run at the same time in the background.
     pub parallel_workflows: usize,
+    /// What nodes may reach outside of the store.
+    pub outside: OutsideOptions,
 }
 
 /// Who an engine is among those that work on one database.
@@ -79,7 +82,9 @@ impl Engine {
         let types = Arc::new(NodeTypes::built_in()?);
         let expressions = Expressions::default();
         let lease = Lease::take(store.clone(), claim.clone(), instance).await?;
-        let processor = Arc::new(Processor::new(store.clone(), claim.clone(), Arc::clone(&types), expressions.clone()));
+        let outside = Outside::new(&options.outside);
+        let processor =
+            Arc::new(Processor::new(store.clone(), claim.clone(), Arc::clone(&types), expressions.clone(), outside));
         processor.take_back().await?;
         let stop = CancellationToken::new();
         let dispatcher = Arc::new(Dispatcher::new(store.clone(), processor, lease, stop.clone()));

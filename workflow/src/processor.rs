@@ -24,6 +24,7 @@ use crate::{
     ending::{self, Reason},
     expression::Expressions,
     nodes::NodeTypes,
+    outside::Outside,
     plan::{Plan, Plans, Step},
 };
 
@@ -47,6 +48,7 @@ pub(crate) struct Processor {
     claim: ClaimedBy,
     plans: Plans,
     expressions: Expressions,
+    outside: Outside,
     /// Executions that are claimed but not run any more. No more than were running when the database failed.
     interrupted: Mutex<Vec<(ExecutionId, HandBack)>>,
 }
@@ -103,8 +105,14 @@ impl Begun {
 }
 
 impl Processor {
-    pub(crate) fn new(store: Store, claim: ClaimedBy, types: Arc<NodeTypes>, expressions: Expressions) -> Self {
-        Self { store, claim, plans: Plans::new(types), expressions, interrupted: Mutex::default() }
+    pub(crate) fn new(
+        store: Store,
+        claim: ClaimedBy,
+        types: Arc<NodeTypes>,
+        expressions: Expressions,
+        outside: Outside,
+    ) -> Self {
+        Self { store, claim, plans: Plans::new(types), expressions, outside, interrupted: Mutex::default() }
     }
 
     /// Claims an execution; `None` if there is none to run.

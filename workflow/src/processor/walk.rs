@@ -151,6 +151,7 @@ impl<'p> Walk<'p> {
             store: &self.processor.store,
             scope: &self.scope,
             expressions: &self.processor.expressions,
+            outside: &self.processor.outside,
             execution: self.execution.id,
             node: &planned.row,
             rounds: &[],
