@@ -229,3 +229,28 @@ async fn decisions_are_in_the_log_when_they_are_wanted() {
     assert!(line(&elsewhere.key).contains("reason=\"otherCollection\""), "{}", line(&elsewhere.key));
     assert!(line("nobody").contains("reason=\"notEnabled\""), "{}", line("nobody"));
 }
+
+#[tokio::test]
+async fn what_several_plugins_say_about_a_key_is_told_once() {
+    let fixture = "[[plugin]]\nid = \"plugin-fixture\"\nlibrary = \"plugin_fixture\"\n";
+    let options = HostOptions { manifest: format!("{BUILT_IN_PLUGINS}\n{fixture}"), ..HostOptions::default() };
+    let host = Host::start_with(options).await;
+    let blog = Blog::set_up(host.admin().await).await;
+    let workflow = blog.workflow(NewWorkflow::on("posts").sync()).await;
+    // It waits for creates alone, but its hook would fire it at whatever it is asked about; and it knows none of the keys.
+    let values = json!({"title": "f", "type": "fixture", "enabled": true, "config": {"collection": "posts"}});
+    let eager = blog.admin.post("workflows:create", values).await.ok();
+    let started = async || blog.admin.list("executions", json!({"workflowId": eager["id"]})).await.len();
+
+    let path = format!("posts:create?explain=1&triggerWorkflows={},nobody", workflow.key);
+    let answer = blog.admin.post(&path, json!({"title": "x"})).await;
+    check_fires(&answer.body["explain"], &workflow, 1);
+    check_refused(&answer.body["explain"], "nobody", "unknownKey");
+    assert_eq!(about(&answer.body["explain"], eager["key"].as_str().expect("a key")).0, json!(true));
+    assert_eq!(started().await, 1);
+
+    let path = format!("posts:update?explain=1&filterByTk={}", answer.ok()["id"]);
+    let answer = blog.admin.post(&path, json!({"title": "y"})).await;
+    check_refused(&answer.body["explain"], &workflow.key, "notBound");
+    assert_eq!(started().await, 1, "asking starts nothing that would not have started");
+}
