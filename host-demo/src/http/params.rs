@@ -56,6 +56,10 @@ pub(crate) struct Params {
     pub(crate) filter_keys: Vec<String>,
     /// Whether a manual run also makes a new version.
     pub(crate) auto_revision: bool,
+    /// The node from which an execution is run again.
+    pub(crate) node_id: Option<Value>,
+    /// The job that a person ends.
+    pub(crate) job_id: Option<Value>,
     /// The token, for callers that cannot send headers.
     pub(crate) token: Option<String>,
 }
@@ -96,6 +100,8 @@ impl Params {
             update_association_values: list(take("updateAssociationValues"), "updateAssociationValues")?,
             filter_keys: list(take("filterKeys"), "filterKeys")?,
             auto_revision: matches!(take("autoRevision").as_ref().and_then(Value::as_str), Some("1" | "true")),
+            node_id: take("nodeId").map(key).transpose()?,
+            job_id: take("jobId").map(key).transpose()?,
             token: take("token").and_then(|value| value.as_str().map(str::to_owned)),
         })
     }
