@@ -4,6 +4,7 @@ mod concurrency;
 mod control;
 mod dispatch;
 mod harness;
+mod history;
 mod leases;
 mod nodes;
 mod recovery;
