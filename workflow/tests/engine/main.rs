@@ -3,6 +3,7 @@
 mod concurrency;
 mod control;
 mod dispatch;
+mod faults;
 mod harness;
 mod history;
 mod leases;
