@@ -137,7 +137,7 @@ impl Processor {
                         Task::Next(workflow) => tx.next_queued(workflow).await?,
                     };
                     let Some(id) = id else { return Ok(()) };
-                    if !tx.execution_status(id).await?.is_some_and(|status| !status.is_final()) {
+                    if tx.execution_status(id).await?.is_none_or(ExecutionStatus::is_final) {
                         return Ok(());
                     }
                     tracing::error!(execution = id.0, "an execution cannot be begun and is given up as poison");
