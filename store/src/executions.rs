@@ -9,6 +9,7 @@ mod concurrency;
 mod due;
 mod ending;
 mod figures;
+mod history;
 mod leases;
 mod repeat;
 
@@ -27,6 +28,7 @@ pub use claims::Claimed;
 pub use concurrency::context_members;
 use ending::Counts;
 pub use figures::QueueFigures;
+pub use history::{EXECUTIONS_PER_BATCH, HistoryPage};
 pub use leases::{HandBack, Standing, Takeover};
 pub use repeat::{Repetition, Retryable};
 

@@ -5,6 +5,7 @@
 //! execution that waits gives its lane free. The line is only a memory of hints: what it does not know, the sweep finds in
 //! the store, which is the queue.
 
+mod history;
 mod lease;
 mod line;
 mod sweep;
@@ -70,7 +71,7 @@ impl Dispatcher {
         }
     }
 
-    /// Starts the workers, the sweep and the keeper of the lease.
+    /// Starts the workers, the sweep, the keeper of the lease and the caretaker of the history.
     pub(crate) fn start(self: &Arc<Self>, workers: usize) {
         let dispatcher = Arc::clone(self);
         self.keeper.spawn(async move { dispatcher.lease.keep(&dispatcher.stopped).await });
@@ -80,6 +81,8 @@ impl Dispatcher {
         }
         let dispatcher = Arc::clone(self);
         self.tasks.spawn(async move { dispatcher.sweep().await });
+        let dispatcher = Arc::clone(self);
+        self.tasks.spawn(async move { dispatcher.look_after_history().await });
     }
 
     /// Takes the hint that these workflows have queued executions.

@@ -123,8 +123,36 @@ impl Processor {
             .write(move |tx| -> BoxFuture<'_, Result<Option<Begun>, StoreError>> {
                 Box::pin(async move { processor.begin(tx, task).await })
             })
-            .await?;
-        Ok(begun)
+            .await;
+        match begun {
+            Ok(begun) => Ok(begun),
+            Err(error) if error.is_transient() => Err(error.into()),
+            Err(error) => {
+                // It cannot even be read: whoever comes next would fail at it too, and never get to the others.
+                self.isolate(task).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Ends an execution that cannot be begun.
+    async fn isolate(&self, task: Task) -> Result<(), StoreError> {
+        self.store
+            .write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
+                Box::pin(async move {
+                    let id = match task {
+                        Task::This(id) => Some(id),
+                        Task::Next(workflow) => tx.next_queued(workflow).await?,
+                    };
+                    let Some(id) = id else { return Ok(()) };
+                    if tx.execution_status(id).await?.is_none_or(ExecutionStatus::is_final) {
+                        return Ok(());
+                    }
+                    tracing::error!(execution = id.0, "an execution cannot be begun and is given up as poison");
+                    ending::abort(tx, id, Reason::Poison).await.map(drop)
+                })
+            })
+            .await
     }
 
     /// Claims an execution and runs it until it ends or waits; `None` if there is none to run.

@@ -57,6 +57,10 @@ pub(crate) struct Params {
     pub(crate) filter_keys: Vec<String>,
     /// Whether a manual run also makes a new version.
     pub(crate) auto_revision: bool,
+    /// The node from which an execution is run again.
+    pub(crate) node_id: Option<Value>,
+    /// The job that a person ends.
+    pub(crate) job_id: Option<Value>,
     /// Whether the caller asks why workflows fire or do not.
     pub(crate) curiosity: Curiosity,
     /// Which action of which collection is asked about.
@@ -122,6 +126,8 @@ impl Params {
             update_association_values: list(take("updateAssociationValues"), "updateAssociationValues")?,
             filter_keys: list(take("filterKeys"), "filterKeys")?,
             auto_revision: matches!(take("autoRevision").as_ref().and_then(Value::as_str), Some("1" | "true")),
+            node_id: take("nodeId").map(key).transpose()?,
+            job_id: take("jobId").map(key).transpose()?,
             curiosity: match text(take("explain")).as_deref() {
                 Some("1" | "true") => Curiosity::Why,
                 Some(_) | None => Curiosity::Silent,

@@ -35,6 +35,24 @@ impl Conn {
         rows.iter().map(|row| row.get("id").map(WorkflowId)).collect()
     }
 
+    /// The execution of a workflow that is to be claimed next.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn next_queued(&mut self, workflow: WorkflowId) -> Result<Option<ExecutionId>, StoreError> {
+        let rows = self
+            .query(
+                r#"SELECT "id" FROM "executions"
+                   WHERE "workflowId" = ? AND "status" IS NULL AND "claimedBy" IS NULL AND "waitsFor" IS NULL
+                     AND "notBefore" IS NULL AND "heldBack" IS NULL
+                   ORDER BY "id" LIMIT 1"#,
+                [workflow.0.into()],
+            )
+            .await?;
+        rows.first().map(|row| row.get("id").map(ExecutionId)).transpose()
+    }
+
     /// The queued executions that `by` holds and could run, but has not begun since `before_ms` (milliseconds since 1970):
     /// whoever was to run them has gone away. At most `limit`, oldest first.
     ///

@@ -104,6 +104,15 @@ impl Harness {
         Store::open_with_faults(&url(&self.folder), faults).await
     }
 
+    /// Writes what the store never would.
+    pub(crate) async fn damage(&self, statement: &'static str) {
+        use sqlx::{ConnectOptions as _, Connection as _, Executor as _, sqlite::SqliteConnectOptions};
+        let options = SqliteConnectOptions::new().filename(self.folder.path().join("data.db"));
+        let mut connection = options.connect().await.unwrap();
+        connection.execute(statement).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
     /// Stops this engine as a crash would, and starts another one on the same database.
     pub(crate) async fn restart(&mut self) {
         self.engine.shutdown(Duration::ZERO).await;

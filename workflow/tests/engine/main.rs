@@ -7,6 +7,7 @@ mod date_calculation;
 mod dispatch;
 mod faults;
 mod harness;
+mod history;
 mod json_query;
 mod json_variable_mapping;
 mod leases;
