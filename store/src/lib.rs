@@ -34,7 +34,7 @@ pub mod write;
 pub use changes::{Change, ExecutionChange, ExecutionStep, JobChange};
 pub use db::{Conn, Store, Tx};
 pub use error::StoreError;
-pub use executions::{ClaimedBy, Execution, ExecutionFinish, NewExecution, QueueFigures};
+pub use executions::{ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, QueueFigures, Standing, Takeover};
 pub use id::{ExecutionId, JobId, NodeId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use query::{Filter, Find, Page, Select, Sort};

@@ -8,13 +8,15 @@
 mod walk;
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use futures::future::BoxFuture;
+use futures::{FutureExt as _, future::BoxFuture};
 use store::{
-    ClaimedBy, Conn, Execution, ExecutionFinish, ExecutionId, ExecutionStatus, Job, Store, StoreError, Tx, WorkflowId,
+    ClaimedBy, Conn, Execution, ExecutionFinish, ExecutionId, ExecutionStatus, HandBack, Job, Store, StoreError,
+    Takeover, Tx, WorkflowId,
 };
 
 use crate::{
@@ -31,6 +33,10 @@ const EMPTY_PER_WRITE: usize = 32;
 /// How long the caller of a synchronous execution may take to run it, once it can be run: far longer than a busy one does.
 const ABANDONED_AFTER_MS: i64 = 10_000;
 
+/// How often an execution may be taken over or break, without having got anywhere in between: bad luck does not strike the
+/// same one more often.
+const MOST_TAKEOVERS: i64 = 5;
+
 /// Abandoned executions taken up by one sweep; they are rare.
 const ABANDONED_PER_SWEEP: u32 = 100;
 
@@ -41,7 +47,7 @@ pub(crate) struct Processor {
     plans: Plans,
     expressions: Expressions,
     /// Executions that are claimed but not run any more. No more than were running when the database failed.
-    interrupted: Mutex<Vec<ExecutionId>>,
+    interrupted: Mutex<Vec<(ExecutionId, HandBack)>>,
 }
 
 /// Which execution to run.
@@ -92,7 +98,7 @@ impl Processor {
     }
 
     /// Claims an execution and runs it until it ends or waits; `None` if there is none to run. Dropping the future stops
-    /// between two transactions: the execution stays claimed, and a later process goes on with it.
+    /// between two transactions: the execution stays claimed until this process hands it back or its lease ends.
     pub(crate) async fn run(self: &Arc<Self>, task: Task, lane: Lane) -> Result<Option<Ran>, EngineError> {
         let processor = Arc::clone(self);
         let begun = self
@@ -116,14 +122,16 @@ impl Processor {
             return Ok(Ran { outcome, woken, due_at_ms: None, executions: ended, next: None });
         }
         let walk = walk::Walk::new(self, execution, plan, &jobs, lane);
-        match walk.run(jobs.last()).await {
+        let ran = AssertUnwindSafe(walk.run(jobs.last())).catch_unwind().await;
+        match ran.unwrap_or(Err(EngineError::Panicked)) {
             Ok(mut ran) => {
                 ran.executions += ended;
                 ran.woken.extend(woken);
                 Ok(ran)
             }
             Err(error) => {
-                self.interrupted().push(id);
+                let why = if error.is_transient() { HandBack::Undisturbed } else { HandBack::Broken };
+                self.interrupted().push((id, why));
                 Err(error)
             }
         }
@@ -135,34 +143,54 @@ impl Processor {
         conn.abandoned_executions(&self.claim, before_ms, ABANDONED_PER_SWEEP).await
     }
 
-    /// Gives up the claims of executions whose run the database broke off, and answers them: to be run again.
-    pub(crate) async fn release_interrupted(&self) -> Result<Vec<ExecutionId>, StoreError> {
-        let ids = std::mem::take(&mut *self.interrupted());
-        if ids.is_empty() {
-            return Ok(ids);
+    /// Takes back what processes without a lease have left behind, and isolates what they have died of again and again.
+    pub(crate) async fn take_back(&self) -> Result<(), StoreError> {
+        let now_ms = millis(SystemTime::now());
+        let taken = self
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<_, StoreError>> {
+                Box::pin(async move {
+                    let taken = tx.take_back(now_ms).await?;
+                    for takeover in &taken {
+                        isolate_poison(tx, *takeover).await?;
+                    }
+                    Ok(taken)
+                })
+            })
+            .await?;
+        if !taken.is_empty() {
+            tracing::info!(executions = taken.len(), "going on with what a former process left behind");
         }
-        let released = ids.clone();
+        Ok(())
+    }
+
+    /// Gives up the claims of executions whose run broke off, to be run again.
+    pub(crate) async fn hand_back_interrupted(&self) -> Result<(), StoreError> {
+        let interrupted = std::mem::take(&mut *self.interrupted());
+        if interrupted.is_empty() {
+            return Ok(());
+        }
+        let (work, claim) = (interrupted.clone(), self.claim.clone());
         let result = self
             .store
             .write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
                 Box::pin(async move {
-                    for id in released {
-                        tx.release(id).await?;
+                    for (id, why) in work {
+                        if let Some(takeover) = tx.hand_back(id, &claim, why).await? {
+                            isolate_poison(tx, takeover).await?;
+                        }
                     }
                     Ok(())
                 })
             })
             .await;
-        match result {
-            Ok(()) => Ok(ids),
-            Err(error) => {
-                self.interrupted().extend(ids);
-                Err(error)
-            }
+        if result.is_err() {
+            self.interrupted().extend(interrupted);
         }
+        result
     }
 
-    fn interrupted(&self) -> MutexGuard<'_, Vec<ExecutionId>> {
+    fn interrupted(&self) -> MutexGuard<'_, Vec<(ExecutionId, HandBack)>> {
         self.interrupted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -193,6 +221,17 @@ impl Processor {
             last = Some(begun);
         }
     }
+}
+
+/// Ends an execution that breaks whoever runs it, so that the others go on.
+async fn isolate_poison(tx: &mut Tx, takeover: Takeover) -> Result<(), StoreError> {
+    if takeover.times <= MOST_TAKEOVERS {
+        return Ok(());
+    }
+    tracing::error!(execution = takeover.id.0, takeovers = takeover.times, "an execution is given up as poison");
+    let finish = ExecutionFinish { reason: Some("poison".to_owned()), ..finish(ExecutionStatus::Error) };
+    tx.finish(takeover.id, finish).await?;
+    tx.abort_jobs(takeover.id).await
 }
 
 /// An end without a reason.

@@ -82,6 +82,12 @@ impl Writer {
             first.refuse(StoreError::Database(error));
             return self.give_up(Vec::new(), None).await;
         }
+        if let Err(error) = self.tx.catch_up().await {
+            first.refuse(error);
+            return self.give_up(Vec::new(), None).await;
+        }
+        // What others have committed stays, whatever becomes of this transaction.
+        self.publish();
         let mut answers = Vec::new();
         if let Err(error) = self.requests(first, requests, &mut answers).await {
             return self.give_up(answers, Some(error)).await;
@@ -93,6 +99,7 @@ impl Writer {
         match self.tx.control("COMMIT").await {
             Ok(()) => {
                 self.publish();
+                self.feed.publish(self.tx.take_noted());
                 measure(requests, begun.elapsed());
                 for answer in answers {
                     answer(Ok(()));
@@ -156,12 +163,11 @@ impl Writer {
         }
     }
 
-    fn publish(&mut self) {
+    fn publish(&self) {
         let schema = self.tx.schema();
         if !Arc::ptr_eq(schema, &self.published.load()) {
             self.published.store(Arc::clone(schema));
         }
-        self.feed.publish(self.tx.take_noted());
     }
 }
 

@@ -29,7 +29,8 @@ impl Tx {
         let rows = self
             .query(
                 r#"UPDATE "executions"
-                   SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL, "updatedAt" = ?
+                   SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL,
+                       "ready" = NULL, "notBefore" = NULL, "updatedAt" = ?
                    WHERE "id" = ?
                    RETURNING "id", "workflowId", "key", "createdAt", "startedAt",
                              EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use store::{Execution, ExecutionStatus, Job, JobId, JobStatus, NewJob, StoreError, Tx, WorkflowId};
+use store::{Execution, ExecutionStatus, Job, JobId, JobStatus, NewJob, Standing, StoreError, Tx, WorkflowId};
 
 use super::{Begun, Lane, Processor, Ran, Task, finish, millis};
 use crate::{
@@ -282,9 +282,10 @@ struct Transaction {
 
 impl Transaction {
     async fn carry_out(mut self, tx: &mut Tx, then: Then) -> Result<Committed, NodeError> {
-        match tx.execution_status(self.execution).await? {
-            Some(ExecutionStatus::Started) => {}
-            Some(status) => return Ok((Stored::Stopped(status), self.last, None)),
+        match tx.standing(self.execution, &self.processor.claim).await? {
+            Some(Standing { status: ExecutionStatus::Started, held: true }) => {}
+            // Ended meanwhile, or taken over by another process after a long pause of this one.
+            Some(Standing { status, .. }) => return Ok((Stored::Stopped(status), self.last, None)),
             None => return Ok((Stored::Stopped(ExecutionStatus::Aborted), self.last, None)),
         }
         for entry in std::mem::take(&mut self.entries) {
@@ -338,11 +339,11 @@ impl Transaction {
     }
 }
 
-/// A node's error becomes its job's result; that the store has stopped, or that others' writes took this one down, does not:
-/// the node is run again later.
+/// A node's error becomes its job's result; that the disk is full, that the store has stopped, or that others' writes took
+/// this one down, does not: the node is run again later.
 fn passable(error: NodeError) -> Result<NodeError, EngineError> {
     match error {
-        NodeError::Store(error @ (StoreError::Closed | StoreError::NotCommitted(_))) => Err(error.into()),
+        NodeError::Store(error) if error.is_transient() => Err(error.into()),
         other => Ok(other),
     }
 }

@@ -3,6 +3,8 @@
 mod control;
 mod dispatch;
 mod harness;
+mod leases;
 mod nodes;
 mod recovery;
+mod resume;
 mod versions;
