@@ -86,7 +86,7 @@ impl Conn {
     pub async fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
         let rows = self
             .query(
-                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "dueAt"
+                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta", "dueAt"
                    FROM "jobs" WHERE "id" = ?"#,
                 [id.0.into()],
             )
