@@ -45,6 +45,8 @@ pub struct Execution {
     pub stack: Vec<ExecutionId>,
     /// Whether a person started it by hand.
     pub manually: bool,
+    /// Shared by all executions that one action started.
+    pub event_key: String,
 }
 
 /// An execution to be stored.
@@ -94,6 +96,7 @@ impl Execution {
             context: row.json("context")?,
             stack: stack.as_array().into_iter().flatten().filter_map(Value::as_i64).map(ExecutionId).collect(),
             manually: row.get::<Option<bool>>("manually")?.unwrap_or(false),
+            event_key: row.get("eventKey")?,
         })
     }
 }
@@ -107,7 +110,7 @@ impl Conn {
     pub async fn execution(&mut self, id: ExecutionId) -> Result<Option<Execution>, StoreError> {
         let rows = self
             .query(
-                r#"SELECT "id", "workflowId", "status", "context", "stack", "manually" FROM "executions" WHERE "id" = ?"#,
+                r#"SELECT "id", "workflowId", "status", "context", "stack", "manually", "eventKey" FROM "executions" WHERE "id" = ?"#,
                 [id.0.into()],
             )
             .await?;
@@ -326,7 +329,7 @@ impl Tx {
                                  WHERE "workflowId" = ? AND "status" IS NULL AND "claimedBy" IS NULL
                                    AND "waitsFor" IS NULL AND "notBefore" IS NULL AND "heldBack" IS NULL
                                  ORDER BY "id" LIMIT 1)
-                   RETURNING "id", "workflowId", "status", "context", "stack", "manually", "key", "createdAt", "startedAt""#,
+                   RETURNING "id", "workflowId", "status", "context", "stack", "manually", "eventKey", "key", "createdAt", "startedAt""#,
                 [by.0.as_str().into(), now.as_str().into(), now.as_str().into(), workflow.0.into()],
             )
             .await?;
@@ -350,7 +353,7 @@ impl Tx {
                        "updatedAt" = ?, "ready" = NULL
                    WHERE "id" = ? AND "waitsFor" IS NULL
                      AND (("status" IS NULL AND "claimedBy" = ?) OR ("status" = 0 AND "claimedBy" IS NULL))
-                   RETURNING "id", "workflowId", "status", "context", "stack", "manually", "key", "createdAt", "startedAt""#,
+                   RETURNING "id", "workflowId", "status", "context", "stack", "manually", "eventKey", "key", "createdAt", "startedAt""#,
                 [by.0.as_str().into(), now.as_str().into(), now.as_str().into(), id.0.into(), by.0.as_str().into()],
             )
             .await?;

@@ -18,6 +18,7 @@ use store::{
     ClaimedBy, Conn, Execution, ExecutionFinish, ExecutionId, ExecutionStatus, HandBack, Job, Store, StoreError,
     Takeover, Tx, WorkflowId,
 };
+use tracing::Instrument as _;
 
 use crate::{
     EngineError, Outcome,
@@ -121,10 +122,18 @@ impl Processor {
             let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false };
             return Ok(Ran { outcome, woken, due_at_ms: None, executions: ended, next: None });
         }
+        let span = tracing::info_span!(
+            "execution",
+            id = id.0,
+            workflow = execution.workflow_id.0,
+            event = execution.event_key,
+            status = tracing::field::Empty
+        );
         let walk = walk::Walk::new(self, execution, plan, &jobs, lane);
-        let ran = AssertUnwindSafe(walk.run(jobs.last())).catch_unwind().await;
+        let ran = AssertUnwindSafe(walk.run(jobs.last())).catch_unwind().instrument(span.clone()).await;
         match ran.unwrap_or(Err(EngineError::Panicked)) {
             Ok(mut ran) => {
+                span.record("status", ran.outcome.status.to_string());
                 ran.executions += ended;
                 ran.woken.extend(woken);
                 Ok(ran)

@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     bootstrap::Admin,
     error::HostError,
+    observe::metrics::Metrics,
     server::{Server, ServerOptions},
 };
 
@@ -26,6 +27,9 @@ pub(super) struct ServeOptions {
     /// `sqlite:PATH`; by default the file host.db in the data directory
     #[arg(long, env = "HOST_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// Where `GET /metrics` answers Prometheus, to anybody; nowhere by default
+    #[arg(long, env = "HOST_METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
 }
 
 /// The variables that the first start reads. They are no arguments, because other users can see those.
@@ -60,6 +64,8 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
     let email = admin.email.clone();
     // Listened for before the start, so that a signal during it stops cleanly too.
     let told_to_stop = stop_signal();
+    let metrics =
+        options.metrics_listen.map(|address| Ok::<_, HostError>((Metrics::install()?, address))).transpose()?;
     let server = Server::start(ServerOptions {
         data_dir: options.data_dir,
         listen: options.listen,
@@ -70,6 +76,15 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
     .await?;
     if let Some(password) = server.made_password() {
         println!("made the root user {email}, shown this once, with password {password}");
+    }
+    if let Some((metrics, address)) = metrics {
+        match server.serve_metrics(metrics, address).await {
+            Ok(address) => println!("metrics on http://{address}/metrics"),
+            Err(error) => {
+                server.shutdown().await;
+                return Err(error);
+            }
+        }
     }
     println!("listening on http://{}", server.local_addr());
     told_to_stop.await;

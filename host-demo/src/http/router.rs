@@ -6,6 +6,7 @@ use axum::{
     Json, Router,
     extract::{Request, State},
     http::{HeaderMap, StatusCode},
+    middleware,
     response::{IntoResponse, Response},
     routing::{any, get},
 };
@@ -14,7 +15,7 @@ use serde_json::json;
 use tower_http::{ServiceBuilderExt, catch_panic::CatchPanicLayer, request_id::MakeRequestUuid, trace::TraceLayer};
 use tracing::Instrument;
 
-use super::{address::Address, answer::Reply, body::Values, error::ApiError, params::Params};
+use super::{address::Address, answer::Reply, body::Values, error::ApiError, measure::measure, params::Params};
 use crate::{
     access::{RequestContext, sign_in},
     host::{BODY_LIMIT_BYTES, Host},
@@ -37,6 +38,7 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
         .route("/readyz", get(readyz))
         .fallback(async || ApiError::unknown_path())
         .layer(layers)
+        .layer(middleware::from_fn(measure))
         .with_state(host)
 }
 

@@ -1,3 +1,4 @@
 //! Seeing it run: live streams, metrics and spans, from outside.
 
+mod metrics;
 mod streams;

@@ -28,11 +28,13 @@ required = true
 pub(crate) struct HostOptions {
     pub(crate) manifest: String,
     pub(crate) password: Option<&'static str>,
+    /// Variables besides the usual ones.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { manifest: BUILT_IN_PLUGINS.to_owned(), password: Some(PASSWORD) }
+        Self { manifest: BUILT_IN_PLUGINS.to_owned(), password: Some(PASSWORD), environment: Vec::new() }
     }
 }
 
@@ -41,6 +43,7 @@ pub(crate) struct Host {
     child: Child,
     folder: TempDir,
     password: Option<&'static str>,
+    environment: Vec<(&'static str, String)>,
     base_url: String,
     /// What the server printed before it listened.
     pub(crate) greeting: Vec<String>,
@@ -54,20 +57,20 @@ impl Host {
     pub(crate) async fn start_with(options: HostOptions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("plugin.toml"), &options.manifest).expect("the manifest is written");
-        Self::run(folder, options.password).await
+        Self::run(folder, options.password, options.environment).await
     }
 
     /// Starts a server that is expected not to come up; answers its exit status and what it wrote.
     pub(crate) fn refuse(options: &HostOptions) -> (ExitStatus, String) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("plugin.toml"), &options.manifest).expect("the manifest is written");
-        let output = command(folder.path(), options.password).output().expect("the server runs");
+        let output = command(folder.path(), options.password, &options.environment).output().expect("the server runs");
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         (output.status, text)
     }
 
-    async fn run(folder: TempDir, password: Option<&'static str>) -> Self {
-        let mut child = command(folder.path(), password)
+    async fn run(folder: TempDir, password: Option<&'static str>, environment: Vec<(&'static str, String)>) -> Self {
+        let mut child = command(folder.path(), password, &environment)
             .stdout(Stdio::piped())
             .stderr(log_file(folder.path()))
             .spawn()
@@ -88,7 +91,7 @@ impl Host {
             }
             greeting.push(line);
         };
-        Self { child, folder, password, base_url, greeting }
+        Self { child, folder, password, environment, base_url, greeting }
     }
 
     pub(crate) fn base_url(&self) -> &str {
@@ -120,7 +123,8 @@ impl Host {
     pub(crate) async fn restart(mut self) -> Self {
         self.child.wait().expect("the server is reaped");
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a temporary folder"));
-        Self::run(folder, self.password).await
+        let environment = std::mem::take(&mut self.environment);
+        Self::run(folder, self.password, environment).await
     }
 
     /// SIGTERM; answers the exit status.
@@ -148,7 +152,7 @@ fn log_file(folder: &Path) -> fs::File {
 }
 
 /// `serve` with nothing inherited from the environment that could change it.
-fn command(folder: &Path, password: Option<&str>) -> Command {
+fn command(folder: &Path, password: Option<&str>, environment: &[(&str, String)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
@@ -158,6 +162,7 @@ fn command(folder: &Path, password: Option<&str>) -> Command {
         .env_remove("HOST_DATABASE_URL")
         .env("HOST_ADMIN_EMAIL", EMAIL)
         .env("RUST_LOG", "info")
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null());
     match password {
         Some(password) => command.env("HOST_ADMIN_PASSWORD", password),
