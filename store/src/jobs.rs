@@ -185,6 +185,7 @@ impl Tx {
             )
             .await?;
         self.note_jobs(&rows, status, &now)?;
+        self.close_tasks_of_job(id).await?;
         Ok(Job { status, result, ..job })
     }
 
@@ -203,7 +204,8 @@ impl Tx {
                 [aborted.code().into(), now.as_str().into(), execution.0.into()],
             )
             .await?;
-        self.note_jobs(&rows, aborted, &now)
+        self.note_jobs(&rows, aborted, &now)?;
+        self.close_tasks(execution).await
     }
 
     fn note_jobs(&mut self, rows: &[Row], status: JobStatus, now: &str) -> Result<(), StoreError> {

@@ -13,7 +13,8 @@
 //! 5. [`mod@write`]: records with their associations
 //! 6. [`workflows`], [`executions`], [`jobs`]: the engine's rows and the queue
 //! 7. [`changes`]: what commits changed in them, for those who watch
-//! 8. [`secret`]: password hashing
+//! 8. [`tasks`]: what people are asked to decide
+//! 9. [`secret`]: password hashing
 
 pub mod changes;
 mod codec;
@@ -28,6 +29,7 @@ pub mod query;
 pub mod schema;
 pub mod secret;
 pub mod status;
+pub mod tasks;
 pub mod workflows;
 pub mod write;
 
@@ -35,11 +37,12 @@ pub use changes::{Change, ExecutionChange, ExecutionStep, JobChange};
 pub use db::{Conn, Store, Tx};
 pub use error::StoreError;
 pub use executions::{ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, QueueFigures, Standing, Takeover};
-pub use id::{ExecutionId, JobId, NodeId, UserId, WorkflowId};
+pub use id::{ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use query::{Filter, Find, Page, Select, Sort};
 pub use schema::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema};
 pub use status::{ExecutionStatus, JobStatus};
+pub use tasks::{Decision, NewTasks, Quorum, Submission, Task, TaskStatus};
 pub use workflows::{NodeRow, WorkflowRow};
 pub use write::{AssociationChange, KeyValue, WriteOptions};
 

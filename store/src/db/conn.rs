@@ -80,10 +80,10 @@ impl Conn {
 pub struct Tx {
     conn: Conn,
     ids: IdGenerator,
-    /// What this transaction did to executions and jobs.
-    changes: Vec<Change>,
     /// The database's count of what other connections have committed.
     data_version: i64,
+    /// What this transaction did to executions and jobs.
+    changes: Vec<Change>,
 }
 
 impl Deref for Tx {
@@ -104,7 +104,7 @@ impl Tx {
     pub(super) async fn open(connection: SqliteConnection) -> Result<Self, StoreError> {
         let schema = Arc::new(Schema::built_in());
         let conn = Conn { link: Link::Writer(Box::new(connection)), schema };
-        let mut tx = Self { conn, ids: IdGenerator::above(0), changes: Vec::new(), data_version: 0 };
+        let mut tx = Self { conn, ids: IdGenerator::above(0), data_version: 0, changes: Vec::new() };
         tx.catch_up().await?;
         Ok(tx)
     }

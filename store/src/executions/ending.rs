@@ -35,7 +35,10 @@ impl Tx {
                    RETURNING "id", "workflowId", "key", "createdAt", "startedAt",
                              EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
                                      WHERE "workflows"."id" = "executions"."workflowId"
-                                       AND "unkept"."value" = "executions"."status") AS "unkept""#,
+                                       AND "unkept"."value" = "executions"."status") AS "unkept",
+                             EXISTS (SELECT 1 FROM "workflowTasks"
+                                     WHERE "workflowTasks"."executionId" = "executions"."id"
+                                       AND "workflowTasks"."status" = 0) AS "asks""#,
                 [
                     status.code().into(),
                     finish.reason.into(),
@@ -47,6 +50,9 @@ impl Tx {
             .await?;
         for row in &rows {
             self.note(Change::Execution(ExecutionChange::read(row, ExecutionStep::Ended(status), &now)?));
+        }
+        if rows.first().map_or(Ok(false), |row| row.get("asks"))? {
+            self.close_tasks(id).await?;
         }
         let released = match status {
             ExecutionStatus::Resolved => self.release_chain(id).await?,

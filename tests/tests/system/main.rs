@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_input;
+mod crash;
 mod harness;
 mod lifecycle;
 mod plugins;
