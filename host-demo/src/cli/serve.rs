@@ -3,12 +3,14 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     bootstrap::Admin,
     error::HostError,
-    observe::metrics::Metrics,
+    observe::{
+        metrics::Metrics,
+        spans::{LogFormat, Spans},
+    },
     server::{Server, ServerOptions},
 };
 
@@ -30,6 +32,9 @@ pub(super) struct ServeOptions {
     /// Where `GET /metrics` answers Prometheus, to anybody; nowhere by default
     #[arg(long, env = "HOST_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
+    /// How the log on the standard error looks
+    #[arg(long, env = "HOST_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
 }
 
 /// The variables that the first start reads. They are no arguments, because other users can see those.
@@ -39,13 +44,19 @@ const EMAIL_DEFAULT: &str = "admin@example.com";
 
 /// Runs the command.
 pub(super) fn run(options: ServeOptions) -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let spans = match Spans::install(options.log_format) {
+        Ok(spans) => spans,
+        Err(error) => {
+            eprintln!("spans cannot be exported: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|source| HostError::DataDir { path: options.data_dir.clone(), source })
         .and_then(|runtime| runtime.block_on(serve(options)));
+    spans.flush();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

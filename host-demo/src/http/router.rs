@@ -45,7 +45,7 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
 fn span(request: &Request) -> tracing::Span {
     let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
     // Without the query: it may carry a token.
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+    tracing::info_span!("request", otel.kind = "server", method = %request.method(), path = request.uri().path(), id)
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response {
@@ -81,7 +81,10 @@ async fn answer(host: Arc<Host>, request: Request) -> Result<Response, ApiError>
     if execution_stream::is_asked_for(&call) {
         return execution_stream::open(&host, &context, &call).await;
     }
-    Ok(resources::dispatch(&host, &context, call).await?.into_response())
+    // `event` is the key of the executions that the action starts: those in the background carry it too.
+    let (resource, action) = (&call.address.resource, &call.address.action);
+    let span = tracing::info_span!("action", resource, action, event = tracing::field::Empty);
+    Ok(resources::dispatch(&host, &context, call).instrument(span).await?.into_response())
 }
 
 fn check_data_source(headers: &HeaderMap) -> Result<(), ApiError> {

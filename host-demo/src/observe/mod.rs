@@ -4,3 +4,4 @@
 //! here changes what the server does, and without being asked for, nothing of it runs but the log.
 
 pub(crate) mod metrics;
+pub(crate) mod spans;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use store::{
     AssociationKind, Collection, Conn, Filter, Find, Page, Record, Schema, Tx, WriteOptions, write::AssociationChange,
 };
+use tracing::Instrument as _;
 
 use super::{
     action::{Input, Shape, Wanted, Write, no_source},
@@ -41,15 +42,21 @@ impl Write {
     pub(crate) async fn perform(self, host: &Arc<Host>, context: &RequestContext) -> Result<Reply, ApiError> {
         let asker = Asker::new(Arc::clone(&host.plugins), self.bindings.clone(), context);
         let claim = host.engine.claim();
+        // The writer's task has no span of its own.
+        let span = tracing::Span::current();
         let done = host
             .store
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Done, ApiError>> {
-                Box::pin(async move {
+                let work = async move {
                     let (answer, starts) = self.write(tx, &asker).await?;
                     Ok(Done { answer, queued: post_action::enqueue(tx, starts, &claim).await? })
-                })
+                };
+                Box::pin(work.instrument(span))
             })
             .await?;
+        if !done.queued.event_key.is_empty() {
+            tracing::Span::current().record("event", &done.queued.event_key);
+        }
         let messages = verdict::judge(&host.engine, &done.queued.chain).await?;
         if !done.queued.background.is_empty() {
             host.engine.wake(&done.queued.background);
