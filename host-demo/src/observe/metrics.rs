@@ -119,6 +119,7 @@ fn describe() {
     describe_gauge!("workflow_dead_letters", "Executions that failed for good and are kept");
     describe_gauge!("workflow_waiting_jobs", "Pending jobs that wait for a moment");
     describe_counter!("workflow_executions_queued_total", "Executions stored");
+    describe_counter!("workflow_executions_repeated_total", "Executions stored to repeat one that has ended");
     describe_counter!("workflow_executions_started_total", "Executions begun for the first time");
     describe_counter!("workflow_executions_resumed_total", "Executions taken up again");
     describe_counter!("workflow_executions_ended_total", "Executions ended, by final state");
