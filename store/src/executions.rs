@@ -51,6 +51,8 @@ pub struct Execution {
     pub stack: Vec<ExecutionId>,
     /// Whether a person started it by hand.
     pub manually: bool,
+    /// Shared by all executions that one action started.
+    pub event_key: String,
     /// When it is to be aborted, in milliseconds since 1970; known from its first processing on.
     pub expires_at_ms: Option<i64>,
     /// The execution that it repeats, whose first jobs it may have taken over.
@@ -104,6 +106,7 @@ impl Execution {
             context: row.json("context")?,
             stack: stack.as_array().into_iter().flatten().filter_map(Value::as_i64).map(ExecutionId).collect(),
             manually: row.get::<Option<bool>>("manually")?.unwrap_or(false),
+            event_key: row.get("eventKey")?,
             expires_at_ms: row.get::<Option<String>>("expiresAt")?.as_deref().and_then(moment::to_millis),
             retry_of: row.get::<Option<i64>>("retryOf")?.map(ExecutionId),
         })
@@ -119,7 +122,7 @@ impl Conn {
     pub async fn execution(&mut self, id: ExecutionId) -> Result<Option<Execution>, StoreError> {
         let rows = self
             .query(
-                r#"SELECT "id", "workflowId", "status", "context", "stack", "manually", "expiresAt", "retryOf"
+                r#"SELECT "id", "workflowId", "status", "context", "stack", "manually", "eventKey", "expiresAt", "retryOf"
                    FROM "executions" WHERE "id" = ?"#,
                 [id.0.into()],
             )

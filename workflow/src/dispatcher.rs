@@ -21,6 +21,7 @@ use std::{
 use store::{ExecutionId, ExecutionStatus, Store, WorkflowId};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
 
 use crate::{
     EngineError, Outcome,
@@ -104,10 +105,14 @@ impl Dispatcher {
         }
         let dispatcher = Arc::clone(self);
         self.direct.fetch_add(1, Ordering::SeqCst);
-        let task = self.tasks.spawn(async move {
-            let _direct = Direct(&dispatcher);
-            dispatcher.noted(dispatcher.processor.run(Task::This(id), Lane::Ends)).await
-        });
+        // The caller's span goes along: the execution is part of its request.
+        let task = self.tasks.spawn(
+            async move {
+                let _direct = Direct(&dispatcher);
+                dispatcher.noted(dispatcher.processor.run(Task::This(id), Lane::Ends)).await
+            }
+            .in_current_span(),
+        );
         match task.await {
             Ok(Ok(Some(ran))) => Ok(ran.outcome),
             Ok(Ok(None)) => Err(EngineError::NotFound),

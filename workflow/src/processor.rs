@@ -18,6 +18,7 @@ use store::{
     Claimed, ClaimedBy, Conn, Execution, ExecutionId, ExecutionStatus, HandBack, Job, Store, StoreError, Takeover, Tx,
     WorkflowId,
 };
+use tracing::Instrument as _;
 
 use crate::{
     EngineError, Outcome,
@@ -172,9 +173,16 @@ impl Processor {
             let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false };
             return Ok(Ran { outcome, woken, due_at_ms: None, executions: ended, next: None });
         }
+        let span = tracing::info_span!(
+            "execution",
+            id = id.0,
+            workflow = execution.workflow_id.0,
+            event = execution.event_key,
+            status = tracing::field::Empty
+        );
         let expires_at_ms = execution.expires_at_ms;
         let walk = walk::Walk::new(self, execution, plan, &jobs, lane);
-        let walking = AssertUnwindSafe(walk.run(jobs.last())).catch_unwind();
+        let walking = AssertUnwindSafe(walk.run(jobs.last())).catch_unwind().instrument(span.clone());
         let walking = walking.map(|ran| ran.unwrap_or(Err(EngineError::Panicked)));
         let ran = match expires_at_ms {
             None => walking.await,
@@ -182,6 +190,7 @@ impl Processor {
         };
         match ran {
             Ok(mut ran) => {
+                span.record("status", ran.outcome.status.to_string());
                 if let (ExecutionStatus::Started, Some(expires)) = (ran.outcome.status, expires_at_ms) {
                     ran.due_at_ms = Some(ran.due_at_ms.map_or(expires, |due| due.min(expires)));
                 }

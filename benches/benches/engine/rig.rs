@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use store::{ExecutionId, ExecutionStatus, NewExecution, Record, Store, StoreError, WorkflowRow, workflows::NewNode};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-use workflow::{Engine, EngineOptions};
+use workflow::{Engine, EngineOptions, OutsideOptions};
 
 use crate::CONCURRENCY;
 
@@ -91,7 +91,7 @@ impl Rig {
     }
 
     pub(crate) async fn start(&self) -> Engine {
-        let options = EngineOptions { parallel_workflows: CONCURRENCY };
+        let options = EngineOptions { parallel_workflows: CONCURRENCY, outside: OutsideOptions::default() };
         Engine::start(self.store.clone(), options).await.expect("the engine starts")
     }
 

@@ -113,6 +113,8 @@ pub(super) struct Queued {
     pub(super) chain: Vec<ExecutionId>,
     /// Workflows with executions for the dispatcher.
     pub(super) background: Vec<WorkflowId>,
+    /// What their executions share; empty if there are none.
+    pub(super) event_key: String,
 }
 
 impl Asker {
@@ -367,6 +369,7 @@ pub(super) async fn enqueue(tx: &mut Tx, starts: Vec<Start>, claim: &ClaimedBy) 
     if !background.is_empty() {
         tx.enqueue(background.into_iter().map(|start| execution(start, None, last)).collect()).await?;
     }
+    queued.event_key = event_key;
     Ok(queued)
 }
 

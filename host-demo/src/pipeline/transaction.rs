@@ -8,6 +8,7 @@ use store::{
     AssociationKind, Collection, Conn, Filter, Find, Page, Record, Schema, StoreError, Tx, WriteOptions,
     write::AssociationChange,
 };
+use tracing::Instrument as _;
 
 use super::{
     action::{Input, Shape, Wanted, Write, no_source},
@@ -57,16 +58,22 @@ impl Write {
         let curiosity = self.curiosity;
         let asker = Asker::new(Arc::clone(&host.plugins), self.bindings.clone(), context, curiosity);
         let claim = host.engine.claim();
+        // The writer's task has no span of its own.
+        let span = tracing::Span::current();
         let done = host
             .store
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Done, ApiError>> {
-                Box::pin(async move {
+                let work = async move {
                     let (answer, starts) = self.write(tx, &asker).await?;
                     let queued = post_action::enqueue(tx, starts.executions, &claim).await?;
                     Ok(Done { answer, queued, considered: starts.considered })
-                })
+                };
+                Box::pin(work.instrument(span))
             })
             .await?;
+        if !done.queued.event_key.is_empty() {
+            tracing::Span::current().record("event", &done.queued.event_key);
+        }
         let messages = verdict::judge(&host.engine, &done.queued.chain).await?;
         if !done.queued.background.is_empty() {
             host.engine.wake(&done.queued.background);

@@ -103,6 +103,7 @@ impl Plugins {
             .map(|(plugin, hook)| {
                 let result = hook.plan(event);
                 if let Err(error) = &result {
+                    count(plugin, error);
                     tracing::error!(plugin = &**plugin, %error, "a hook failed");
                 }
                 HookAnswer { plugin: Arc::clone(plugin), result }
@@ -271,7 +272,19 @@ impl LoadedTrigger {
     /// What the caller did wrong is the caller's to know; the rest is the operator's.
     fn log(&self, error: &PluginError) {
         if error.kind != ErrorKind::Invalid {
+            count(&self.plugin, error);
             tracing::error!(plugin = &*self.plugin, trigger = self.info.id, %error, "a trigger failed");
         }
     }
+}
+
+/// Counts a call that failed; the plugins of a manifest are few.
+fn count(plugin: &str, error: &PluginError) {
+    let kind = match error.kind {
+        ErrorKind::Invalid => "invalid",
+        ErrorKind::Unavailable => "unavailable",
+        // Plugins of later versions may know more kinds.
+        _ => "fault",
+    };
+    metrics::counter!("plugin_faults_total", "plugin" => plugin.to_owned(), "kind" => kind).increment(1);
 }

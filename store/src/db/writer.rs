@@ -99,6 +99,7 @@ impl Writer {
         match self.tx.control("COMMIT").await {
             Ok(()) => {
                 self.publish();
+                self.feed.publish(self.tx.take_noted());
                 measure(requests, begun.elapsed());
                 for answer in answers {
                     answer(Ok(()));
@@ -163,12 +164,11 @@ impl Writer {
         }
     }
 
-    fn publish(&mut self) {
+    fn publish(&self) {
         let schema = self.tx.schema();
         if !Arc::ptr_eq(schema, &self.published.load()) {
             self.published.store(Arc::clone(schema));
         }
-        self.feed.publish(self.tx.take_noted());
     }
 }
 

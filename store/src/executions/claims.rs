@@ -67,7 +67,7 @@ impl Tx {
                                 AND ("running"."claimedBy" IS NOT NULL OR "running"."ready" = 1)) < "#,
                     concurrency!(),
                     r#" AND NOT EXISTS (SELECT 1 FROM "workflowRemains" AS "gone" WHERE "gone"."workflowId" = "executions"."workflowId")
-                       RETURNING "id", "workflowId", "status", "context", "stack", "manually", "expiresAt", "retryOf",
+                       RETURNING "id", "workflowId", "status", "context", "stack", "manually", "eventKey", "expiresAt", "retryOf",
                          "key", "createdAt", "startedAt", "#,
                     concurrency!(),
                     r#" AS "concurrency""#
@@ -107,7 +107,7 @@ impl Tx {
                        WHERE "id" = ? AND "waitsFor" IS NULL
                          AND (("status" IS NULL AND "claimedBy" = ?) OR ("status" = 0 AND "claimedBy" IS NULL))
                          AND NOT EXISTS (SELECT 1 FROM "workflowRemains" AS "gone" WHERE "gone"."workflowId" = "executions"."workflowId")
-                       RETURNING "id", "workflowId", "status", "context", "stack", "manually", "expiresAt", "retryOf",
+                       RETURNING "id", "workflowId", "status", "context", "stack", "manually", "eventKey", "expiresAt", "retryOf",
                          "key", "createdAt", "startedAt""#
                 ),
                 [

@@ -82,7 +82,7 @@ impl Tx {
             )
             .await?;
         let Some(row) = rows.first() else { return Err(StoreError::NotFound { what: "execution".into() }) };
-        let queued = ExecutionChange::read(row, ExecutionStep::Queued, &now)?;
+        let queued = ExecutionChange::read(row, ExecutionStep::Repeated, &now)?;
         let workflow_id = queued.workflow_id;
         let mut counts = Counts::default();
         counts.add(workflow_id, queued.key.clone());
