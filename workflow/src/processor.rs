@@ -1,13 +1,14 @@
 //! The processor: walks the nodes of an execution and stores what they did.
 //!
 //! It claims an execution, takes the stored jobs as the state, and goes on from there: so a restart and a delay that is over
-//! are the same thing. A node's effect and its job are committed together, together with the jobs of the effectless nodes
-//! before it and, where the walk ends, with the end of the execution. Each of these transactions first looks whether the
-//! execution is still running, so a cancelled one stops at its next node and leaves nothing half done.
+//! are the same thing (see [`walk`]). A node's effect and its job are committed together and, where the walk ends, with the end
+//! of the execution. Each of these transactions first looks whether the execution is still running, so a cancelled one stops
+//! at its next node and leaves nothing half done.
 
 mod walk;
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -16,12 +17,13 @@ use futures::future::BoxFuture;
 use store::{
     ClaimedBy, Conn, Execution, ExecutionFinish, ExecutionId, ExecutionStatus, Job, Store, StoreError, Tx, WorkflowId,
 };
+use tokio::sync::watch;
 
 use crate::{
     EngineError, Outcome,
     expression::Expressions,
     nodes::NodeTypes,
-    plan::{Plan, Plans, Step},
+    plan::{Plan, Plans},
 };
 
 /// Executions without nodes that are begun and ended in one transaction: enough to share its cost, few enough that other
@@ -42,6 +44,8 @@ pub(crate) struct Processor {
     expressions: Expressions,
     /// Executions that are claimed but not run any more. No more than were running when the database failed.
     interrupted: Mutex<Vec<ExecutionId>>,
+    /// Those that are run here, and how they are told that a job of theirs was ended from outside.
+    running: Mutex<HashMap<ExecutionId, watch::Sender<u64>>>,
 }
 
 /// Which execution to run.
@@ -65,6 +69,34 @@ pub(crate) struct Ran {
     pub(crate) executions: usize,
     /// The next execution of the lane, claimed with the end of this one.
     pub(crate) next: Option<Begun>,
+    /// Whether it was told meanwhile that a job of it was ended from outside.
+    pub(crate) told: Told,
+}
+
+/// Whether a run was told that a job of its execution was ended from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It was.
+    Yes,
+    /// It was not.
+    No,
+}
+
+/// Lists an execution as one that is run here, while it lasts.
+struct Running<'p> {
+    processor: &'p Processor,
+    id: ExecutionId,
+    events: watch::Receiver<u64>,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let mut running = self.processor.running();
+        // Whoever has taken it up again meanwhile stays listed.
+        if running.get(&self.id).is_some_and(|told| told.subscribe().same_channel(&self.events)) {
+            running.remove(&self.id);
+        }
+    }
 }
 
 /// Whether the next execution of a lane is claimed in the transaction that ends this one.
@@ -84,42 +116,92 @@ pub(crate) struct Begun {
     woken: Vec<WorkflowId>,
     /// Executions that were ended in the same transaction, this one included if it is over.
     ended: usize,
+    /// Changes when a job of it was ended from outside.
+    events: watch::Receiver<u64>,
 }
 
 impl Processor {
     pub(crate) fn new(store: Store, claim: ClaimedBy, types: Arc<NodeTypes>, expressions: Expressions) -> Self {
-        Self { store, claim, plans: Plans::new(types), expressions, interrupted: Mutex::default() }
+        Self {
+            store,
+            claim,
+            plans: Plans::new(types),
+            expressions,
+            interrupted: Mutex::default(),
+            running: Mutex::default(),
+        }
     }
 
     /// Claims an execution and runs it until it ends or waits; `None` if there is none to run. Dropping the future stops
     /// between two transactions: the execution stays claimed, and a later process goes on with it.
     pub(crate) async fn run(self: &Arc<Self>, task: Task, lane: Lane) -> Result<Option<Ran>, EngineError> {
-        let processor = Arc::clone(self);
-        let begun = self
-            .store
-            .write(move |tx| -> BoxFuture<'_, Result<Option<Begun>, StoreError>> {
-                Box::pin(async move { processor.begin(tx, task).await })
-            })
-            .await?;
+        let mut begun = self.claim(task).await?;
+        if let (None, Task::This(id)) = (&begun, task)
+            && !self.tell(id)
+        {
+            // Its run here has ended just now.
+            begun = self.claim(task).await?;
+        }
         match begun {
             Some(begun) => self.go_on(begun, lane).await.map(Some),
             None => Ok(None),
         }
     }
 
+    async fn claim(self: &Arc<Self>, task: Task) -> Result<Option<Begun>, StoreError> {
+        let processor = Arc::clone(self);
+        self.store
+            .write(move |tx| -> BoxFuture<'_, Result<Option<Begun>, StoreError>> {
+                Box::pin(async move { processor.begin(tx, task).await })
+            })
+            .await
+    }
+
+    /// Tells the run of an execution that a job of it may have been ended from outside; `false` if it is not run here.
+    pub(crate) fn tell(&self, id: ExecutionId) -> bool {
+        let running = self.running();
+        let Some(events) = running.get(&id) else { return false };
+        events.send_modify(|count| *count += 1);
+        true
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<ExecutionId, watch::Sender<u64>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs a claimed execution until it ends or waits.
     pub(crate) async fn go_on(self: &Arc<Self>, begun: Begun, lane: Lane) -> Result<Ran, EngineError> {
-        let Begun { execution, plan, jobs, woken, ended } = begun;
+        let mut ran = self.walk(begun, lane).await?;
+        // Something has happened to a job while the walk was about to leave: it may wait for nothing any more.
+        while let (ExecutionStatus::Started, Told::Yes) = (ran.outcome.status, ran.told) {
+            let Some(begun) = self.claim(Task::This(ran.outcome.id)).await? else { break };
+            let again = self.walk(begun, Lane::Ends).await?;
+            ran.woken.extend(again.woken);
+            ran.executions += again.executions;
+            (ran.outcome, ran.due_at_ms, ran.told) = (again.outcome, again.due_at_ms, again.told);
+        }
+        Ok(ran)
+    }
+
+    async fn walk(self: &Arc<Self>, begun: Begun, lane: Lane) -> Result<Ran, EngineError> {
+        let Begun { execution, plan, jobs, woken, ended, events } = begun;
         let (id, status) = (execution.id, execution.status);
         if status.is_final() {
             let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false };
-            return Ok(Ran { outcome, woken, due_at_ms: None, executions: ended, next: None });
+            return Ok(Ran { outcome, woken, due_at_ms: None, executions: ended, next: None, told: Told::No });
         }
-        let walk = walk::Walk::new(self, execution, plan, &jobs, lane);
-        match walk.run(jobs.last()).await {
+        let told = events.clone();
+        let running = Running { processor: self, id, events: events.clone() };
+        let result = walk::Walk::new(self, execution, plan, lane, events).run(jobs).await;
+        // From here on nobody tells this run anything.
+        drop(running);
+        match result {
             Ok(mut ran) => {
                 ran.executions += ended;
                 ran.woken.extend(woken);
+                if *told.borrow() > 0 {
+                    ran.told = Told::Yes;
+                }
                 Ok(ran)
             }
             Err(error) => {
@@ -176,17 +258,21 @@ impl Processor {
             };
             let Some(mut execution) = execution else { return Ok(last) };
             let plan = self.plans.get(tx, execution.workflow_id).await?;
-            let Step::End(status) = plan.start() else {
+            if plan.start().is_some() {
+                let (told, events) = watch::channel(0);
+                self.running().insert(execution.id, told);
                 let jobs = match task {
                     Task::Next(_) => Vec::new(),
                     Task::This(id) => tx.jobs(id).await?,
                 };
-                return Ok(Some(Begun { execution, plan, jobs, woken, ended }));
-            };
+                return Ok(Some(Begun { execution, plan, jobs, woken, ended, events }));
+            }
+            let status = ExecutionStatus::Resolved;
             woken.extend(tx.finish(execution.id, finish(status)).await?);
             execution.status = status;
             ended += 1;
-            let begun = Begun { execution, plan, jobs: Vec::new(), woken: woken.clone(), ended };
+            let begun =
+                Begun { execution, plan, jobs: Vec::new(), woken: woken.clone(), ended, events: watch::channel(0).1 };
             if ended >= EMPTY_PER_WRITE || matches!(task, Task::This(_)) {
                 return Ok(Some(begun));
             }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use super::ExecutionFinish;
 use crate::{
     db::Tx,
     error::StoreError,
-    id::{ExecutionId, WorkflowId},
+    id::{ExecutionId, JobId, WorkflowId},
     moment,
     status::ExecutionStatus,
 };
@@ -29,18 +31,22 @@ impl Tx {
                 r#"UPDATE "executions"
                    SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL, "updatedAt" = ?
                    WHERE "id" = ?
-                   RETURNING EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
+                   RETURNING "parentJobId",
+                     EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
                                      WHERE "workflows"."id" = "executions"."workflowId"
                                        AND "unkept"."value" = "executions"."status") AS "unkept""#,
                 [
                     status.code().into(),
                     finish.reason.into(),
-                    finish.output.map(|output| output.to_string()).into(),
+                    finish.output.as_ref().map(Value::to_string).into(),
                     moment::now().into(),
                     id.0.into(),
                 ],
             )
             .await?;
+        if let Some(parent) = rows.first().map_or(Ok(None), |row| row.get("parentJobId"))? {
+            self.tell_parent(JobId(parent), id, status, finish.output).await?;
+        }
         let released = match status {
             ExecutionStatus::Resolved => self.release_chain(id).await?,
             _ => {
@@ -52,6 +58,24 @@ impl Tx {
             self.run(r#"DELETE FROM "executions" WHERE "id" = ?"#, [id.0.into()]).await?;
         }
         Ok(released)
+    }
+
+    /// Lets the job that waits for an execution fall due, with how that one ended.
+    async fn tell_parent(
+        &mut self,
+        parent: JobId,
+        child: ExecutionId,
+        status: ExecutionStatus,
+        output: Option<Value>,
+    ) -> Result<(), StoreError> {
+        let result = json!({"execution": child.0, "status": status.code(), "output": output});
+        let now = chrono::Utc::now().timestamp_millis();
+        self.run(
+            r#"UPDATE "jobs" SET "result" = ?, "dueAt" = ? WHERE "id" = ? AND "status" = 0"#,
+            [result.to_string().into(), now.into(), parent.0.into()],
+        )
+        .await
+        .map(drop)
     }
 
     async fn release_chain(&mut self, id: ExecutionId) -> Result<Vec<WorkflowId>, StoreError> {

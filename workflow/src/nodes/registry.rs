@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::{
     Node, NodeType, Typed, calculation::Calculation, condition::Condition, create::Create, delay::Delay,
-    destroy::Destroy, end::End, query::Query, response_message::ResponseMessage, update::Update,
+    destroy::Destroy, end::End, r#loop::Loop, multi_conditions::MultiConditions, output::Output, parallel::Parallel,
+    query::Query, response_message::ResponseMessage, subflow::Subflow, update::Update, variable::Variable,
 };
 use crate::{EngineError, NodeTypeInfo, expression::Expressions, variables::holds_variable};
 
@@ -38,6 +39,12 @@ impl NodeTypes {
         types.add::<End>()?;
         types.add::<ResponseMessage>()?;
         types.add::<Delay>()?;
+        types.add::<MultiConditions>()?;
+        types.add::<Loop>()?;
+        types.add::<Parallel>()?;
+        types.add::<Variable>()?;
+        types.add::<Output>()?;
+        types.add::<Subflow>()?;
         Ok(types)
     }
 
