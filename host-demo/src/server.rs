@@ -5,7 +5,7 @@ use std::{fs::File, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use store::Store;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
-use workflow::{Engine, EngineOptions};
+use workflow::{Engine, EngineOptions, Instance};
 
 use crate::{
     access::Tokens,
@@ -76,7 +76,11 @@ impl Server {
 
         let store = Store::open(&url).await?;
         let made_password = bootstrap::first_user(&store, &options.admin).await?;
-        let engine = Engine::start(store.clone(), EngineOptions { parallel_workflows: PARALLEL_WORKFLOWS }).await?;
+        // The lock on the data directory lets one server at a time have this name.
+        let name = std::path::absolute(&options.data_dir).unwrap_or(options.data_dir).display().to_string();
+        let instance = Instance { name: Some(name), ..Instance::default() };
+        let options = EngineOptions { parallel_workflows: PARALLEL_WORKFLOWS };
+        let engine = Engine::start_as(store.clone(), options, instance).await?;
         let host = Arc::new(Host::new(store, engine, plugins, tokens));
         host.switch.enable_all().await?;
 

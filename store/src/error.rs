@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::db::dialect;
+
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -60,6 +62,22 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Says whether the same may succeed later without anybody changing it: the disk is full, the database is locked or
+    /// cannot be reached, others' writes took this one down, the server is shutting down.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(error) => dialect::is_transient(error),
+            Self::NotCommitted(_) | Self::Closed => true,
+            Self::Invalid { .. }
+            | Self::NotUnique { .. }
+            | Self::NotFound { .. }
+            | Self::IllegalMove { .. }
+            | Self::Corrupt { .. }
+            | Self::Migration(_)
+            | Self::Panicked => false,
+        }
+    }
+
     pub(crate) fn invalid(code: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid { code, message: message.into() }
     }

@@ -4,7 +4,9 @@
 //! One that `waits_for` another cannot be claimed until that one is resolved, and disappears if that one ends otherwise:
 //! so a failing synchronous workflow stops the rest of its chain, whatever happens to the process in between.
 
+mod concurrency;
 mod ending;
+mod leases;
 
 use sea_query::{Expr, Query};
 use serde_json::Value;
@@ -16,7 +18,9 @@ use crate::{
     moment,
     status::ExecutionStatus,
 };
+pub use concurrency::context_members;
 use ending::Counts;
+pub use leases::{HandBack, Standing, Takeover};
 
 /// Names the process that holds a claim; a new one at every start.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -153,10 +157,11 @@ impl Conn {
                 r#"WITH RECURSIVE "busy" ("id") AS (
                      SELECT min("workflowId") FROM "executions"
                      WHERE "status" IS NULL AND "claimedBy" IS NULL AND "waitsFor" IS NULL
+                       AND "notBefore" IS NULL AND "heldBack" IS NULL
                      UNION ALL
                      SELECT (SELECT min("workflowId") FROM "executions"
                              WHERE "status" IS NULL AND "claimedBy" IS NULL AND "waitsFor" IS NULL
-                               AND "workflowId" > "busy"."id")
+                               AND "notBefore" IS NULL AND "heldBack" IS NULL AND "workflowId" > "busy"."id")
                      FROM "busy" WHERE "busy"."id" IS NOT NULL)
                    SELECT "id" FROM "busy" WHERE "id" IS NOT NULL"#,
                 [],
@@ -218,6 +223,24 @@ impl Conn {
             .await?;
         let ids = due.iter().map(|row| row.get("id").map(ExecutionId)).collect::<Result<_, _>>()?;
         Ok((ids, later.first().map_or(Ok(None), |row| row.get("dueAt"))?))
+    }
+}
+
+impl Conn {
+    /// The started executions that nobody holds and that are to be gone on with, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn ready_executions(&mut self, limit: u32) -> Result<Vec<ExecutionId>, StoreError> {
+        let rows = self
+            .query(
+                r#"SELECT "id" FROM "executions" WHERE "ready" = 1 AND "status" = 0 AND "claimedBy" IS NULL
+                   ORDER BY "id" LIMIT ?"#,
+                [i64::from(limit).into()],
+            )
+            .await?;
+        rows.iter().map(|row| row.get("id").map(ExecutionId)).collect()
     }
 }
 
@@ -292,7 +315,7 @@ impl Tx {
                    SET "status" = 0, "dispatched" = 1, "claimedBy" = ?, "startedAt" = ?, "updatedAt" = ?
                    WHERE "id" = (SELECT "id" FROM "executions"
                                  WHERE "workflowId" = ? AND "status" IS NULL AND "claimedBy" IS NULL
-                                   AND "waitsFor" IS NULL
+                                   AND "waitsFor" IS NULL AND "notBefore" IS NULL AND "heldBack" IS NULL
                                  ORDER BY "id" LIMIT 1)
                    RETURNING "id", "workflowId", "status", "context", "stack", "manually""#,
                 [by.0.as_str().into(), now.as_str().into(), now.as_str().into(), workflow.0.into()],
@@ -313,7 +336,7 @@ impl Tx {
             .query(
                 r#"UPDATE "executions"
                    SET "status" = 0, "dispatched" = 1, "claimedBy" = ?, "startedAt" = coalesce("startedAt", ?),
-                       "updatedAt" = ?
+                       "updatedAt" = ?, "ready" = NULL
                    WHERE "id" = ? AND "waitsFor" IS NULL
                      AND (("status" IS NULL AND "claimedBy" = ?) OR ("status" = 0 AND "claimedBy" IS NULL))
                    RETURNING "id", "workflowId", "status", "context", "stack", "manually""#,
@@ -323,40 +346,32 @@ impl Tx {
         rows.first().map(Execution::read).transpose()
     }
 
-    /// Gives up the claim of an execution that waits for a job.
+    /// Gives up the claim of an execution that waits for a job. Says whether it can go on already, because a job of it
+    /// was ended meanwhile.
     ///
     /// # Errors
     ///
     /// Database errors.
-    pub async fn release(&mut self, id: ExecutionId) -> Result<(), StoreError> {
-        self.run(r#"UPDATE "executions" SET "claimedBy" = NULL WHERE "id" = ? AND "status" = 0"#, [id.0.into()])
-            .await
-            .map(drop)
-    }
-
-    /// Takes back the claims of processes that are gone: every claim that is not `by`'s. Answers the started executions
-    /// among them that do not wait for a job, which have to be gone on with.
-    ///
-    /// # Errors
-    ///
-    /// Database errors.
-    pub async fn recover(&mut self, by: &ClaimedBy) -> Result<Vec<ExecutionId>, StoreError> {
+    pub async fn release(&mut self, id: ExecutionId) -> Result<bool, StoreError> {
         let rows = self
             .query(
-                r#"UPDATE "executions" SET "claimedBy" = NULL WHERE "claimedBy" IS NOT NULL AND "claimedBy" <> ?
-                   RETURNING "id",
-                     "status" = 0 AND NOT EXISTS (SELECT 1 FROM "jobs" WHERE "jobs"."executionId" = "executions"."id"
-                                                  AND "jobs"."status" = 0) AS "open""#,
-                [by.0.as_str().into()],
+                r#"UPDATE "executions" SET "claimedBy" = NULL, "takeovers" = 0 WHERE "id" = ? AND "status" = 0
+                   RETURNING "ready""#,
+                [id.0.into()],
             )
             .await?;
-        let mut open = Vec::new();
-        for row in &rows {
-            if row.get::<Option<bool>>("open")?.unwrap_or(false) {
-                open.push(ExecutionId(row.get("id")?));
-            }
-        }
-        open.sort_unstable();
-        Ok(open)
+        Ok(rows.first().map_or(Ok(None), |row| row.get("ready"))?.unwrap_or(false))
+    }
+
+    /// Leaves word that a started execution is to be gone on with, by whoever holds it or takes it up. Stays until it is
+    /// claimed the next time.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn set_ready(&mut self, id: ExecutionId) -> Result<(), StoreError> {
+        self.run(r#"UPDATE "executions" SET "ready" = 1 WHERE "id" = ? AND "status" = 0"#, [id.0.into()])
+            .await
+            .map(drop)
     }
 }

@@ -21,8 +21,13 @@ pub(crate) struct IdGenerator {
 impl IdGenerator {
     /// Starts above `largest`, the largest id that is stored.
     pub(crate) fn above(largest: i64) -> Self {
-        // One host for now; the bits are kept free for several hosts on one database.
+        // Processes on one database take turns at writing it; the bits are kept free for a database without that.
         Self { host: 0, last: largest }
+    }
+
+    /// Goes on above `largest`, which another process has stored.
+    pub(crate) fn rise_above(&mut self, largest: i64) {
+        self.last = self.last.max(largest);
     }
 
     /// Makes the next id.

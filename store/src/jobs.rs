@@ -77,6 +77,22 @@ impl Job {
 }
 
 impl Conn {
+    /// Reads one job.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
+        let rows = self
+            .query(
+                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta", "dueAt"
+                   FROM "jobs" WHERE "id" = ?"#,
+                [id.0.into()],
+            )
+            .await?;
+        rows.first().map(Job::read).transpose()
+    }
+
     /// Reads the jobs of an execution, oldest first.
     ///
     /// # Errors
@@ -165,15 +181,7 @@ impl Tx {
     ///
     /// [`StoreError::IllegalMove`], [`StoreError::NotFound`].
     pub async fn finish_job(&mut self, id: JobId, status: JobStatus, result: Value) -> Result<Job, StoreError> {
-        let rows = self
-            .query(
-                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta", "dueAt"
-                   FROM "jobs" WHERE "id" = ?"#,
-                [id.0.into()],
-            )
-            .await?;
-        let Some(row) = rows.first() else { return Err(StoreError::NotFound { what: "job".into() }) };
-        let job = Job::read(row)?;
+        let Some(job) = self.job(id).await? else { return Err(StoreError::NotFound { what: "job".into() }) };
         let status = job.status.to(status)?;
         self.run(
             r#"UPDATE "jobs" SET "status" = ?, "result" = ?, "updatedAt" = ? WHERE "id" = ?"#,

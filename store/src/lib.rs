@@ -31,7 +31,7 @@ pub mod write;
 
 pub use db::{Conn, Store, Tx};
 pub use error::StoreError;
-pub use executions::{ClaimedBy, Execution, ExecutionFinish, NewExecution};
+pub use executions::{ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, Standing, Takeover};
 pub use id::{ExecutionId, JobId, NodeId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use query::{Filter, Find, Page, Select, Sort};

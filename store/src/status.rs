@@ -98,10 +98,11 @@ impl ExecutionStatus {
     ///
     /// # Errors
     ///
-    /// [`StoreError::IllegalMove`] unless queued → started, queued → aborted or started → any final state.
+    /// [`StoreError::IllegalMove`] unless queued → started, queued → aborted, queued → error (it cannot even be begun)
+    /// or started → any final state.
     pub fn to(self, next: Self) -> Result<Self, StoreError> {
         match (self, next) {
-            (Self::Queued, Self::Started | Self::Aborted) => Ok(next),
+            (Self::Queued, Self::Started | Self::Aborted | Self::Error) => Ok(next),
             (Self::Started, next) if next.is_final() => Ok(next),
             (from, to) => {
                 Err(StoreError::IllegalMove { what: "execution", from: from.to_string(), to: to.to_string() })
@@ -223,7 +224,7 @@ mod tests {
     #[test]
     fn execution_moves() {
         let table = [
-            ".x...x...", // queued
+            ".x..xx...", // queued
             "..xxxxxxx", // started
             ".........", // resolved
             ".........", // failed

@@ -5,6 +5,7 @@
 //! execution that waits gives its lane free. The line is only a memory of hints: what it does not know, the sweep finds in
 //! the store, which is the queue.
 
+mod lease;
 mod line;
 mod sweep;
 
@@ -21,6 +22,7 @@ use crate::{
     EngineError, Outcome,
     processor::{Begun, Lane, Processor, Ran, Task},
 };
+pub(crate) use lease::Lease;
 use line::Line;
 use sweep::Alarm;
 
@@ -32,6 +34,7 @@ const EXECUTIONS_PER_TURN: usize = 64;
 pub(crate) struct Dispatcher {
     store: Store,
     processor: Arc<Processor>,
+    lease: Lease,
     line: Line,
     alarm: Alarm,
     /// Synchronous runs that are under way.
@@ -39,6 +42,8 @@ pub(crate) struct Dispatcher {
     /// Something has ended: those who wait for quiet look again.
     settled: Notify,
     tasks: TaskTracker,
+    /// Keeps the lease while anything runs.
+    keeper: TaskTracker,
     /// No more work is taken.
     draining: CancellationToken,
     /// What still runs is dropped; the store knows how to go on.
@@ -46,25 +51,26 @@ pub(crate) struct Dispatcher {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(store: Store, processor: Arc<Processor>, stopped: CancellationToken) -> Self {
+    pub(crate) fn new(store: Store, processor: Arc<Processor>, lease: Lease, stopped: CancellationToken) -> Self {
         Self {
             store,
             processor,
+            lease,
             line: Line::default(),
             alarm: Alarm::default(),
             direct: AtomicUsize::new(0),
             settled: Notify::new(),
             tasks: TaskTracker::new(),
+            keeper: TaskTracker::new(),
             draining: stopped.child_token(),
             stopped,
         }
     }
 
-    /// Starts the workers and the sweep.
-    pub(crate) fn start(self: &Arc<Self>, workers: usize, open: Vec<ExecutionId>) {
-        for id in open {
-            self.line.push(Task::This(id));
-        }
+    /// Starts the workers, the sweep and the keeper of the lease.
+    pub(crate) fn start(self: &Arc<Self>, workers: usize) {
+        let dispatcher = Arc::clone(self);
+        self.keeper.spawn(async move { dispatcher.lease.keep(&dispatcher.stopped).await });
         for _ in 0..workers.max(1) {
             let dispatcher = Arc::clone(self);
             self.tasks.spawn(async move { dispatcher.work().await });
@@ -78,6 +84,11 @@ impl Dispatcher {
         for workflow in workflows {
             self.line.push(Task::Next(*workflow));
         }
+    }
+
+    /// Takes the hint that an execution can be gone on with.
+    pub(crate) fn go_on(&self, execution: ExecutionId) {
+        self.line.push(Task::This(execution));
     }
 
     /// Runs one execution at once, in a task of its own.
@@ -106,9 +117,9 @@ impl Dispatcher {
             tokio::pin!(settled);
             settled.as_mut().enable();
             if self.direct.load(Ordering::SeqCst) == 0 && self.line.is_empty() {
-                match self.queued().await {
-                    Ok(workflows) if workflows.is_empty() && self.line.is_empty() => return,
-                    Ok(workflows) => self.wake(&workflows),
+                match self.take_in().await {
+                    Ok(()) if self.line.is_empty() => return,
+                    Ok(()) => {}
                     Err(error) => tracing::warn!(%error, "the queue could not be read"),
                 }
             }
@@ -119,19 +130,30 @@ impl Dispatcher {
         }
     }
 
-    /// Takes no more work, waits `grace` for what runs, and stops.
+    /// Takes no more work, waits `grace` for what runs, stops, and hands back what is left.
     pub(crate) async fn shut_down(&self, grace: std::time::Duration) {
         self.draining.cancel();
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
-            tracing::warn!(?grace, "executions are left to the next start");
+            tracing::warn!(?grace, "executions are left to others");
         }
         self.stopped.cancel();
+        self.keeper.close();
         self.tasks.wait().await;
+        self.keeper.wait().await;
+        if let Err(error) = self.lease.give_up().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "claims are left to expire");
+        }
     }
 
-    async fn queued(&self) -> Result<Vec<WorkflowId>, store::StoreError> {
-        self.store.read().await?.workflows_with_queued().await
+    /// Puts into the line what is queued, or to be gone on with.
+    async fn take_in(&self) -> Result<(), store::StoreError> {
+        let mut conn = self.store.read().await?;
+        for id in conn.ready_executions(sweep::DUE_PER_SWEEP).await? {
+            self.line.push(Task::This(id));
+        }
+        self.wake(&conn.workflows_with_queued().await?);
+        Ok(())
     }
 
     /// A worker: takes tasks from the line until told to stop.

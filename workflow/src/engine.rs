@@ -4,11 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use serde_json::Value;
-use store::{ClaimedBy, ExecutionFinish, ExecutionId, ExecutionStatus, Store, StoreError, WorkflowId};
+use store::{ClaimedBy, ExecutionFinish, ExecutionId, ExecutionStatus, JobId, JobStatus, Store, Tx, WorkflowId};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    EngineError, NodeTypeInfo, Outcome, dispatcher::Dispatcher, expression::Expressions, nodes::NodeTypes,
+    EngineError, NodeTypeInfo, Outcome,
+    dispatcher::{Dispatcher, Lease},
+    expression::Expressions,
+    nodes::NodeTypes,
     processor::Processor,
 };
 
@@ -18,6 +21,26 @@ pub struct EngineOptions {
     /// Workflows that run at the same time in the background.
     pub parallel_workflows: usize,
 }
+
+/// Who an engine is among those that work on one database.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// What it is called, also after a crash: a starting engine takes over at once from a former one of the same name. The
+    /// caller sees to it that there is one of a name at a time. Without a name, what it leaves behind in a crash is taken
+    /// over when its lease ends.
+    pub name: Option<String>,
+    /// How long others wait before they take over what it does, if it does not say that it is alive.
+    pub lease: Duration,
+}
+
+impl Default for Instance {
+    fn default() -> Self {
+        Self { name: None, lease: DEFAULT_LEASE }
+    }
+}
+
+/// Long enough for a busy writer or a paused machine, short enough that nobody misses what a dead process was to do.
+const DEFAULT_LEASE: Duration = Duration::from_secs(15);
 
 /// A handle on the running engine. Cheap to clone. When the last one is gone, the engine stops at once, as in a crash; what
 /// it was doing is gone on with by the next one. [`Engine::shutdown`] is the friendly way.
@@ -36,26 +59,30 @@ struct Inner {
 }
 
 impl Engine {
-    /// Takes back what a former process left behind, and starts the dispatcher.
+    /// Starts the dispatcher, as an instance without a name.
     ///
     /// # Errors
     ///
     /// Database errors.
     pub async fn start(store: Store, options: EngineOptions) -> Result<Self, EngineError> {
+        Self::start_as(store, options, Instance::default()).await
+    }
+
+    /// Takes a lease, takes back what processes without one have left behind, and starts the dispatcher.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn start_as(store: Store, options: EngineOptions, instance: Instance) -> Result<Self, EngineError> {
         let claim = ClaimedBy(uuid::Uuid::new_v4().to_string());
         let types = Arc::new(NodeTypes::built_in()?);
         let expressions = Expressions::default();
-        let by = claim.clone();
-        let open: Vec<ExecutionId> = store
-            .write(move |tx| -> BoxFuture<'_, Result<_, StoreError>> { Box::pin(async move { tx.recover(&by).await }) })
-            .await?;
-        if !open.is_empty() {
-            tracing::info!(executions = open.len(), "going on with what a former process left behind");
-        }
+        let lease = Lease::take(store.clone(), claim.clone(), instance).await?;
         let processor = Arc::new(Processor::new(store.clone(), claim.clone(), Arc::clone(&types), expressions.clone()));
+        processor.take_back().await?;
         let stop = CancellationToken::new();
-        let dispatcher = Arc::new(Dispatcher::new(store.clone(), processor, stop.clone()));
-        dispatcher.start(options.parallel_workflows, open);
+        let dispatcher = Arc::new(Dispatcher::new(store.clone(), processor, lease, stop.clone()));
+        dispatcher.start(options.parallel_workflows);
         let inner = Inner { store, claim, types, expressions, dispatcher, _stop: stop.drop_guard() };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -97,7 +124,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::NotFound`]; [`StoreError::IllegalMove`] if it has ended.
+    /// [`EngineError::NotFound`]; [`store::StoreError::IllegalMove`] if it has ended.
     pub async fn cancel(&self, id: ExecutionId) -> Result<(), EngineError> {
         let finish = ExecutionFinish {
             status: ExecutionStatus::Aborted,
@@ -122,13 +149,46 @@ impl Engine {
         Ok(())
     }
 
+    /// Ends a job that waits for something from outside, and carries its execution on. Once this has answered, the execution
+    /// goes on whatever happens to this process. Of several who end the same job, one succeeds.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::NotFound`] if there is no such job; [`store::StoreError::IllegalMove`] if the job or its execution has ended,
+    /// or `status` is pending.
+    pub async fn resume_job(&self, id: JobId, status: JobStatus, result: Value) -> Result<(), EngineError> {
+        let execution = self
+            .inner
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
+                Box::pin(async move { resume_job(tx, id, status, result).await })
+            })
+            .await?;
+        self.inner.dispatcher.go_on(execution);
+        Ok(())
+    }
+
     /// Says that nothing is queued or running here: for tests and for draining.
     pub async fn idle(&self) {
         self.inner.dispatcher.quiet().await;
     }
 
-    /// Takes no more work, waits for what runs (handing back what takes longer than `grace`), and stops.
+    /// Takes no more work, waits for what runs, hands back what takes longer than `grace`, so that another process can go
+    /// on with it at once, and stops.
     pub async fn shutdown(&self, grace: Duration) {
         self.inner.dispatcher.shut_down(grace).await;
     }
+}
+
+/// [`Engine::resume_job`] within a transaction; the dispatcher has to be told afterwards.
+async fn resume_job(tx: &mut Tx, id: JobId, status: JobStatus, result: Value) -> Result<ExecutionId, EngineError> {
+    let job = tx.job(id).await?.ok_or(EngineError::NotFound)?;
+    match tx.execution_status(job.execution_id).await? {
+        Some(ExecutionStatus::Started) => {}
+        Some(ended) => return Err(ended.to(ExecutionStatus::Started).err().map_or(EngineError::NotFound, Into::into)),
+        None => return Err(EngineError::NotFound),
+    }
+    tx.finish_job(id, status, result).await?;
+    tx.set_ready(job.execution_id).await?;
+    Ok(job.execution_id)
 }

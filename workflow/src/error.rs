@@ -15,12 +15,26 @@ pub enum EngineError {
     /// The execution is not there.
     #[error("execution not found")]
     NotFound,
+    /// The code of a node panicked: the programmer's. The execution is run again, a few times.
+    #[error("a run was given up")]
+    Panicked,
     /// The engine is shutting down.
     #[error("the engine is stopping")]
     Stopping,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+}
+
+impl EngineError {
+    /// Says whether the same may succeed later without anybody changing it.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_transient(),
+            Self::Stopping => true,
+            Self::Invalid(_) | Self::UnknownNodeType(_) | Self::NotFound | Self::Panicked => false,
+        }
+    }
 }
 
 impl From<NodeError> for EngineError {

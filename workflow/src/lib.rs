@@ -10,9 +10,10 @@
 //! 1. `engine`: the handle, which is all that others see
 //! 2. `dispatcher`: who runs what, and when
 //! 3. `processor` and `plan`: one execution on its way through its nodes
-//! 4. `nodes`: one file per node type
-//! 5. `variables` and `expression`: what stands in a node's configuration
-//! 6. [`loop_guard`]: which executions are not even stored
+//! 4. [`options`]: what a workflow says about its executions
+//! 5. `nodes`: one file per node type
+//! 6. `variables` and `expression`: what stands in a node's configuration
+//! 7. [`loop_guard`]: which executions are not even stored
 
 mod dispatcher;
 mod engine;
@@ -20,14 +21,16 @@ mod error;
 mod expression;
 pub mod loop_guard;
 mod nodes;
+pub mod options;
 mod plan;
 mod processor;
 mod variables;
 
 use store::{ExecutionId, ExecutionStatus};
 
-pub use engine::{Engine, EngineOptions};
+pub use engine::{Engine, EngineOptions, Instance};
 pub use error::EngineError;
+pub use options::WorkflowOptions;
 
 /// How an execution went, as far as it got.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,13 +9,15 @@ mod walk;
 
 use std::{
     collections::HashMap,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use futures::future::BoxFuture;
+use futures::{FutureExt as _, future::BoxFuture};
 use store::{
-    ClaimedBy, Conn, Execution, ExecutionFinish, ExecutionId, ExecutionStatus, Job, Store, StoreError, Tx, WorkflowId,
+    ClaimedBy, Conn, Execution, ExecutionFinish, ExecutionId, ExecutionStatus, HandBack, Job, Store, StoreError,
+    Takeover, Tx, WorkflowId,
 };
 use tokio::sync::watch;
 
@@ -33,6 +35,10 @@ const EMPTY_PER_WRITE: usize = 32;
 /// How long the caller of a synchronous execution may take to run it, once it can be run: far longer than a busy one does.
 const ABANDONED_AFTER_MS: i64 = 10_000;
 
+/// How often an execution may be taken over or break, without having got anywhere in between: bad luck does not strike the
+/// same one more often.
+const MOST_TAKEOVERS: i64 = 5;
+
 /// Abandoned executions taken up by one sweep; they are rare.
 const ABANDONED_PER_SWEEP: u32 = 100;
 
@@ -43,7 +49,7 @@ pub(crate) struct Processor {
     plans: Plans,
     expressions: Expressions,
     /// Executions that are claimed but not run any more. No more than were running when the database failed.
-    interrupted: Mutex<Vec<ExecutionId>>,
+    interrupted: Mutex<Vec<(ExecutionId, HandBack)>>,
     /// Those that are run here, and how they are told that a job of theirs was ended from outside.
     running: Mutex<HashMap<ExecutionId, watch::Sender<u64>>>,
 }
@@ -69,17 +75,6 @@ pub(crate) struct Ran {
     pub(crate) executions: usize,
     /// The next execution of the lane, claimed with the end of this one.
     pub(crate) next: Option<Begun>,
-    /// Whether it was told meanwhile that a job of it was ended from outside.
-    pub(crate) told: Told,
-}
-
-/// Whether a run was told that a job of its execution was ended from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// It was.
-    Yes,
-    /// It was not.
-    No,
 }
 
 /// Lists an execution as one that is run here, while it lasts.
@@ -133,36 +128,31 @@ impl Processor {
     }
 
     /// Claims an execution and runs it until it ends or waits; `None` if there is none to run. Dropping the future stops
-    /// between two transactions: the execution stays claimed, and a later process goes on with it.
+    /// between two transactions: the execution stays claimed until this process hands it back or its lease ends.
     pub(crate) async fn run(self: &Arc<Self>, task: Task, lane: Lane) -> Result<Option<Ran>, EngineError> {
-        let mut begun = self.claim(task).await?;
-        if let (None, Task::This(id)) = (&begun, task)
-            && !self.tell(id)
-        {
-            // Its run here has ended just now.
-            begun = self.claim(task).await?;
-        }
-        match begun {
-            Some(begun) => self.go_on(begun, lane).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    async fn claim(self: &Arc<Self>, task: Task) -> Result<Option<Begun>, StoreError> {
         let processor = Arc::clone(self);
-        self.store
+        let begun = self
+            .store
             .write(move |tx| -> BoxFuture<'_, Result<Option<Begun>, StoreError>> {
                 Box::pin(async move { processor.begin(tx, task).await })
             })
-            .await
+            .await?;
+        match (begun, task) {
+            (Some(begun), _) => self.go_on(begun, lane).await.map(Some),
+            (None, Task::This(id)) => {
+                self.tell(id);
+                Ok(None)
+            }
+            (None, Task::Next(_)) => Ok(None),
+        }
     }
 
-    /// Tells the run of an execution that a job of it may have been ended from outside; `false` if it is not run here.
-    pub(crate) fn tell(&self, id: ExecutionId) -> bool {
-        let running = self.running();
-        let Some(events) = running.get(&id) else { return false };
-        events.send_modify(|count| *count += 1);
-        true
+    /// Tells the run of an execution, if it is run here, that a job of it may have been ended from outside. What comes too
+    /// late for it stays marked in the store.
+    pub(crate) fn tell(&self, id: ExecutionId) {
+        if let Some(events) = self.running().get(&id) {
+            events.send_modify(|count| *count += 1);
+        }
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<ExecutionId, watch::Sender<u64>>> {
@@ -171,41 +161,25 @@ impl Processor {
 
     /// Runs a claimed execution until it ends or waits.
     pub(crate) async fn go_on(self: &Arc<Self>, begun: Begun, lane: Lane) -> Result<Ran, EngineError> {
-        let mut ran = self.walk(begun, lane).await?;
-        // Something has happened to a job while the walk was about to leave: it may wait for nothing any more.
-        while let (ExecutionStatus::Started, Told::Yes) = (ran.outcome.status, ran.told) {
-            let Some(begun) = self.claim(Task::This(ran.outcome.id)).await? else { break };
-            let again = self.walk(begun, Lane::Ends).await?;
-            ran.woken.extend(again.woken);
-            ran.executions += again.executions;
-            (ran.outcome, ran.due_at_ms, ran.told) = (again.outcome, again.due_at_ms, again.told);
-        }
-        Ok(ran)
-    }
-
-    async fn walk(self: &Arc<Self>, begun: Begun, lane: Lane) -> Result<Ran, EngineError> {
         let Begun { execution, plan, jobs, woken, ended, events } = begun;
         let (id, status) = (execution.id, execution.status);
         if status.is_final() {
             let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false };
-            return Ok(Ran { outcome, woken, due_at_ms: None, executions: ended, next: None, told: Told::No });
+            return Ok(Ran { outcome, woken, due_at_ms: None, executions: ended, next: None });
         }
-        let told = events.clone();
         let running = Running { processor: self, id, events: events.clone() };
-        let result = walk::Walk::new(self, execution, plan, lane, events).run(jobs).await;
-        // From here on nobody tells this run anything.
+        let walk = walk::Walk::new(self, execution, plan, lane, events);
+        let ran = AssertUnwindSafe(walk.run(jobs)).catch_unwind().await;
         drop(running);
-        match result {
+        match ran.unwrap_or(Err(EngineError::Panicked)) {
             Ok(mut ran) => {
                 ran.executions += ended;
                 ran.woken.extend(woken);
-                if *told.borrow() > 0 {
-                    ran.told = Told::Yes;
-                }
                 Ok(ran)
             }
             Err(error) => {
-                self.interrupted().push(id);
+                let why = if error.is_transient() { HandBack::Undisturbed } else { HandBack::Broken };
+                self.interrupted().push((id, why));
                 Err(error)
             }
         }
@@ -217,34 +191,54 @@ impl Processor {
         conn.abandoned_executions(&self.claim, before_ms, ABANDONED_PER_SWEEP).await
     }
 
-    /// Gives up the claims of executions whose run the database broke off, and answers them: to be run again.
-    pub(crate) async fn release_interrupted(&self) -> Result<Vec<ExecutionId>, StoreError> {
-        let ids = std::mem::take(&mut *self.interrupted());
-        if ids.is_empty() {
-            return Ok(ids);
+    /// Takes back what processes without a lease have left behind, and isolates what they have died of again and again.
+    pub(crate) async fn take_back(&self) -> Result<(), StoreError> {
+        let now_ms = millis(SystemTime::now());
+        let taken = self
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<_, StoreError>> {
+                Box::pin(async move {
+                    let taken = tx.take_back(now_ms).await?;
+                    for takeover in &taken {
+                        isolate_poison(tx, *takeover).await?;
+                    }
+                    Ok(taken)
+                })
+            })
+            .await?;
+        if !taken.is_empty() {
+            tracing::info!(executions = taken.len(), "going on with what a former process left behind");
         }
-        let released = ids.clone();
+        Ok(())
+    }
+
+    /// Gives up the claims of executions whose run broke off, to be run again.
+    pub(crate) async fn hand_back_interrupted(&self) -> Result<(), StoreError> {
+        let interrupted = std::mem::take(&mut *self.interrupted());
+        if interrupted.is_empty() {
+            return Ok(());
+        }
+        let (work, claim) = (interrupted.clone(), self.claim.clone());
         let result = self
             .store
             .write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
                 Box::pin(async move {
-                    for id in released {
-                        tx.release(id).await?;
+                    for (id, why) in work {
+                        if let Some(takeover) = tx.hand_back(id, &claim, why).await? {
+                            isolate_poison(tx, takeover).await?;
+                        }
                     }
                     Ok(())
                 })
             })
             .await;
-        match result {
-            Ok(()) => Ok(ids),
-            Err(error) => {
-                self.interrupted().extend(ids);
-                Err(error)
-            }
+        if result.is_err() {
+            self.interrupted().extend(interrupted);
         }
+        result
     }
 
-    fn interrupted(&self) -> MutexGuard<'_, Vec<ExecutionId>> {
+    fn interrupted(&self) -> MutexGuard<'_, Vec<(ExecutionId, HandBack)>> {
         self.interrupted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -279,6 +273,17 @@ impl Processor {
             last = Some(begun);
         }
     }
+}
+
+/// Ends an execution that breaks whoever runs it, so that the others go on.
+async fn isolate_poison(tx: &mut Tx, takeover: Takeover) -> Result<(), StoreError> {
+    if takeover.times <= MOST_TAKEOVERS {
+        return Ok(());
+    }
+    tracing::error!(execution = takeover.id.0, takeovers = takeover.times, "an execution is given up as poison");
+    let finish = ExecutionFinish { reason: Some("poison".to_owned()), ..finish(ExecutionStatus::Error) };
+    tx.finish(takeover.id, finish).await?;
+    tx.abort_jobs(takeover.id).await
 }
 
 /// An end without a reason.

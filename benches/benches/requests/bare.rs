@@ -29,19 +29,24 @@ const CLAIM_NEXT: &str = r#"UPDATE "executions" SET "status" = 0, "dispatched" =
                   ORDER BY "id" LIMIT 1)
     RETURNING "id", "workflowId", "status", "context""#;
 const FINISH: &str = r#"UPDATE "executions" SET "status" = 1, "claimedBy" = NULL, "updatedAt" = ? WHERE "id" = ?"#;
-const UNFINISHED: &str = r#"SELECT count(*) FROM "executions" WHERE "status" IS NULL OR "status" = 0"#;
-
-/// One connection, set up like the server's writer.
+/// One connection, set up like the server's writer, to a copy of its database: on the database itself the server's dispatcher
+/// would run what is queued here.
 pub(crate) struct Bare {
     connection: SqliteConnection,
     next_id: i64,
 }
 
 impl Bare {
-    pub(crate) async fn connect(database: &Path) -> Self {
-        let options = SqliteConnectOptions::new().filename(database).synchronous(SqliteSynchronous::Full);
-        let connection = options.disable_statement_logging().connect().await.expect("the database opens");
-        // Below the server's ids, so that the two never meet.
+    pub(crate) async fn copy(database: &Path, name: &str) -> Self {
+        let copy = database.with_file_name(format!("{name}.db"));
+        let mut original = connect(database).await;
+        let vacuum = sqlx::query("VACUUM INTO ?").bind(copy.to_str().expect("the path is UTF-8"));
+        vacuum.execute(&mut original).await.expect("the database is copied");
+        let mut connection = connect(&copy).await;
+        sqlx::query("PRAGMA journal_mode = WAL")
+            .execute(&mut connection)
+            .await
+            .expect("the copy has a write-ahead log");
         Self { connection, next_id: 1 }
     }
 
@@ -62,19 +67,6 @@ impl Bare {
                 self.run(workflow, mode, id).await;
             }
             self.control("COMMIT").await;
-        }
-    }
-
-    /// Waits until the server has nothing queued or running.
-    pub(crate) async fn drained(&mut self) {
-        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(2));
-        loop {
-            let unfinished: i64 =
-                sqlx::query_scalar(UNFINISHED).fetch_one(&mut self.connection).await.expect("the count");
-            if unfinished == 0 {
-                return;
-            }
-            ticks.tick().await;
         }
     }
 
@@ -117,4 +109,9 @@ impl Bare {
     async fn control(&mut self, sql: &'static str) {
         sqlx::query(sql).execute(&mut self.connection).await.expect("the transaction goes on");
     }
+}
+
+async fn connect(database: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(database).synchronous(SqliteSynchronous::Full);
+    options.disable_statement_logging().connect().await.expect("the database opens")
 }

@@ -3,7 +3,11 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use host_demo::bootstrap::Admin;
@@ -68,11 +72,11 @@ impl Rig {
     /// Creates so many posts, with the workflow bound, a fixed number of callers at a time.
     pub(crate) async fn creates(&self, workflow: &Workflow, requests: u64) {
         let url = format!("{}/api/posts:create?triggerWorkflows={}", self.base_url(), workflow.key);
-        let next = std::sync::Arc::new(AtomicU64::new(0));
+        let next = Arc::new(AtomicU64::new(0));
         let mut callers = JoinSet::new();
         for _ in 0..CONCURRENCY {
             let request = self.client.post(&url).bearer_auth(&self.token).json(&post());
-            let next = std::sync::Arc::clone(&next);
+            let next = Arc::clone(&next);
             callers.spawn(async move {
                 while next.fetch_add(1, Ordering::Relaxed) < requests {
                     let request = request.try_clone().expect("the body is in memory");
@@ -83,6 +87,23 @@ impl Rig {
             });
         }
         callers.join_all().await;
+    }
+
+    /// Waits until none of the workflow's executions is queued or running.
+    pub(crate) async fn drained(&self, workflow: &Workflow) {
+        let filter = json!({"workflowId": workflow.id, "$or": [{"status": null}, {"status": 0}]}).to_string();
+        let url = format!("{}/api/executions:list", self.base_url());
+        let request = self.client.get(url).bearer_auth(&self.token);
+        let request = request.query(&[("filter", filter.as_str()), ("pageSize", "1"), ("fields", "id")]);
+        let mut ticks = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            ticks.tick().await;
+            let answer = request.try_clone().expect("there is no body").send().await.expect("an answer");
+            let body: Value = answer.json().await.expect("JSON");
+            if body["meta"]["count"] == 0 {
+                return;
+            }
+        }
     }
 
     pub(crate) async fn stop(self) {

@@ -99,7 +99,7 @@ impl ApiError {
 
     /// A path of a shape that nothing answers to.
     pub(crate) fn unknown_path() -> Self {
-        Self::NotFound { code: "NOT_FOUND", what: "this path".to_owned() }
+        Self::NotFound { code: "NOT_FOUND", what: "path".to_owned() }
     }
 
     /// An action that the resource does not have.

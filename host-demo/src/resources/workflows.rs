@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use store::{Record, UserId, WorkflowId, WorkflowRow, workflows::Revision};
+use workflow::WorkflowOptions;
 
 use super::{Call, id_of, named_workflows, nodes::no_workflow, read, read_all, read_one, text, workflow_runs};
 use crate::{
@@ -162,6 +163,9 @@ fn check_shapes(values: &Record) -> Result<(), ApiError> {
         if values.get(name).is_some_and(|value| !value.is_object()) {
             return refuse(name, "an object");
         }
+    }
+    if let Some(options) = values.get("options") {
+        WorkflowOptions::parse(options).map_err(ApiError::Refused)?;
     }
     Ok(())
 }

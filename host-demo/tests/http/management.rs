@@ -127,3 +127,22 @@ async fn rights_go_with_their_collection() {
     assert_eq!(root.get("roles/member/dataSourceResources:list").await.data(), json!([]));
     assert_eq!(root.get("posts:list").await.refusal(), (404, "UNKNOWN_RESOURCE"));
 }
+
+#[tokio::test]
+async fn options_are_checked_before_they_are_stored() {
+    let running = Running::start().await;
+    let root = running.root().await;
+    root.make_posts().await;
+    let workflow = root.make_workflow().await;
+    let update = format!("workflows:update?filterByTk={}", workflow["id"]);
+    let good = json!({"options": {"timeout": 1_000, "retry": {"attempts": 2, "on": [-2]}, "concurrency": 2}});
+    let updated = root.post(&update, good.clone()).await.data();
+    assert_eq!(updated[0]["options"], good["options"]);
+    let refused = root.post(&update, json!({"options": {"timeout": "soon"}})).await;
+    assert_eq!(refused.0, 400);
+    assert_eq!(refused.1["errors"][0]["message"], "\"timeout\" must be a whole number from 0 to 315360000000");
+    let mut values = json!({"type": "action", "config": {"collection": "posts"}, "options": {"stackLimit": 0}});
+    assert_eq!(root.post("workflows:create", values.clone()).await.0, 400);
+    values["options"] = json!({"stackLimit": 3});
+    assert_eq!(root.post("workflows:create", values).await.data()["options"]["stackLimit"], 3);
+}

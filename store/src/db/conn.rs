@@ -80,6 +80,8 @@ impl Conn {
 pub struct Tx {
     conn: Conn,
     ids: IdGenerator,
+    /// The database's count of what other connections have committed.
+    data_version: i64,
 }
 
 impl Deref for Tx {
@@ -99,9 +101,20 @@ impl Tx {
     /// Makes the writer's transaction of a fresh connection, and reads the schema.
     pub(super) async fn open(connection: SqliteConnection) -> Result<Self, StoreError> {
         let schema = Arc::new(Schema::built_in());
-        let mut conn = Conn { link: Link::Writer(Box::new(connection)), schema };
-        conn.schema = Arc::new(conn.load_schema().await?);
-        let rows = conn
+        let conn = Conn { link: Link::Writer(Box::new(connection)), schema };
+        let mut tx = Self { conn, ids: IdGenerator::above(0), data_version: 0 };
+        tx.catch_up().await?;
+        Ok(tx)
+    }
+
+    /// Takes note of what other processes have written since the last transaction: their ids and their schema.
+    pub(super) async fn catch_up(&mut self) -> Result<(), StoreError> {
+        let rows = self.query("PRAGMA data_version", []).await?;
+        let version = rows.first().map_or(Ok(0), |row| row.get("data_version"))?;
+        if version == self.data_version {
+            return Ok(());
+        }
+        let rows = self
             .query(
                 "SELECT max(coalesce((SELECT max(id) FROM workflows), 0), coalesce((SELECT max(id) FROM flow_nodes), 0), \
                  coalesce((SELECT max(id) FROM executions), 0), coalesce((SELECT max(id) FROM jobs), 0)) AS largest",
@@ -109,7 +122,10 @@ impl Tx {
             )
             .await?;
         let largest = rows.first().map_or(Ok(0), |row| row.get("largest"))?;
-        Ok(Self { conn, ids: IdGenerator::above(largest) })
+        self.ids.rise_above(largest);
+        self.conn.schema = Arc::new(self.conn.load_schema().await?);
+        self.data_version = version;
+        Ok(())
     }
 
     /// Makes an id for a workflow, a node, an execution or a job: larger than every one before, below 2^53.

@@ -28,6 +28,25 @@ pub(super) fn refusal(error: sqlx::Error) -> StoreError {
     }
 }
 
+/// The database's result codes for what may pass by itself: busy, locked, out of memory, read-only (as after a full disk),
+/// input or output error, disk full, cannot open, locking protocol.
+const TRANSIENT_CODES: [u32; 8] = [5, 6, 7, 8, 10, 13, 14, 15];
+
+/// Says whether a failure is of the circumstances rather than of the statement.
+pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(refused) => {
+            // The low byte is the kind; the rest says more about it.
+            let code = refused.code().and_then(|code| code.parse::<u32>().ok());
+            code.is_some_and(|code| TRANSIENT_CODES.contains(&(code & 0xff)))
+        }
+        other => matches!(
+            other,
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed
+        ),
+    }
+}
+
 /// The columns in `UNIQUE constraint failed: posts.code, posts.title`.
 fn columns_in(message: &str) -> String {
     let columns = message.rsplit_once(": ").map_or(message, |(_, columns)| columns);

@@ -77,6 +77,12 @@ impl Writer {
             first.refuse(StoreError::Database(error));
             return self.give_up(Vec::new(), None).await;
         }
+        if let Err(error) = self.tx.catch_up().await {
+            first.refuse(error);
+            return self.give_up(Vec::new(), None).await;
+        }
+        // What others have committed stays, whatever becomes of this transaction.
+        self.publish();
         let mut answers = Vec::new();
         if let Err(error) = self.requests(first, requests, &mut answers).await {
             return self.give_up(answers, Some(error)).await;
@@ -121,13 +127,10 @@ impl Writer {
             let schema = Arc::clone(self.tx.schema());
             let outcome = request.run(&mut self.tx).await;
             answers.push(outcome.answer);
-            match outcome.verdict {
-                Verdict::Keep => self.tx.control("RELEASE request").await?,
-                Verdict::Undo => {
-                    self.tx.set_schema(schema);
-                    self.tx.control("ROLLBACK TO request").await?;
-                    self.tx.control("RELEASE request").await?;
-                }
+            // Savepoints are never released: the innermost one is the latest request's, and the commit ends them all.
+            if outcome.verdict == Verdict::Undo {
+                self.tx.set_schema(schema);
+                self.tx.control("ROLLBACK TO request").await?;
             }
         }
         Ok(())

@@ -29,7 +29,8 @@ impl Tx {
         let rows = self
             .query(
                 r#"UPDATE "executions"
-                   SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL, "updatedAt" = ?
+                   SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL,
+                       "ready" = NULL, "notBefore" = NULL, "updatedAt" = ?
                    WHERE "id" = ?
                    RETURNING "parentJobId",
                      EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
@@ -70,12 +71,16 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let result = json!({"execution": child.0, "status": status.code(), "output": output});
         let now = chrono::Utc::now().timestamp_millis();
-        self.run(
-            r#"UPDATE "jobs" SET "result" = ?, "dueAt" = ? WHERE "id" = ? AND "status" = 0"#,
-            [result.to_string().into(), now.into(), parent.0.into()],
-        )
-        .await
-        .map(drop)
+        let rows = self
+            .query(
+                r#"UPDATE "jobs" SET "result" = ?, "dueAt" = ? WHERE "id" = ? AND "status" = 0 RETURNING "executionId""#,
+                [result.to_string().into(), now.into(), parent.0.into()],
+            )
+            .await?;
+        match rows.first() {
+            Some(row) => self.set_ready(ExecutionId(row.get("executionId")?)).await,
+            None => Ok(()),
+        }
     }
 
     async fn release_chain(&mut self, id: ExecutionId) -> Result<Vec<WorkflowId>, StoreError> {

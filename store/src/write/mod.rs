@@ -6,6 +6,7 @@
 
 mod associate;
 mod destroy;
+mod foreign_keys;
 mod nested;
 mod row;
 mod values;
@@ -43,8 +44,8 @@ impl Tx {
     /// Creates a record. A nested object without a key creates a record of the association's target, one with a key (or a
     /// bare key) links it; arrays for to-many associations. Answers the stored record with the associations that were given.
     ///
-    /// Values for `createdAt`, `updatedAt`, `createdById` and `updatedById` are passed over. A foreign key that is given as
-    /// a column is stored as it is.
+    /// Values for `createdAt`, `updatedAt`, `createdById` and `updatedById` are passed over. A foreign key
+    /// of a `belongsTo` association that is given as a column has to lead to a record.
     ///
     /// # Errors
     ///
@@ -79,6 +80,7 @@ impl Tx {
         check_writable(collection)?;
         let mut nesting = Nesting::new(options);
         let values = values::split(collection, values, Purpose::Update)?;
+        self.check_foreign_keys(collection, &values.columns).await?;
         let records = if values.nested.is_empty() {
             self.update_rows(collection, filter, &values.columns, options.author).await?
         } else {

@@ -67,6 +67,7 @@ impl Tx {
     ) -> BoxFuture<'t, Result<Record, StoreError>> {
         async move {
             let mut values = split(collection, values, Purpose::Create)?;
+            self.check_foreign_keys(collection, &values.columns).await?;
             let foreign_keys = self.write_before(collection, &values, nesting).await?;
             put(&mut values.columns, foreign_keys);
             let Values { columns, nested } = values;
@@ -208,6 +209,7 @@ impl Tx {
                 }
                 super::check_writable(target)?;
                 let values = split(target, changes, Purpose::Update)?;
+                self.check_foreign_keys(target, &values.columns).await?;
                 self.update_nested(target, &found, &values, nesting).await
             }
             Value::String(_) | Value::Number(_) => self.existing(target, association, name, value).await,

@@ -17,8 +17,8 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// Shortest time between two sweeps, so that many short delays share one.
 const SHORTEST: Duration = Duration::from_millis(5);
 
-/// Due executions taken up by one sweep; the next one follows at once if there are more.
-const DUE_PER_SWEEP: u32 = 1_000;
+/// Due executions, and others to be gone on with, taken up by one sweep; the next one follows at once if there are more.
+pub(super) const DUE_PER_SWEEP: u32 = 1_000;
 
 /// When the next sweep is.
 pub(super) struct Alarm {
@@ -73,14 +73,18 @@ impl Dispatcher {
 
     /// Takes up what is queued or due; answers when the next job falls due.
     async fn sweep_once(&self) -> Result<Option<i64>, StoreError> {
-        for id in self.processor.release_interrupted().await? {
-            self.line.push(Task::This(id));
-        }
-        let mut conn = self.store.read().await?;
+        self.processor.hand_back_interrupted().await?;
         let now_ms = millis(SystemTime::now());
+        let mut conn = self.store.read().await?;
+        if conn.has_expired_claims(now_ms).await? {
+            drop(conn);
+            self.processor.take_back().await?;
+            conn = self.store.read().await?;
+        }
         let (due, next) = conn.due_executions(now_ms, DUE_PER_SWEEP).await?;
-        let more = due.len() >= DUE_PER_SWEEP as usize;
-        for id in self.processor.abandoned(&mut conn).await?.into_iter().chain(due) {
+        let ready = conn.ready_executions(DUE_PER_SWEEP).await?;
+        let more = due.len().max(ready.len()) >= DUE_PER_SWEEP as usize;
+        for id in self.processor.abandoned(&mut conn).await?.into_iter().chain(ready).chain(due) {
             self.line.push(Task::This(id));
         }
         let queued = conn.workflows_with_queued().await?;

@@ -28,7 +28,7 @@ use serde_json::Value;
 use store::{Execution, ExecutionFinish, ExecutionStatus, Job, JobStatus, WorkflowId};
 use tokio::sync::watch;
 
-use super::{Begun, Lane, Processor, Ran, Told, millis};
+use super::{Begun, Lane, Processor, Ran, millis};
 use crate::{
     EngineError, Outcome,
     nodes::NodeError,
@@ -95,7 +95,7 @@ impl<'p> Walk<'p> {
         let ended_by_node = matches!(left, Left::Ends(verdict) if verdict == status);
         let outcome = Outcome { id: self.execution.id, status, messages: line.said.messages, ended_by_node };
         let woken = std::mem::take(&mut *locked(&self.woken));
-        Ok(Ran { outcome, woken, due_at_ms, executions: usize::from(status.is_final()), next, told: Told::No })
+        Ok(Ran { outcome, woken, due_at_ms, executions: usize::from(status.is_final()), next })
     }
 
     /// Stores what is left and ends the execution, or leaves it waiting.

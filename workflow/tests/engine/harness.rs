@@ -9,7 +9,7 @@ use store::{
     Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use tempfile::TempDir;
-use workflow::{Engine, EngineOptions, Outcome};
+use workflow::{Engine, EngineOptions, Instance, Outcome};
 
 /// Longest wait for a condition: far beyond what any test takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Harness {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A node of a test workflow: type, configuration, and where it hangs: behind the one before it by default.
@@ -62,7 +62,7 @@ impl Harness {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", folder.path().join("data.db").display())).await.unwrap();
         let engine = Engine::start(store.clone(), EngineOptions { parallel_workflows }).await.unwrap();
-        let harness = Self { store, engine, _folder: folder };
+        let harness = Self { store, engine, folder };
         for definition in [
             json!({"name": "logs", "fields": [{"type": "string", "name": "tag"}]}),
             json!({"name": "posts", "createdBy": true, "fields": [
@@ -83,6 +83,14 @@ impl Harness {
     pub(crate) async fn restart(&mut self) {
         self.engine.shutdown(Duration::ZERO).await;
         self.engine = Engine::start(self.store.clone(), EngineOptions { parallel_workflows: 4 }).await.unwrap();
+    }
+
+    /// A further engine on the same database, as in another process: with a writer of its own.
+    pub(crate) async fn another_engine(&self, instance: Instance) -> (Store, Engine) {
+        let store = Store::open(&format!("sqlite:{}", self.folder.path().join("data.db").display())).await.unwrap();
+        let options = EngineOptions { parallel_workflows: 4 };
+        let engine = Engine::start_as(store.clone(), options, instance).await.unwrap();
+        (store, engine)
     }
 
     pub(crate) async fn write<T: Send + 'static>(

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use serde_json::{Value, json};
-use store::{Job, JobStatus, NewJob, StoreError};
+use store::{Job, JobStatus, NewJob};
 
 use super::{
     Turn, UNSTORED, Walk,
@@ -214,11 +214,11 @@ impl Walk<'_> {
     }
 }
 
-/// A node's error becomes its job's result; that the store has stopped, or that others' writes took this one down, does not:
-/// the node is run again later.
+/// A node's error becomes its job's result; that the disk is full, that the store has stopped, or that others' writes took
+/// this one down, does not: the node is run again later.
 pub(super) fn passable(error: NodeError) -> Result<NodeError, EngineError> {
     match error {
-        NodeError::Store(error @ (StoreError::Closed | StoreError::NotCommitted(_))) => Err(error.into()),
+        NodeError::Store(error) if error.is_transient() => Err(error.into()),
         other => Ok(other),
     }
 }

@@ -1,10 +1,12 @@
 //! One transaction of a walk: the jobs of a line, and what goes with them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
-use store::{ExecutionFinish, ExecutionId, ExecutionStatus, Job, JobId, JobStatus, NewJob, StoreError, Tx, WorkflowId};
+use store::{
+    ExecutionFinish, ExecutionId, ExecutionStatus, Job, JobId, JobStatus, NewJob, Standing, StoreError, Tx, WorkflowId,
+};
 
-use super::super::{Begun, Lane, Processor, Task};
+use super::super::{Begun, Lane, Processor, Task, millis};
 use crate::{
     nodes::{NodeError, NodeResult, Work},
     plan::{Plan, Step},
@@ -27,7 +29,7 @@ pub(super) enum Stored {
     Going(Option<Job>),
     /// The execution has ended.
     Ended(Box<Ended>),
-    /// It waits; the moment its first job falls due by itself, in milliseconds since 1970.
+    /// It waits; the moment it can go on by itself, in milliseconds since 1970.
     Waiting(Option<i64>, Option<Begun>),
     /// Somebody ended it meanwhile.
     Stopped(ExecutionStatus),
@@ -88,9 +90,10 @@ pub(super) struct Committed {
 impl Transaction {
     pub(super) async fn carry_out(mut self, tx: &mut Tx, then: Then) -> Result<Committed, NodeError> {
         let mut woken = Vec::new();
-        let stopped = match tx.execution_status(self.execution).await? {
-            Some(ExecutionStatus::Started) => None,
-            Some(status) => Some(status),
+        let stopped = match tx.standing(self.execution, &self.processor.claim).await? {
+            Some(Standing { status: ExecutionStatus::Started, held: true }) => None,
+            // Ended meanwhile, or taken over by another process after a long pause of this one.
+            Some(Standing { status, .. }) => Some(status),
             None => Some(ExecutionStatus::Aborted),
         };
         if let Some(status) = stopped {
@@ -130,9 +133,10 @@ impl Transaction {
             }
             Then::End(finish) => self.end(tx, finish, None).await?,
             Then::Wait => {
-                tx.release(self.execution).await?;
+                let ready = tx.release(self.execution).await?;
                 tx.drop_chain(self.execution).await?;
-                let due_at_ms = tx.next_due(self.execution).await?;
+                let due_at_ms =
+                    if ready { Some(millis(SystemTime::now())) } else { tx.next_due(self.execution).await? };
                 Stored::Waiting(due_at_ms, self.next(tx).await?)
             }
         };

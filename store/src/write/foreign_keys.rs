@@ -1,0 +1,44 @@
+//! Foreign keys that are given as plain columns have to lead somewhere, like those given as associations.
+//!
+//! There are no database constraints between run-time collections: this, and the clearing of foreign keys when a record is
+//! deleted, is what keeps them whole.
+
+use sea_query::{Expr, Query};
+
+use crate::{
+    db::{Cell, Tx},
+    error::StoreError,
+    query::Filter,
+    schema::{AssociationKind, Collection, Field},
+};
+
+impl Tx {
+    /// Refuses a foreign key of a `belongsTo` association that leads to no record. `null` leads nowhere by intent.
+    pub(super) async fn check_foreign_keys(
+        &mut self,
+        collection: &Collection,
+        given: &[(&Field, Cell)],
+    ) -> Result<(), StoreError> {
+        for (column, cell) in given.iter().filter(|(_, cell)| *cell != Cell::Null) {
+            let associations = collection.fields.iter().filter_map(Field::association);
+            let own = associations.filter(|association| {
+                association.kind == AssociationKind::BelongsTo && association.foreign_key == column.name
+            });
+            for association in own {
+                let target = self.target(association)?;
+                let filter = Filter::equal(&association.target_key, cell.clone());
+                let mut statement = Query::select();
+                statement
+                    .expr(Expr::val(1))
+                    .from(target.name.clone())
+                    .cond_where(filter.compile(&target.name))
+                    .limit(1);
+                if self.fetch_optional(&statement).await?.is_none() {
+                    let message = format!("{}: there is no such record in {}", column.name, target.name);
+                    return Err(StoreError::invalid("DANGLING_ASSOCIATION", message));
+                }
+            }
+        }
+        Ok(())
+    }
+}
