@@ -1,18 +1,19 @@
 //! What every request works with: the store, the engine, the plugins and the token secret.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use store::Store;
-use tokio_util::task::TaskTracker;
+use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workflow::Engine;
 
 use crate::{access::Tokens, plugins::Plugins, triggers::TriggerSwitch};
 
 /// Largest request body, in bytes: thousands of records of ordinary size, and little enough for hundreds of requests at once.
 pub(crate) const BODY_LIMIT_BYTES: usize = 1 << 20;
+
+/// Event streams at the same time: each holds a connection, and consoles of a team of administrators need one apiece.
+pub(crate) const STREAMS_MAX: usize = 64;
 
 /// The parts of a running server.
 pub(crate) struct Host {
@@ -23,22 +24,38 @@ pub(crate) struct Host {
     pub(crate) switch: TriggerSwitch,
     /// Requests that are being answered; they end even when their callers go away.
     pub(crate) requests: TaskTracker,
-    draining: AtomicBool,
+    /// Places for event streams.
+    pub(crate) streams: Arc<Semaphore>,
+    stopping: CancellationToken,
 }
 
 impl Host {
     pub(crate) fn new(store: Store, engine: Engine, plugins: Plugins, tokens: Tokens) -> Self {
         let plugins = Arc::new(plugins);
         let switch = TriggerSwitch::new(store.clone(), Arc::clone(&plugins));
-        Self { store, engine, plugins, tokens, switch, requests: TaskTracker::new(), draining: AtomicBool::new(false) }
+        Self {
+            store,
+            engine,
+            plugins,
+            tokens,
+            switch,
+            requests: TaskTracker::new(),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            stopping: CancellationToken::new(),
+        }
     }
 
-    /// Says from now on that no new requests are welcome.
+    /// Says from now on that no new requests are welcome, and ends the event streams.
     pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.stopping.cancel();
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.stopping.is_cancelled()
+    }
+
+    /// Is cancelled when the server begins to stop.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
     }
 }

@@ -6,12 +6,14 @@
 
 mod concurrency;
 mod ending;
+mod figures;
 mod leases;
 
 use sea_query::{Expr, Query};
 use serde_json::Value;
 
 use crate::{
+    changes::{Change, ExecutionChange, ExecutionStep},
     db::{Conn, Row, Tx},
     error::StoreError,
     id::{ExecutionId, JobId, WorkflowId},
@@ -21,6 +23,8 @@ use crate::{
 pub use concurrency::context_members;
 use ending::Counts;
 pub use leases::{HandBack, Standing, Takeover};
+
+pub use figures::QueueFigures;
 
 /// Names the process that holds a claim; a new one at every start.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -273,6 +277,15 @@ impl Tx {
                 now.as_str().into(),
                 now.as_str().into(),
             ]);
+            self.note(Change::Execution(ExecutionChange {
+                id: *id,
+                workflow_id: execution.workflow_id,
+                key: execution.key.clone(),
+                step: ExecutionStep::Queued,
+                queued_at: now.clone(),
+                started_at: None,
+                at: now.clone(),
+            }));
             counts.add(execution.workflow_id, execution.key);
         }
         for chunk in rows.chunks(ROWS_PER_INSERT) {
@@ -317,11 +330,13 @@ impl Tx {
                                  WHERE "workflowId" = ? AND "status" IS NULL AND "claimedBy" IS NULL
                                    AND "waitsFor" IS NULL AND "notBefore" IS NULL AND "heldBack" IS NULL
                                  ORDER BY "id" LIMIT 1)
-                   RETURNING "id", "workflowId", "status", "context", "stack", "manually""#,
+                   RETURNING "id", "workflowId", "status", "context", "stack", "manually", "key", "createdAt", "startedAt""#,
                 [by.0.as_str().into(), now.as_str().into(), now.as_str().into(), workflow.0.into()],
             )
             .await?;
-        rows.first().map(Execution::read).transpose()
+        let Some(row) = rows.first() else { return Ok(None) };
+        self.note_claim(row, &now)?;
+        Execution::read(row).map(Some)
     }
 
     /// Starts a queued execution that `by` holds already, or takes up a waiting one again; `None` if somebody else has
@@ -339,11 +354,13 @@ impl Tx {
                        "updatedAt" = ?, "ready" = NULL
                    WHERE "id" = ? AND "waitsFor" IS NULL
                      AND (("status" IS NULL AND "claimedBy" = ?) OR ("status" = 0 AND "claimedBy" IS NULL))
-                   RETURNING "id", "workflowId", "status", "context", "stack", "manually""#,
+                   RETURNING "id", "workflowId", "status", "context", "stack", "manually", "key", "createdAt", "startedAt""#,
                 [by.0.as_str().into(), now.as_str().into(), now.as_str().into(), id.0.into(), by.0.as_str().into()],
             )
             .await?;
-        rows.first().map(Execution::read).transpose()
+        let Some(row) = rows.first() else { return Ok(None) };
+        self.note_claim(row, &now)?;
+        Execution::read(row).map(Some)
     }
 
     /// Gives up the claim of an execution that waits for a job. Says whether it can go on already, because a job of it

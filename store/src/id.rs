@@ -28,4 +28,6 @@ ids! {
     ExecutionId,
     /// Identifies a job.
     JobId,
+    /// Identifies a task that a person has.
+    TaskId,
 }

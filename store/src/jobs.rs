@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    changes::{Change, JobChange},
     db::{Conn, Row, Tx},
     error::StoreError,
     id::{ExecutionId, JobId, NodeId},
@@ -155,13 +156,22 @@ impl Tx {
                 job.status.code().into(),
                 column(&job.result),
                 column(&job.meta),
-                started.into(),
+                started.as_str().into(),
                 now.as_str().into(),
                 now.as_str().into(),
                 job.due_at_ms.into(),
             ],
         )
         .await?;
+        self.note(Change::Job(JobChange {
+            id,
+            execution_id: job.execution_id,
+            node_id: job.node_id,
+            node_key: job.node_key.clone(),
+            status: job.status,
+            started_at: Some(started),
+            at: now,
+        }));
         Ok(Job {
             id,
             execution_id: job.execution_id,
@@ -183,11 +193,16 @@ impl Tx {
     pub async fn finish_job(&mut self, id: JobId, status: JobStatus, result: Value) -> Result<Job, StoreError> {
         let Some(job) = self.job(id).await? else { return Err(StoreError::NotFound { what: "job".into() }) };
         let status = job.status.to(status)?;
-        self.run(
-            r#"UPDATE "jobs" SET "status" = ?, "result" = ?, "updatedAt" = ? WHERE "id" = ?"#,
-            [status.code().into(), column(&result), moment::now().into(), id.0.into()],
-        )
-        .await?;
+        let now = moment::now();
+        let rows = self
+            .query(
+                r#"UPDATE "jobs" SET "status" = ?, "result" = ?, "updatedAt" = ? WHERE "id" = ?
+                   RETURNING "id", "executionId", "nodeId", "nodeKey", "startedAt""#,
+                [status.code().into(), column(&result), now.as_str().into(), id.0.into()],
+            )
+            .await?;
+        self.note_jobs(&rows, status, &now)?;
+        self.close_tasks_of_job(id).await?;
         Ok(Job { status, result, ..job })
     }
 
@@ -198,12 +213,23 @@ impl Tx {
     /// Database errors.
     pub async fn abort_jobs(&mut self, execution: ExecutionId) -> Result<(), StoreError> {
         let aborted = JobStatus::Pending.to(JobStatus::Aborted)?;
-        self.run(
-            r#"UPDATE "jobs" SET "status" = ?, "updatedAt" = ? WHERE "executionId" = ? AND "status" = 0"#,
-            [aborted.code().into(), moment::now().into(), execution.0.into()],
-        )
-        .await
-        .map(drop)
+        let now = moment::now();
+        let rows = self
+            .query(
+                r#"UPDATE "jobs" SET "status" = ?, "updatedAt" = ? WHERE "executionId" = ? AND "status" = 0
+                   RETURNING "id", "executionId", "nodeId", "nodeKey", "startedAt""#,
+                [aborted.code().into(), now.as_str().into(), execution.0.into()],
+            )
+            .await?;
+        self.note_jobs(&rows, aborted, &now)?;
+        self.close_tasks(execution).await
+    }
+
+    fn note_jobs(&mut self, rows: &[Row], status: JobStatus, now: &str) -> Result<(), StoreError> {
+        for row in rows {
+            self.note(Change::Job(JobChange::read(row, status, now)?));
+        }
+        Ok(())
     }
 }
 

@@ -12,8 +12,11 @@
 //! 4. [`query`]: filters, sorting, pages, appends
 //! 5. [`mod@write`]: records with their associations
 //! 6. [`workflows`], [`executions`], [`jobs`]: the engine's rows and the queue
-//! 7. [`secret`]: password hashing
+//! 7. [`changes`]: what commits changed in them, for those who watch
+//! 8. [`tasks`]: what people are asked to decide
+//! 9. [`secret`]: password hashing
 
+pub mod changes;
 mod codec;
 pub mod db;
 pub mod error;
@@ -26,17 +29,20 @@ pub mod query;
 pub mod schema;
 pub mod secret;
 pub mod status;
+pub mod tasks;
 pub mod workflows;
 pub mod write;
 
+pub use changes::{Change, ExecutionChange, ExecutionStep, JobChange};
 pub use db::{Conn, Store, Tx};
 pub use error::StoreError;
-pub use executions::{ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, Standing, Takeover};
-pub use id::{ExecutionId, JobId, NodeId, UserId, WorkflowId};
+pub use executions::{ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, QueueFigures, Standing, Takeover};
+pub use id::{ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use query::{Filter, Find, Page, Select, Sort};
 pub use schema::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema};
 pub use status::{ExecutionStatus, JobStatus};
+pub use tasks::{Decision, NewTasks, Quorum, Submission, Task, TaskStatus};
 pub use workflows::{NodeRow, WorkflowRow};
 pub use write::{AssociationChange, KeyValue, WriteOptions};
 

@@ -1,4 +1,4 @@
-//! The project's tasks: one command each for demo, tests, the gate, benchmarks and conformance.
+//! The project's tasks: one command each for demo, tests, the gate, benchmarks, conformance and long runs.
 //!
 //! Every task runs the same cargo that a person would run by hand, echoed as it goes, and talks to the server over
 //! HTTP only. Nothing here is linked with the server: a task that needs one starts the built program.
@@ -8,6 +8,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod conformance;
+mod crash;
 mod demo;
 mod server;
 mod tidy;
@@ -37,6 +38,8 @@ enum Task {
     Conformance(conformance::Options),
     /// Run the benchmarks
     Bench(bench::Options),
+    /// Kill a server under load, again and again; nothing may be lost, doubled or stuck
+    Crash(crash::Options),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -59,5 +62,6 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Demo(options) => demo::run(options).await,
         Task::Conformance(options) => conformance::run(options).await,
         Task::Bench(options) => bench::run(options),
+        Task::Crash(options) => crash::run(&options),
     }
 }

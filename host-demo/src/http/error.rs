@@ -77,6 +77,9 @@ pub(crate) enum ApiError {
     /// The server is stopping.
     #[error("the server is shutting down")]
     ShuttingDown,
+    /// As many streams are open as the server serves.
+    #[error("too many streams are open")]
+    TooManyStreams,
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -131,7 +134,7 @@ impl ApiError {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::WorkflowFailed | Self::WorkflowHangs | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ShuttingDown | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(error) => store_status(error),
             Self::Engine(error) => match error {
                 EngineError::Invalid(_) | EngineError::UnknownNodeType(_) => StatusCode::BAD_REQUEST,
@@ -154,6 +157,7 @@ impl ApiError {
             Self::InvalidToken => Some("INVALID_TOKEN"),
             Self::RoleNotFound => Some("ROLE_NOT_FOUND_FOR_USER"),
             Self::ShuttingDown => Some("SHUTTING_DOWN"),
+            Self::TooManyStreams => Some("TOO_MANY_STREAMS"),
             Self::Internal(_) => Some("INTERNAL"),
             Self::Store(error) | Self::Engine(EngineError::Store(error)) => store_code(error),
             Self::Engine(EngineError::NotFound) => Some("NOT_FOUND"),

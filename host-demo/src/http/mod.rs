@@ -14,5 +14,6 @@ pub(crate) mod body;
 pub(crate) mod error;
 pub(crate) mod params;
 mod router;
+pub(crate) mod stream;
 
 pub(crate) use router::router;

@@ -19,7 +19,7 @@ use crate::{
     access::{RequestContext, sign_in},
     host::{BODY_LIMIT_BYTES, Host},
     plugins::PluginState,
-    resources::{self, Call},
+    resources::{self, Call, execution_stream},
 };
 
 const API: &str = "/api/";
@@ -54,13 +54,13 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
 async fn api(State(host): State<Arc<Host>>, request: Request) -> Response {
     let task = host.requests.spawn(answer(Arc::clone(&host), request).in_current_span());
     match task.await {
-        Ok(Ok(reply)) => reply.into_response(),
+        Ok(Ok(response)) => response,
         Ok(Err(error)) => error.into_response(),
         Err(error) => ApiError::Internal(error.to_string()).into_response(),
     }
 }
 
-async fn answer(host: Arc<Host>, request: Request) -> Result<Reply, ApiError> {
+async fn answer(host: Arc<Host>, request: Request) -> Result<Response, ApiError> {
     if host.is_draining() {
         return Err(ApiError::ShuttingDown);
     }
@@ -69,12 +69,17 @@ async fn answer(host: Arc<Host>, request: Request) -> Result<Reply, ApiError> {
     let params = Params::parse(head.uri.query().unwrap_or_default())?;
     if address.source.is_none() && address.resource == "auth" && address.action == "signIn" {
         let values = Values::read(body, BODY_LIMIT_BYTES).await?;
-        return sign_in(&host.store, &host.tokens, &values.into_object()?).await.map(Reply::from);
+        let answer = sign_in(&host.store, &host.tokens, &values.into_object()?).await?;
+        return Ok(Reply::from(answer).into_response());
     }
     let context = RequestContext::open(&host.store, &host.tokens, &head.headers, &params).await?;
     check_data_source(&head.headers)?;
     let values = Values::read(body, BODY_LIMIT_BYTES).await?;
-    resources::dispatch(&host, &context, Call { address, params, values }).await
+    let call = Call { address, params, values };
+    if execution_stream::is_asked_for(&call) {
+        return execution_stream::open(&host, &context, &call).await;
+    }
+    Ok(resources::dispatch(&host, &context, call).await?.into_response())
 }
 
 fn check_data_source(headers: &HeaderMap) -> Result<(), ApiError> {

@@ -5,6 +5,7 @@
 
 mod auth;
 mod collections;
+pub(crate) mod execution_stream;
 mod executions;
 mod nodes;
 mod roles;

@@ -16,7 +16,7 @@ use sqlx::{
 };
 
 use super::{dialect, row::Row};
-use crate::{error::StoreError, id_generator::IdGenerator, schema::Schema};
+use crate::{changes::Change, error::StoreError, id_generator::IdGenerator, schema::Schema};
 
 /// A connection that reads.
 pub struct Conn {
@@ -82,6 +82,8 @@ pub struct Tx {
     ids: IdGenerator,
     /// The database's count of what other connections have committed.
     data_version: i64,
+    /// What this transaction did to executions and jobs.
+    changes: Vec<Change>,
 }
 
 impl Deref for Tx {
@@ -102,7 +104,7 @@ impl Tx {
     pub(super) async fn open(connection: SqliteConnection) -> Result<Self, StoreError> {
         let schema = Arc::new(Schema::built_in());
         let conn = Conn { link: Link::Writer(Box::new(connection)), schema };
-        let mut tx = Self { conn, ids: IdGenerator::above(0), data_version: 0 };
+        let mut tx = Self { conn, ids: IdGenerator::above(0), data_version: 0, changes: Vec::new() };
         tx.catch_up().await?;
         Ok(tx)
     }
@@ -131,6 +133,26 @@ impl Tx {
     /// Makes an id for a workflow, a node, an execution or a job: larger than every one before, below 2^53.
     pub(crate) fn next_id(&mut self) -> i64 {
         self.ids.next()
+    }
+
+    /// Notes what becomes true with the commit.
+    pub(crate) fn note(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// How much was noted so far.
+    pub(super) fn noted(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Forgets what was noted after the first `keep`: it was undone.
+    pub(super) fn forget_noted(&mut self, keep: usize) {
+        self.changes.truncate(keep);
+    }
+
+    /// Takes what was noted, in order.
+    pub(super) fn take_noted(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
     }
 
     /// Runs a statement and answers how many rows it changed.

@@ -18,10 +18,14 @@ use sqlx::{
     ConnectOptions as _, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{error::StoreError, schema::Schema};
+use crate::{
+    changes::{Change, Feed},
+    error::StoreError,
+    schema::Schema,
+};
 
 pub use conn::{Conn, Tx};
 pub(crate) use row::{Cell, Row};
@@ -44,6 +48,7 @@ pub struct Store {
 
 struct Shared {
     schema: Arc<ArcSwap<Schema>>,
+    feed: Feed,
     readers: SqlitePool,
     requests: mpsc::Sender<Box<dyn writer::Request>>,
     stop: CancellationToken,
@@ -81,16 +86,22 @@ impl Store {
             .map_err(StoreError::Database)?;
         let schema = Arc::new(ArcSwap::new(Arc::clone(tx.schema())));
         let (requests, waiting) = mpsc::channel(WAITING_REQUESTS);
+        let feed = Feed::default();
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        tasks.spawn(writer::Writer::new(tx, Arc::clone(&schema)).run(waiting, stop.clone()));
+        tasks.spawn(writer::Writer::new(tx, Arc::clone(&schema), feed.clone()).run(waiting, stop.clone()));
         tasks.close();
-        Ok(Self { shared: Arc::new(Shared { schema, readers, requests, stop, tasks }) })
+        Ok(Self { shared: Arc::new(Shared { schema, feed, readers, requests, stop, tasks }) })
     }
 
     /// Today's schema.
     pub fn schema(&self) -> Arc<Schema> {
         self.shared.schema.load_full()
+    }
+
+    /// Hears of every change of executions and jobs that is committed from now on, in order. See [`crate::changes`].
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.shared.feed.subscribe()
     }
 
     /// Takes a connection that sees everything committed before this call.

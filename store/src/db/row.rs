@@ -10,7 +10,7 @@ use crate::error::StoreError;
 pub(crate) struct Row(SqliteRow);
 
 /// What a column holds, as the database has it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, PartialOrd)]
 pub(crate) enum Cell {
     Null,
     Integer(i64),

@@ -3,7 +3,10 @@
 //! The first request of a transaction needs no savepoint: while nothing else is in the transaction, undoing the request is
 //! undoing the transaction. Requests that follow get one each, so that a lone request costs a `BEGIN` and a `COMMIT` only.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
@@ -11,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::conn::Tx;
-use crate::{error::StoreError, schema::Schema};
+use crate::{changes::Feed, error::StoreError, schema::Schema};
 
 /// Requests per transaction. The callers of the first wait for the last: enough to share one disk flush between all who
 /// wait, few enough that a request of average size is answered within tens of milliseconds.
@@ -46,11 +49,12 @@ pub(super) type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 pub(super) struct Writer {
     tx: Tx,
     published: Arc<ArcSwap<Schema>>,
+    feed: Feed,
 }
 
 impl Writer {
-    pub(super) fn new(tx: Tx, published: Arc<ArcSwap<Schema>>) -> Self {
-        Self { tx, published }
+    pub(super) fn new(tx: Tx, published: Arc<ArcSwap<Schema>>, feed: Feed) -> Self {
+        Self { tx, published, feed }
     }
 
     /// Serves requests until told to stop or until nobody can send any more; what was accepted by then is carried out.
@@ -73,6 +77,7 @@ impl Writer {
     }
 
     async fn transaction(&mut self, first: Box<dyn Request>, requests: &mut mpsc::Receiver<Box<dyn Request>>) {
+        let begun = Instant::now();
         if let Err(error) = self.tx.control("BEGIN IMMEDIATE").await {
             first.refuse(StoreError::Database(error));
             return self.give_up(Vec::new(), None).await;
@@ -90,9 +95,11 @@ impl Writer {
         if answers.is_empty() {
             return;
         }
+        let requests = answers.len();
         match self.tx.control("COMMIT").await {
             Ok(()) => {
                 self.publish();
+                measure(requests, begun.elapsed());
                 for answer in answers {
                     answer(Ok(()));
                 }
@@ -124,12 +131,13 @@ impl Writer {
                 request.refuse(StoreError::Closed);
                 return Err(error);
             }
-            let schema = Arc::clone(self.tx.schema());
+            let (schema, noted) = (Arc::clone(self.tx.schema()), self.tx.noted());
             let outcome = request.run(&mut self.tx).await;
             answers.push(outcome.answer);
             // Savepoints are never released: the innermost one is the latest request's, and the commit ends them all.
             if outcome.verdict == Verdict::Undo {
                 self.tx.set_schema(schema);
+                self.tx.forget_noted(noted);
                 self.tx.control("ROLLBACK TO request").await?;
             }
         }
@@ -143,21 +151,32 @@ impl Writer {
             tracing::debug!(%error, "nothing to roll back");
         }
         self.tx.set_schema(self.published.load_full());
+        self.tx.forget_noted(0);
         let Some(cause) = cause.map(Arc::new) else {
             return;
         };
+        metrics::counter!("store_commit_failures_total").increment(1);
         tracing::error!(error = %cause, requests = answers.len(), "a transaction could not be committed");
         for answer in answers {
             answer(Err(StoreError::NotCommitted(Arc::clone(&cause))));
         }
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         let schema = self.tx.schema();
         if !Arc::ptr_eq(schema, &self.published.load()) {
             self.published.store(Arc::clone(schema));
         }
+        self.feed.publish(self.tx.take_noted());
     }
+}
+
+/// Counts a commit: how many requests shared it, and how long it took with their work.
+fn measure(requests: usize, took: Duration) {
+    // Never more than REQUESTS_PER_COMMIT.
+    let requests = u32::try_from(requests).unwrap_or(u32::MAX);
+    metrics::histogram!("store_commit_requests").record(requests);
+    metrics::histogram!("store_commit_duration_seconds").record(took);
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::ExecutionFinish;
 use crate::{
+    changes::{Change, ExecutionChange, ExecutionStep},
     db::Tx,
     error::StoreError,
     id::{ExecutionId, JobId, WorkflowId},
@@ -26,27 +27,37 @@ impl Tx {
             return Err(StoreError::NotFound { what: "execution".into() });
         };
         let status = before.to(finish.status)?;
+        let now = moment::now();
         let rows = self
             .query(
                 r#"UPDATE "executions"
                    SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL,
                        "ready" = NULL, "notBefore" = NULL, "updatedAt" = ?
                    WHERE "id" = ?
-                   RETURNING "parentJobId",
-                     EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
+                   RETURNING "parentJobId", "id", "workflowId", "key", "createdAt", "startedAt",
+                             EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
                                      WHERE "workflows"."id" = "executions"."workflowId"
-                                       AND "unkept"."value" = "executions"."status") AS "unkept""#,
+                                       AND "unkept"."value" = "executions"."status") AS "unkept",
+                             EXISTS (SELECT 1 FROM "workflowTasks"
+                                     WHERE "workflowTasks"."executionId" = "executions"."id"
+                                       AND "workflowTasks"."status" = 0) AS "asks""#,
                 [
                     status.code().into(),
                     finish.reason.into(),
                     finish.output.as_ref().map(Value::to_string).into(),
-                    moment::now().into(),
+                    now.as_str().into(),
                     id.0.into(),
                 ],
             )
             .await?;
         if let Some(parent) = rows.first().map_or(Ok(None), |row| row.get("parentJobId"))? {
             self.tell_parent(JobId(parent), id, status, finish.output).await?;
+        }
+        for row in &rows {
+            self.note(Change::Execution(ExecutionChange::read(row, ExecutionStep::Ended(status), &now)?));
+        }
+        if rows.first().map_or(Ok(false), |row| row.get("asks"))? {
+            self.close_tasks(id).await?;
         }
         let released = match status {
             ExecutionStatus::Resolved => self.release_chain(id).await?,
@@ -115,13 +126,16 @@ impl Tx {
                      UNION
                      SELECT "executions"."id" FROM "executions" JOIN "chain" ON "executions"."waitsFor" = "chain"."id")
                    DELETE FROM "executions" WHERE "id" IN (SELECT "id" FROM "chain") AND "status" IS NULL
-                   RETURNING "workflowId", "key""#,
+                   RETURNING "id", "workflowId", "key", "createdAt", "startedAt""#,
                 [id.0.into()],
             )
             .await?;
+        let now = moment::now();
         let mut counts = Counts::default();
         for row in &rows {
-            counts.add(WorkflowId(row.get("workflowId")?), row.get("key")?);
+            let dropped = ExecutionChange::read(row, ExecutionStep::Dropped, &now)?;
+            counts.add(dropped.workflow_id, dropped.key.clone());
+            self.note(Change::Execution(dropped));
         }
         self.count_executions(&counts, -1).await
     }

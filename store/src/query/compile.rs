@@ -32,7 +32,7 @@ impl Compiler {
             // What cannot be said of a missing value does not hold.
             Condition::Not(inner) => Expr::from(Func::coalesce([self.condition(table, inner), never()])).not(),
             Condition::Field { column, test } => field(Expr::col((table.to_owned(), column.clone())), test),
-            Condition::Related { association, condition } => self.related(table, association, condition),
+            Condition::Related { name: _, association, condition } => self.related(table, association, condition),
         }
     }
 

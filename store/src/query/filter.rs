@@ -27,8 +27,8 @@ pub(crate) enum Condition {
     Not(Box<Condition>),
     /// A field passes a test.
     Field { column: String, test: Test },
-    /// There is a record at the other end of an association for which the condition holds.
-    Related { association: Association, condition: Box<Condition> },
+    /// There is a record at the other end of the association of this name for which the condition holds.
+    Related { name: String, association: Association, condition: Box<Condition> },
 }
 
 impl Default for Condition {

@@ -1,12 +1,13 @@
 //! Filters, sorting, pages and appends: reading records of any collection, built in or not.
 //!
-//! A [`Filter`] is parsed from the wire against the schema, and compiled into one condition; a [`Select`] becomes a plan,
+//! A [`Filter`] is parsed from the wire against the schema, and compiled into one condition, or tried on a record at hand; a [`Select`] becomes a plan,
 //! a tree with a node per appended path, that costs one statement per node however many records there are.
 
 mod compile;
 mod filter;
 mod follow;
 mod load;
+mod matches;
 mod parse;
 mod plan;
 

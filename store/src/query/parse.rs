@@ -69,7 +69,9 @@ impl Parser<'_> {
             _ => {
                 let field = collection.field(head)?;
                 match &field.field_type {
-                    FieldType::Association(association) => self.related(association, rest, value, depth + 1),
+                    FieldType::Association(association) => {
+                        self.related(&field.name, association, rest, value, depth + 1)
+                    }
                     _ => {
                         let field = collection.readable_scalar(head)?;
                         match rest {
@@ -108,6 +110,7 @@ impl Parser<'_> {
 
     fn related(
         &mut self,
+        name: &str,
         association: &Association,
         rest: &[&str],
         value: &Value,
@@ -118,6 +121,7 @@ impl Parser<'_> {
         }
         let target = self.schema.collection(&association.target)?;
         let some = |condition: Condition| Condition::Related {
+            name: name.to_owned(),
             association: association.clone(),
             condition: Box::new(condition),
         };
@@ -128,7 +132,7 @@ impl Parser<'_> {
                 Ok(if exists { any } else { not(any) })
             }
             ([operator @ ("$eq" | "$in")], value) => {
-                self.related(association, &[], value, depth + 1).map_err(|error| match error {
+                self.related(name, association, &[], value, depth + 1).map_err(|error| match error {
                     StoreError::Invalid { message, .. } => {
                         StoreError::invalid("INVALID_VALUE", format!("{operator}: {message}"))
                     }
@@ -137,7 +141,7 @@ impl Parser<'_> {
             }
             ([operator @ ("$ne" | "$notIn")], value) => {
                 let positive = if *operator == "$ne" { "$eq" } else { "$in" };
-                Ok(not(self.related(association, &[positive], value, depth + 1)?))
+                Ok(not(self.related(name, association, &[positive], value, depth + 1)?))
             }
             ([], Value::Null) => Ok(not(some(Condition::default()))),
             ([], Value::Object(members)) => {
@@ -146,7 +150,7 @@ impl Parser<'_> {
                 });
                 let mut conditions = Vec::new();
                 for (operator, value) in about {
-                    conditions.push(self.related(association, &[operator], value, depth + 1)?);
+                    conditions.push(self.related(name, association, &[operator], value, depth + 1)?);
                 }
                 if !within.is_empty() || conditions.is_empty() {
                     let within: Record =

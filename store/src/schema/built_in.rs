@@ -18,6 +18,8 @@ pub(super) fn collections() -> Vec<Collection> {
         flow_nodes(),
         executions(),
         jobs(),
+        workflow_tasks(),
+        notifications(),
     ]
 }
 
@@ -200,6 +202,47 @@ fn jobs() -> Collection {
     ];
     fields.extend(stamps());
     collection("jobs", &["id"], fields)
+}
+
+fn workflow_tasks() -> Collection {
+    let mut fields = vec![
+        id(Generated::Sequence),
+        field("title", FieldType::STRING).required(),
+        field("description", FieldType::Text).default(json!("")),
+        field("status", FieldType::Integer).required(),
+        field("form", FieldType::Json),
+        field("actions", FieldType::Json),
+        field("result", FieldType::Json),
+        field("comment", FieldType::Text),
+        field("decidedAt", FieldType::DateTime),
+        field("userId", FieldType::BigInt).required(),
+        field("workflowId", FieldType::BigInt).required(),
+        field("executionId", FieldType::BigInt).required(),
+        field("nodeId", FieldType::BigInt).required(),
+        field("jobId", FieldType::BigInt).required(),
+        field("approvalsNeeded", FieldType::Integer).required(),
+        field("rejectionsNeeded", FieldType::Integer).required(),
+        belongs_to("user", "users", "userId", "id"),
+        belongs_to("workflow", "workflows", "workflowId", "id"),
+        belongs_to("execution", "executions", "executionId", "id"),
+        belongs_to("node", "flow_nodes", "nodeId", "id"),
+        belongs_to("job", "jobs", "jobId", "id"),
+    ];
+    fields.extend(stamps());
+    collection("workflowTasks", &["id"], fields)
+}
+
+fn notifications() -> Collection {
+    let mut fields = vec![
+        id(Generated::Sequence),
+        field("userId", FieldType::BigInt).required(),
+        field("title", FieldType::STRING).required(),
+        field("content", FieldType::Text).default(json!("")),
+        field("read", FieldType::Boolean).default(json!(false)),
+        belongs_to("user", "users", "userId", "id"),
+    ];
+    fields.extend(stamps());
+    collection("notifications", &["id"], fields)
 }
 
 fn collection(name: &str, key: &[&str], fields: Vec<Field>) -> Collection {

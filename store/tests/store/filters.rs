@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use store::{Filter, Find, Page, Sort, StoreError};
 
-use crate::fixture::{Fixture, code};
+use crate::{
+    agreement::agree,
+    fixture::{Fixture, code},
+};
 
 /// Posts a (1), b (2), C (3) and one without a title (4).
 async fn posts() -> Fixture {
@@ -20,11 +23,6 @@ async fn posts() -> Fixture {
         blog.create("posts", values).await.expect("a post");
     }
     blog
-}
-
-async fn ids(blog: &Fixture, filter: Value) -> Result<Vec<i64>, StoreError> {
-    let found = blog.find("posts", filter, &[]).await?;
-    Ok(found.iter().filter_map(|post| post["id"].as_i64()).collect())
 }
 
 #[tokio::test]
@@ -106,7 +104,7 @@ async fn filters_match() {
         (json!({"comments": {}}), &[2, 4]),
     ];
     for (filter, expected) in cases {
-        assert_eq!(&ids(&blog, filter.clone()).await.expect("posts"), expected, "{filter}");
+        assert_eq!(&agree(&blog, "posts", filter).await, expected, "{filter}");
         let parsed = blog.filter("posts", filter).expect("a filter");
         let mut conn = blog.store.read().await.expect("a connection");
         let count = conn.count(&blog.get("posts"), &parsed).await.expect("a number");

@@ -1,7 +1,9 @@
 //! Drives the store over a real database in a temporary folder.
 
+mod agreement;
 mod appends;
 mod associations;
+mod changes;
 mod commits;
 mod destroy;
 mod fields;

@@ -2,7 +2,9 @@
 
 mod access;
 mod bad_input;
+mod crash;
 mod harness;
 mod lifecycle;
 mod plugins;
 mod post_action;
+mod watch;

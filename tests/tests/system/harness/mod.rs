@@ -2,6 +2,7 @@
 //! of the examples. Each test owns its server, port, folder and database.
 
 pub(crate) mod client;
+pub(crate) mod events;
 pub(crate) mod eventually;
 pub(crate) mod fixture;
 pub(crate) mod process;

@@ -1,0 +1,421 @@
+//! Tasks: what people are asked to decide before an execution goes on.
+//!
+//! A manual node stores one task for each assignee, in the transaction that stores its pending job. A task is decided once,
+//! by its assignee; it is closed with its job, so that no open task ever belongs to a job that has ended. Who may decide is
+//! not known here.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::{
+    Record,
+    db::{Conn, Row, Tx},
+    error::StoreError,
+    id::{ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId},
+    moment,
+    status::JobStatus,
+};
+
+/// The state of a task. On the wire a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TaskStatus {
+    /// Waits for its assignee (0).
+    Pending,
+    /// Approved by its assignee (1).
+    Approved,
+    /// Its job ended without it (-3).
+    Closed,
+    /// Rejected by its assignee (-5).
+    Rejected,
+}
+
+/// What an assignee decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The execution may go on.
+    Approve,
+    /// It may not.
+    Reject,
+}
+
+/// How many equal decisions decide a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quorum {
+    /// Approvals after which the job is approved.
+    pub approvals: u32,
+    /// Rejections after which it is rejected.
+    pub rejections: u32,
+}
+
+/// A task as the engine sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// The task.
+    pub id: TaskId,
+    /// The execution that waits for it.
+    pub execution_id: ExecutionId,
+    /// The job that waits for it.
+    pub job_id: JobId,
+    /// Who is to decide.
+    pub user_id: UserId,
+    /// The JSON Schema of the values that come with an approval; `{}` takes any.
+    pub form: Value,
+    /// The actions the assignee may take, by name.
+    pub actions: Vec<String>,
+    /// How many equal decisions decide its job.
+    pub quorum: Quorum,
+    /// Its state.
+    pub status: TaskStatus,
+    /// The values, as decided or as a draft; empty without any.
+    pub values: Record,
+    /// What the assignee said beside them.
+    pub comment: Option<String>,
+    /// When it was decided, as RFC 3339 text.
+    pub decided_at: Option<String>,
+}
+
+/// Tasks to be stored: the same one for each assignee.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTasks {
+    /// The workflow version.
+    pub workflow_id: WorkflowId,
+    /// The execution that waits for them.
+    pub execution_id: ExecutionId,
+    /// The node that gives them.
+    pub node_id: NodeId,
+    /// The job that waits for them: stored in the same transaction.
+    pub job_id: JobId,
+    /// Who is to decide.
+    pub assignees: Vec<UserId>,
+    /// What it is about, in a few words.
+    pub title: String,
+    /// What it is about, in more.
+    pub description: String,
+    /// The JSON Schema of the values that come with an approval.
+    pub form: Value,
+    /// The actions the assignees may take, by name.
+    pub actions: Vec<String>,
+    /// How many equal decisions decide.
+    pub quorum: Quorum,
+}
+
+/// What an assignee hands in.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Submission {
+    /// The form's values.
+    pub values: Record,
+    /// A remark.
+    pub comment: Option<String>,
+}
+
+impl TaskStatus {
+    /// The wire and column value.
+    pub fn code(self) -> i64 {
+        match self {
+            Self::Pending => 0,
+            Self::Approved => 1,
+            Self::Closed => -3,
+            Self::Rejected => -5,
+        }
+    }
+
+    /// Reads a wire and column value.
+    pub fn from_code(code: i64) -> Option<Self> {
+        [Self::Pending, Self::Approved, Self::Closed, Self::Rejected].into_iter().find(|status| status.code() == code)
+    }
+
+    /// Moves to `next`; only a pending task moves.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::IllegalMove`] otherwise.
+    pub fn to(self, next: Self) -> Result<Self, StoreError> {
+        if self == Self::Pending && next != Self::Pending {
+            return Ok(next);
+        }
+        Err(StoreError::IllegalMove { what: "task", from: self.to_string(), to: next.to_string() })
+    }
+}
+
+impl fmt::Display for TaskStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Closed => "closed",
+            Self::Rejected => "rejected",
+        })
+    }
+}
+
+impl Decision {
+    /// The state of a task decided so.
+    pub fn task_status(self) -> TaskStatus {
+        match self {
+            Self::Approve => TaskStatus::Approved,
+            Self::Reject => TaskStatus::Rejected,
+        }
+    }
+
+    /// The state of a job decided so.
+    pub fn job_status(self) -> JobStatus {
+        match self {
+            Self::Approve => JobStatus::Resolved,
+            Self::Reject => JobStatus::Rejected,
+        }
+    }
+}
+
+impl Quorum {
+    /// What the tasks of a job have come to; `None` while it is open.
+    pub fn verdict(self, tasks: &[Task]) -> Option<Decision> {
+        let count = |status: TaskStatus| tasks.iter().filter(|task| task.status == status).count();
+        if count(TaskStatus::Approved) >= self.approvals as usize {
+            return Some(Decision::Approve);
+        }
+        (count(TaskStatus::Rejected) >= self.rejections as usize).then_some(Decision::Reject)
+    }
+}
+
+impl Task {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let code = row.get("status")?;
+        let count = |column: &str| -> Result<u32, StoreError> {
+            u32::try_from(row.get::<i64>(column)?)
+                .map_err(|_| StoreError::Corrupt { what: format!("{column} of a task") })
+        };
+        let actions = row.json("actions")?;
+        Ok(Self {
+            id: TaskId(row.get("id")?),
+            execution_id: ExecutionId(row.get("executionId")?),
+            job_id: JobId(row.get("jobId")?),
+            user_id: UserId(row.get("userId")?),
+            form: row.json("form")?,
+            actions: actions
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|name| Some(name.as_str()?.to_owned()))
+                .collect(),
+            quorum: Quorum { approvals: count("approvalsNeeded")?, rejections: count("rejectionsNeeded")? },
+            status: TaskStatus::from_code(code)
+                .ok_or_else(|| StoreError::Corrupt { what: format!("task status {code}") })?,
+            values: match row.json("result")? {
+                Value::Object(values) => values,
+                _ => Record::new(),
+            },
+            comment: row.get("comment")?,
+            decided_at: row.get("decidedAt")?,
+        })
+    }
+}
+
+impl Conn {
+    /// Reads one task.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn task(&mut self, id: TaskId) -> Result<Option<Task>, StoreError> {
+        let rows = self.query(r#"SELECT * FROM "workflowTasks" WHERE "id" = ?"#, [id.0.into()]).await?;
+        rows.first().map(Task::read).transpose()
+    }
+
+    /// Reads the tasks of a job, in the order of its assignees.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn tasks_of_job(&mut self, job: JobId) -> Result<Vec<Task>, StoreError> {
+        let rows =
+            self.query(r#"SELECT * FROM "workflowTasks" WHERE "jobId" = ? ORDER BY "id""#, [job.0.into()]).await?;
+        rows.iter().map(Task::read).collect()
+    }
+
+    /// Counts the tasks of a user by state; states without any are left out.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn count_tasks(&mut self, user: UserId) -> Result<Vec<(TaskStatus, u64)>, StoreError> {
+        let rows = self
+            .query(
+                r#"SELECT "status", count(*) AS "count" FROM "workflowTasks" WHERE "userId" = ? GROUP BY "status""#,
+                [user.0.into()],
+            )
+            .await?;
+        let counted = rows.iter().map(|row| {
+            let code = row.get("status")?;
+            let status = TaskStatus::from_code(code)
+                .ok_or_else(|| StoreError::Corrupt { what: format!("task status {code}") })?;
+            Ok((status, row.get::<i64>("count")?.unsigned_abs()))
+        });
+        counted.collect()
+    }
+}
+
+impl Tx {
+    /// Stores tasks for a job that is stored in the same transaction.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn create_tasks(&mut self, tasks: NewTasks) -> Result<(), StoreError> {
+        let now = moment::now();
+        let actions: Value = tasks.actions.into_iter().collect();
+        for assignee in &tasks.assignees {
+            self.run(
+                r#"INSERT INTO "workflowTasks" ("workflowId", "executionId", "nodeId", "jobId", "userId", "title", "description", "form", "actions", "approvalsNeeded",
+                                                "rejectionsNeeded", "createdAt", "updatedAt")
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
+                [
+                    tasks.workflow_id.0.into(),
+                    tasks.execution_id.0.into(),
+                    tasks.node_id.0.into(),
+                    tasks.job_id.0.into(),
+                    assignee.0.into(),
+                    tasks.title.as_str().into(),
+                    tasks.description.as_str().into(),
+                    tasks.form.to_string().into(),
+                    actions.to_string().into(),
+                    i64::from(tasks.quorum.approvals).into(),
+                    i64::from(tasks.quorum.rejections).into(),
+                    now.as_str().into(),
+                    now.as_str().into(),
+                ],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what an assignee has filled in so far; the task stays open.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::IllegalMove`] for a task that is decided or closed; [`StoreError::NotFound`].
+    pub async fn save_task(&mut self, id: TaskId, draft: Submission) -> Result<Task, StoreError> {
+        let task = self.open_task(id, TaskStatus::Pending).await?;
+        self.run(
+            r#"UPDATE "workflowTasks" SET "result" = ?, "comment" = ?, "updatedAt" = ? WHERE "id" = ?"#,
+            [
+                Value::Object(draft.values.clone()).to_string().into(),
+                draft.comment.clone().into(),
+                moment::now().into(),
+                id.0.into(),
+            ],
+        )
+        .await?;
+        Ok(Task { values: draft.values, comment: draft.comment, ..task })
+    }
+
+    /// Decides a task.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::IllegalMove`] for a task that is decided or closed; [`StoreError::NotFound`].
+    pub async fn decide_task(
+        &mut self,
+        id: TaskId,
+        decision: Decision,
+        submission: Submission,
+    ) -> Result<Task, StoreError> {
+        let task = self.open_task(id, decision.task_status()).await?;
+        let status = task.status.to(decision.task_status())?;
+        let now = moment::now();
+        self.run(
+            r#"UPDATE "workflowTasks"
+               SET "status" = ?, "result" = ?, "comment" = ?, "decidedAt" = ?, "updatedAt" = ? WHERE "id" = ?"#,
+            [
+                status.code().into(),
+                Value::Object(submission.values.clone()).to_string().into(),
+                submission.comment.clone().into(),
+                now.as_str().into(),
+                now.as_str().into(),
+                id.0.into(),
+            ],
+        )
+        .await?;
+        Ok(Task { status, values: submission.values, comment: submission.comment, decided_at: Some(now), ..task })
+    }
+
+    /// Closes the open tasks of an execution that ends.
+    pub(crate) async fn close_tasks(&mut self, execution: ExecutionId) -> Result<(), StoreError> {
+        let closed = TaskStatus::Pending.to(TaskStatus::Closed)?;
+        self.run(
+            r#"UPDATE "workflowTasks" SET "status" = ?, "updatedAt" = ? WHERE "executionId" = ? AND "status" = 0"#,
+            [closed.code().into(), moment::now().into(), execution.0.into()],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Closes the open tasks of a job that ends.
+    pub(crate) async fn close_tasks_of_job(&mut self, job: JobId) -> Result<(), StoreError> {
+        let closed = TaskStatus::Pending.to(TaskStatus::Closed)?;
+        self.run(
+            r#"UPDATE "workflowTasks" SET "status" = ?, "updatedAt" = ? WHERE "jobId" = ? AND "status" = 0"#,
+            [closed.code().into(), moment::now().into(), job.0.into()],
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn open_task(&mut self, id: TaskId, wanted: TaskStatus) -> Result<Task, StoreError> {
+        let Some(task) = self.task(id).await? else { return Err(StoreError::NotFound { what: "task".into() }) };
+        match task.status {
+            TaskStatus::Pending => Ok(task),
+            from @ (TaskStatus::Approved | TaskStatus::Closed | TaskStatus::Rejected) => {
+                Err(StoreError::IllegalMove { what: "task", from: from.to_string(), to: wanted.to_string() })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_pending_task_moves() {
+        let all = [TaskStatus::Pending, TaskStatus::Approved, TaskStatus::Closed, TaskStatus::Rejected];
+        for from in all {
+            assert_eq!(TaskStatus::from_code(from.code()), Some(from));
+            for to in all {
+                let legal = from == TaskStatus::Pending && to != TaskStatus::Pending;
+                assert_eq!(from.to(to).is_ok(), legal, "{from} to {to}");
+            }
+        }
+        assert_eq!(TaskStatus::from_code(2), None);
+    }
+
+    #[test]
+    fn a_quorum_decides_as_soon_as_the_other_side_cannot_win() {
+        let task = |status: TaskStatus| Task {
+            id: TaskId(1),
+            execution_id: ExecutionId(1),
+            job_id: JobId(1),
+            user_id: UserId(1),
+            form: Value::Null,
+            actions: Vec::new(),
+            quorum: Quorum { approvals: 1, rejections: 1 },
+            status,
+            values: Record::new(),
+            comment: None,
+            decided_at: None,
+        };
+        let check = |approvals: u32, rejections: u32, statuses: &[TaskStatus], want: Option<Decision>| {
+            let tasks: Vec<Task> = statuses.iter().copied().map(task).collect();
+            assert_eq!(Quorum { approvals, rejections }.verdict(&tasks), want, "{approvals}/{rejections} {statuses:?}");
+        };
+        use TaskStatus::{Approved, Pending, Rejected};
+        check(1, 1, &[Pending, Pending], None);
+        check(1, 1, &[Pending, Approved], Some(Decision::Approve));
+        check(1, 1, &[Rejected, Pending], Some(Decision::Reject));
+        check(2, 1, &[Approved, Pending], None);
+        check(2, 2, &[Approved, Rejected, Pending], None);
+        check(2, 2, &[Rejected, Rejected, Pending], Some(Decision::Reject));
+        check(2, 2, &[Approved, Rejected, Approved], Some(Decision::Approve));
+    }
+}

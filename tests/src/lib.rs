@@ -1,0 +1,17 @@
+//! Long runs against the real server: it is started as a process, loaded over HTTP, broken, and held to its word.
+//!
+//! ```text
+//! place ── starts and kills ──> server <── HTTP ── load (callers, each with a seeded choice of actions)
+//!                                 │                  │
+//!                              database            ledger (what was asked, what was answered)
+//!                                 └──> evidence ──> verdict: a list of broken promises, empty if all is well
+//! ```
+//!
+//! [`crash`] kills; the system tests call it in a short form, the program of the same name in a long one. Nothing here looks inside the server while it runs; the database is read when it has stopped.
+
+pub mod crash;
+mod evidence;
+mod ledger;
+mod load;
+mod place;
+mod verdict;

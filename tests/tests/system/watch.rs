@@ -1,0 +1,3 @@
+//! Seeing it run: live streams, metrics and spans, from outside.
+
+mod streams;
