@@ -130,6 +130,18 @@ mod tests {
     }
 
     #[test]
+    fn every_node_type_has_a_page() {
+        let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/nodes");
+        for info in NodeTypes::built_in().unwrap().infos() {
+            let page = std::fs::read_to_string(pages.join(format!("{}.md", info.name))).unwrap_or_default();
+            assert!(page.starts_with(&format!("# {}\n", info.name)), "docs/nodes/{}.md", info.name);
+            for member in info.config_schema["properties"].as_object().into_iter().flatten() {
+                assert!(page.contains(&format!("`{}", member.0)), "docs/nodes/{}.md: {}", info.name, member.0);
+            }
+        }
+    }
+
+    #[test]
     fn right_configurations_pass() {
         check("end", json!({}), "");
         check("end", json!({"endStatus": -1}), "");
