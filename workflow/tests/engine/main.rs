@@ -5,6 +5,7 @@ mod control;
 mod dispatch;
 mod harness;
 mod leases;
+mod model;
 mod nodes;
 mod parallel;
 mod recovery;
