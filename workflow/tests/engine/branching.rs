@@ -241,3 +241,22 @@ async fn the_last_output_counts() {
     let outcome = harness.run(&silent, json!({})).await;
     assert_eq!(output(&harness, outcome.id).await, Value::Null);
 }
+
+#[tokio::test]
+async fn a_loop_goes_on_in_the_round_where_it_was() {
+    let mut harness = Harness::new().await;
+    let body =
+        vec![log("{{$scopes.LOOP.item}}a"), node("delay", json!({"duration": 3})), log("{{$scopes.LOOP.item}}b")];
+    let (workflow, rows) = looping(&harness, json!({"target": 6}), body).await;
+    keyed(&harness, &rows).await;
+    let id = harness.trigger(&workflow, json!({})).await;
+    for seen in [1, 4, 6, 9] {
+        harness.until_so(|| async { harness.logs().await.len() >= seen }).await;
+        harness.restart().await;
+    }
+    harness.until(id, ExecutionStatus::Resolved).await;
+    let mut want: Vec<String> = (0..6).flat_map(|round| [format!("{round}a"), format!("{round}b")]).collect();
+    want.push("after".into());
+    assert_eq!(harness.logs().await, want);
+    assert_eq!(harness.jobs(id).await.len(), 1 + 6 * 3 + 1);
+}

@@ -199,3 +199,61 @@ async fn what_branches_worked_out_is_known_behind_them() {
     harness.until(id, ExecutionStatus::Resolved).await;
     assert_eq!(harness.jobs(id).await.last().expect("the sum").result, json!(23));
 }
+
+/// A branch that works for hundreds of transactions.
+fn busy() -> Vec<Node> {
+    vec![node("loop", json!({"target": 300})), log("busy").at(Place::Branch(1, 0))]
+}
+
+/// Runs a busy branch beside this one, and answers how much of the work was still to be done when the other was through.
+async fn beside_work(harness: &Harness, other: Vec<Node>, meanwhile: impl AsyncFn(ExecutionId)) -> usize {
+    let mut nodes = vec![node("parallel", json!({})), busy().remove(0).at(Place::Branch(0, 1)), busy().remove(1)];
+    for (number, inner) in other.into_iter().enumerate() {
+        nodes.push(inner.at(if number == 0 { Place::Branch(0, 2) } else { Place::Next }));
+    }
+    let (workflow, _) = harness.workflow_with(json!({}), nodes).await;
+    let id = harness.trigger(&workflow, json!({})).await;
+    meanwhile(id).await;
+    harness.until(id, ExecutionStatus::Resolved).await;
+    let logs = harness.logs().await;
+    assert_eq!(logs.len(), 301);
+    300 - logs.iter().position(|tag| tag == "through").expect("the other branch ran")
+}
+
+#[tokio::test]
+async fn a_delay_that_is_over_does_not_wait_for_the_other_branches() {
+    let harness = Harness::new().await;
+    let left = beside_work(&harness, vec![for_short(), log("through")], async |_| {}).await;
+    assert!(left > 0, "it waited for all of them");
+}
+
+#[tokio::test]
+async fn a_job_ended_from_outside_does_not_wait_for_the_other_branches() {
+    let harness = Harness::new().await;
+    let left = beside_work(&harness, vec![for_long(), log("through")], async |id| {
+        let waiting = async || pending(&harness, id).await.into_iter().find(|job| job.due_at_ms.is_some());
+        harness.until_so(|| async { waiting().await.is_some() }).await;
+        let job = waiting().await.expect("the delay");
+        harness.engine.resume_job(job.id, JobStatus::Resolved, json!("now")).await.unwrap();
+    })
+    .await;
+    assert!(left > 0, "it waited for all of them");
+}
+
+#[tokio::test]
+async fn a_branch_that_waits_for_outside_goes_on_after_a_restart() {
+    let mut harness = Harness::new().await;
+    let (workflow, _) =
+        parallel(&harness, "all", vec![vec![log("a"), for_long(), log("b")], vec![log("c"), for_long()]]).await;
+    let id = harness.run(&workflow, json!({})).await.id;
+    for left in [2, 1] {
+        harness.restart().await;
+        let delays: Vec<Job> = pending(&harness, id).await.into_iter().filter(|job| job.due_at_ms.is_some()).collect();
+        assert_eq!(delays.len(), left);
+        harness.engine.resume_job(delays[0].id, JobStatus::Resolved, json!(null)).await.unwrap();
+    }
+    harness.until(id, ExecutionStatus::Resolved).await;
+    let mut logs = harness.logs().await;
+    logs.sort_unstable();
+    assert_eq!(logs, ["a", "after", "b", "c"]);
+}
