@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
 use serde_json::Value;
-use store::{Execution, ExecutionFinish, ExecutionStatus, Job, JobStatus, WorkflowId};
+use store::{Execution, ExecutionStatus, Job, JobStatus, WorkflowId};
 use tokio::sync::watch;
 
 use super::{Begun, Lane, Processor, Ran, millis};
@@ -106,7 +106,7 @@ impl<'p> Walk<'p> {
     ) -> Result<(ExecutionStatus, Option<i64>, Option<Begun>), EngineError> {
         let output = line.said.output.clone();
         let then = match status {
-            Some(status) => Then::End(ExecutionFinish { status, reason: None, output }),
+            Some(status) => Then::End(status, output),
             None => Then::Wait,
         };
         Ok(match self.store(line, then).await? {

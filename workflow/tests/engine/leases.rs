@@ -78,7 +78,7 @@ async fn a_live_process_keeps_what_it_does() {
     let until = std::time::Instant::now() + 5 * SHORT;
     harness.until_so(|| async { std::time::Instant::now() > until }).await;
     assert_eq!(harness.status(id).await, ExecutionStatus::Queued);
-    let standing = harness.store.read().await.unwrap().standing(id, &claim).await.unwrap().unwrap();
+    let standing = harness.store.read().await.unwrap().standing(id, Some(&claim)).await.unwrap().unwrap();
     assert!(standing.held);
     assert_eq!(other.run(id).await.unwrap().status, ExecutionStatus::Resolved);
     other.shutdown(LONG).await;

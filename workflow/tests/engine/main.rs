@@ -1,6 +1,7 @@
 //! The engine on a real database.
 
 mod branching;
+mod concurrency;
 mod control;
 mod dispatch;
 mod harness;
@@ -10,5 +11,7 @@ mod nodes;
 mod parallel;
 mod recovery;
 mod resume;
+mod retries;
 mod subflow;
+mod timeouts;
 mod versions;

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use store::{
-    ExecutionFinish, ExecutionId, ExecutionStatus, Job, JobId, JobStatus, NewJob, Standing, StoreError, Tx, WorkflowId,
-};
+use serde_json::Value;
+use store::{ExecutionId, ExecutionStatus, Job, JobId, JobStatus, NewJob, Standing, StoreError, Tx, WorkflowId};
 
 use super::super::{Begun, Lane, Processor, Task, millis};
 use crate::{
+    ending,
     nodes::{NodeError, NodeResult, Work},
     plan::{Plan, Step},
 };
@@ -54,7 +54,7 @@ pub(super) enum Then {
     /// Carry out a node's work and store its job; on the main line, end the execution if that was the last node.
     Work { index: usize, job: Box<NewJob>, work: Work, line: LineKind },
     /// End the execution.
-    End(ExecutionFinish),
+    End(ExecutionStatus, Option<Value>),
     /// Leave it waiting.
     Wait,
 }
@@ -77,7 +77,7 @@ pub(super) struct Transaction {
     pub(super) entries: Vec<Entry>,
     pub(super) last: Option<JobId>,
     /// The output so far, for an execution that ends with a node's work.
-    pub(super) output: Option<serde_json::Value>,
+    pub(super) output: Option<Value>,
 }
 
 /// What came of a transaction, the last job of the line, and the workflow versions that have work because of it.
@@ -90,7 +90,7 @@ pub(super) struct Committed {
 impl Transaction {
     pub(super) async fn carry_out(mut self, tx: &mut Tx, then: Then) -> Result<Committed, NodeError> {
         let mut woken = Vec::new();
-        let stopped = match tx.standing(self.execution, &self.processor.claim).await? {
+        let stopped = match tx.standing(self.execution, Some(&self.processor.claim)).await? {
             Some(Standing { status: ExecutionStatus::Started, held: true }) => None,
             // Ended meanwhile, or taken over by another process after a long pause of this one.
             Some(Standing { status, .. }) => Some(status),
@@ -125,13 +125,13 @@ impl Transaction {
                 };
                 match (status, line) {
                     (Some(status), LineKind::Main) => {
-                        let finish = ExecutionFinish { status, reason: None, output: self.output.take() };
-                        self.end(tx, finish, Some(job)).await?
+                        let output = self.output.take();
+                        self.end(tx, status, output, Some(job)).await?
                     }
                     (Some(_), LineKind::Inner) | (None, _) => Stored::Going(Some(job)),
                 }
             }
-            Then::End(finish) => self.end(tx, finish, None).await?,
+            Then::End(status, output) => self.end(tx, status, output, None).await?,
             Then::Wait => {
                 let ready = tx.release(self.execution).await?;
                 tx.drop_chain(self.execution).await?;
@@ -167,9 +167,14 @@ impl Transaction {
         Ok(job)
     }
 
-    async fn end(&self, tx: &mut Tx, finish: ExecutionFinish, last: Option<Job>) -> Result<Stored, StoreError> {
-        let status = finish.status;
-        let woken = tx.finish(self.execution, finish).await?;
+    async fn end(
+        &self,
+        tx: &mut Tx,
+        status: ExecutionStatus,
+        output: Option<Value>,
+        last: Option<Job>,
+    ) -> Result<Stored, StoreError> {
+        let woken = ending::end(tx, self.execution, status, output).await?;
         let next = self.next(tx).await?;
         Ok(Stored::Ended(Box::new(Ended { status, woken, last, next })))
     }
