@@ -34,7 +34,7 @@ pub mod workflows;
 pub mod write;
 
 pub use changes::{Change, ExecutionChange, ExecutionStep, JobChange};
-pub use db::{Conn, Store, Tx};
+pub use db::{Conn, Faults, Store, Tx};
 pub use error::StoreError;
 pub use executions::{
     Claimed, ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, QueueFigures, Repetition, Retryable,

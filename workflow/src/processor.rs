@@ -36,9 +36,9 @@ const EMPTY_PER_WRITE: usize = 32;
 /// How long the caller of a synchronous execution may take to run it, once it can be run: far longer than a busy one does.
 const ABANDONED_AFTER_MS: i64 = 10_000;
 
-/// How often an execution may be taken over or break, without having got anywhere in between: bad luck does not strike the
-/// same one more often.
-const MOST_TAKEOVERS: i64 = 5;
+/// How often an execution may be taken over or break, without having got anywhere in between. A server that dies again and
+/// again of something else takes the same ones down each time: few enough to end what kills it, too many for bad luck.
+const MOST_TAKEOVERS: i64 = 20;
 
 /// Abandoned executions taken up by one sweep; they are rare.
 const ABANDONED_PER_SWEEP: u32 = 100;

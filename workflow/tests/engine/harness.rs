@@ -1,12 +1,12 @@
 //! A database and an engine of its own for each test.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use store::{
-    Execution, ExecutionId, ExecutionStatus, Filter, Find, Job, NewExecution, NodeRow, Record, Sort, Store, StoreError,
-    Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
+    Execution, ExecutionId, ExecutionStatus, Faults, Filter, Find, Job, NewExecution, NodeRow, Record, Sort, Store,
+    StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use tempfile::TempDir;
 use workflow::{Engine, EngineOptions, Instance, Outcome};
@@ -40,6 +40,10 @@ pub(crate) fn log(tag: &str) -> Node {
     node("create", json!({"collection": "logs", "params": {"values": {"tag": tag}}}))
 }
 
+fn url(folder: &TempDir) -> String {
+    format!("sqlite:{}", folder.path().join("data.db").display())
+}
+
 impl Node {
     pub(crate) fn at(self, place: Place) -> Self {
         Self(self.0, self.1, place)
@@ -60,7 +64,7 @@ impl Harness {
 
     pub(crate) async fn with_workers(parallel_workflows: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&format!("sqlite:{}", folder.path().join("data.db").display())).await.unwrap();
+        let store = Store::open(&url(&folder)).await.unwrap();
         let engine = Engine::start(store.clone(), EngineOptions { parallel_workflows }).await.unwrap();
         let harness = Self { store, engine, folder };
         for definition in [
@@ -79,6 +83,16 @@ impl Harness {
         harness
     }
 
+    /// The database once more, as another process would have it.
+    pub(crate) async fn open(&self) -> Store {
+        Store::open(&url(&self.folder)).await.unwrap()
+    }
+
+    /// The database once more, with failures.
+    pub(crate) async fn open_with_faults(&self, faults: Arc<dyn Faults>) -> Result<Store, StoreError> {
+        Store::open_with_faults(&url(&self.folder), faults).await
+    }
+
     /// Stops this engine as a crash would, and starts another one on the same database.
     pub(crate) async fn restart(&mut self) {
         self.engine.shutdown(Duration::ZERO).await;
@@ -87,7 +101,7 @@ impl Harness {
 
     /// A further engine on the same database, as in another process: with a writer of its own.
     pub(crate) async fn another_engine(&self, instance: Instance) -> (Store, Engine) {
-        let store = Store::open(&format!("sqlite:{}", self.folder.path().join("data.db").display())).await.unwrap();
+        let store = self.open().await;
         let options = EngineOptions { parallel_workflows: 4 };
         let engine = Engine::start_as(store.clone(), options, instance).await.unwrap();
         (store, engine)
@@ -184,10 +198,16 @@ impl Harness {
 
     /// Reads all records of a collection, oldest first.
     pub(crate) async fn records(&self, collection: &str) -> Vec<Value> {
+        self.records_where(collection, json!({})).await
+    }
+
+    /// Reads the matching records of a collection, oldest first.
+    pub(crate) async fn records_where(&self, collection: &str, filter: Value) -> Vec<Value> {
         let mut conn = self.store.read().await.unwrap();
         let collection = conn.schema().collection(collection).unwrap().clone();
         let sort = vec![Sort::parse(&collection, "id").unwrap()];
-        let find = Find { sort, filter: Filter::default(), ..Find::all(collection) };
+        let filter = Filter::parse(conn.schema(), &collection, &filter).unwrap();
+        let find = Find { sort, filter, ..Find::all(collection) };
         conn.find(&find).await.unwrap().into_iter().map(Value::Object).collect()
     }
 

@@ -133,7 +133,7 @@ async fn an_execution_that_kills_its_processes_is_isolated() {
     harness
         .write(move |tx| {
             Box::pin(async move {
-                for times in 1..=5 {
+                for times in 1..=20 {
                     tx.claim(id, &dead).await?.expect("it is to be gone on with");
                     let taken = if times == 3 {
                         tx.hand_back(id, &dead, HandBack::Broken).await?.into_iter().collect()

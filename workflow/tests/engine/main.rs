@@ -4,6 +4,7 @@ mod branching;
 mod concurrency;
 mod control;
 mod dispatch;
+mod faults;
 mod harness;
 mod leases;
 mod model;
