@@ -260,3 +260,25 @@ async fn a_loop_goes_on_in_the_round_where_it_was() {
     assert_eq!(harness.logs().await, want);
     assert_eq!(harness.jobs(id).await.len(), 1 + 6 * 3 + 1);
 }
+
+#[tokio::test]
+async fn a_run_from_a_node_in_a_loop_goes_on_in_its_first_round() {
+    let harness = Harness::new().await;
+    let body = vec![log("{{$scopes.LOOP.item}}a"), log("{{$scopes.LOOP.item}}b")];
+    let (workflow, rows) = looping(&harness, json!({"target": 2}), body).await;
+    keyed(&harness, &rows).await;
+    let id = harness.run(&workflow, json!({})).await.id;
+    for (from, want) in
+        [(2, vec!["0b", "1a", "1b", "after"]), (3, vec!["after"]), (0, vec!["0a", "0b", "1a", "1b", "after"])]
+    {
+        let before = harness.logs().await.len();
+        let again = harness.engine.rerun(id, rows[from].id).await.unwrap();
+        harness.until(again, ExecutionStatus::Resolved).await;
+        assert_eq!(harness.logs().await[before..], want, "from {from}");
+        assert_eq!(harness.jobs(again).await.len(), 6);
+        assert_eq!(
+            results(&harness, again, &rows[0]).await,
+            [(JobStatus::Resolved, json!({"looped": 2, "broken": false}))]
+        );
+    }
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use store::{ExecutionId, ExecutionStatus, JobStatus, WorkflowRow};
 
-use crate::harness::{Harness, log, node};
+use crate::harness::{Harness, Place, log, node};
 
 /// The executions of a workflow.
 async fn executions(harness: &Harness, workflow: &WorkflowRow) -> Vec<Value> {
@@ -123,4 +123,34 @@ async fn the_parent_resumes_after_a_restart() {
     assert_eq!(harness.logs().await, ["before", "child", "after"]);
     assert_eq!(harness.jobs(outcome.id).await[1].result, json!(5));
     assert_eq!(executions(&harness, &child).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_parent_waits_for_the_last_attempt_of_its_child() {
+    let harness = Harness::new().await;
+    let once = json!({"engine": "cel", "expression": "{{$jobsMapByNodeKey.FIND}} == null"});
+    let (child, rows) = harness
+        .workflow_with(
+            json!({"retry": {"attempts": 2, "backoffMs": 1, "on": [-1]}}),
+            vec![
+                node("query", json!({"collection": "logs", "params": {"filter": {"tag": "tried"}}})),
+                node("condition", json!({"rejectOnFalse": false})),
+                log("tried").at(Place::Branch(1, 1)),
+                node("end", json!({"endStatus": -1})),
+                node("output", json!({"value": "second"})).at(Place::Branch(1, 0)),
+            ],
+        )
+        .await;
+    let mut config: Value =
+        serde_json::from_str(&once.to_string().replace("FIND", &rows[0].key)).expect("a configuration");
+    config["rejectOnFalse"] = json!(false);
+    let (node_id, values) = (rows[1].id, crate::harness::object(json!({"config": config})));
+    harness.write(move |tx| Box::pin(async move { tx.update_node(node_id, values).await.map(drop) })).await;
+
+    let parent = harness.workflow(vec![node("subflow", json!({"workflow": child.key})), log("after")]).await;
+    let outcome = harness.run(&parent, json!({})).await;
+    harness.until(outcome.id, ExecutionStatus::Resolved).await;
+    assert_eq!(harness.jobs(outcome.id).await[0].result, json!("second"));
+    assert_eq!(harness.logs().await, ["tried", "after"]);
+    assert_eq!(executions(&harness, &child).await.len(), 2);
 }
