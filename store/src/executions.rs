@@ -20,7 +20,7 @@ use crate::{
     changes::{Change, ExecutionChange, ExecutionStep},
     db::{Conn, Row, Tx},
     error::StoreError,
-    id::{ExecutionId, WorkflowId},
+    id::{ExecutionId, JobId, WorkflowId},
     moment,
     status::ExecutionStatus,
 };
@@ -76,6 +76,8 @@ pub struct NewExecution {
     pub waits_for: Option<ExecutionId>,
     /// The executions that led to this one.
     pub stack: Vec<ExecutionId>,
+    /// The job that is told of its end: it waits for it.
+    pub parent_job: Option<JobId>,
     /// Whether a person started it by hand.
     pub manually: bool,
 }
@@ -91,7 +93,7 @@ pub struct ExecutionFinish {
     pub output: Option<Value>,
 }
 
-/// Rows per INSERT: each binds 13 values, and the database takes 32,766.
+/// Rows per INSERT: each binds 14 values, and the database takes 32,766.
 const ROWS_PER_INSERT: usize = 500;
 
 impl Execution {
@@ -174,7 +176,7 @@ impl Tx {
         let now = moment::now();
         let mut counts = Counts::default();
         let ids: Vec<ExecutionId> = executions.iter().map(|_| ExecutionId(self.next_id())).collect();
-        let mut rows: Vec<[sea_query::Value; 13]> = Vec::with_capacity(executions.len());
+        let mut rows: Vec<[sea_query::Value; 14]> = Vec::with_capacity(executions.len());
         for (id, execution) in ids.iter().zip(executions) {
             let stack: Value = execution.stack.iter().map(|id| id.0).collect();
             rows.push([
@@ -187,6 +189,7 @@ impl Tx {
                 execution.manually.then_some(true).into(),
                 (!execution.stack.is_empty()).then(|| stack.to_string()).into(),
                 execution.stack.last().map(|id| id.0).into(),
+                execution.parent_job.map(|id| id.0).into(),
                 execution.claimed_by.map(|by| by.0).into(),
                 execution.waits_for.map(|id| id.0).into(),
                 now.as_str().into(),
@@ -215,6 +218,7 @@ impl Tx {
                 "manually",
                 "stack",
                 "parentExecutionId",
+                "parentJobId",
                 "claimedBy",
                 "waitsFor",
                 "createdAt",

@@ -111,6 +111,23 @@ impl Conn {
     }
 }
 
+impl Conn {
+    /// The moment (milliseconds since 1970) at which the first pending job of an execution falls due by itself.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn next_due(&mut self, execution: ExecutionId) -> Result<Option<i64>, StoreError> {
+        let rows = self
+            .query(
+                r#"SELECT min("dueAt") AS "dueAt" FROM "jobs" WHERE "executionId" = ? AND "status" = 0"#,
+                [execution.0.into()],
+            )
+            .await?;
+        rows.first().map_or(Ok(None), |row| row.get("dueAt"))
+    }
+}
+
 impl Tx {
     /// Answers the id of a job that is to be stored in this transaction, for rows that belong to it.
     pub fn reserve_job_id(&mut self) -> JobId {

@@ -90,6 +90,16 @@ impl Conn {
         rows.first().map(WorkflowRow::read).transpose()
     }
 
+    /// Reads the enabled version of a workflow.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn enabled_workflow(&mut self, key: &str) -> Result<Option<WorkflowRow>, StoreError> {
+        let rows = self.query(select_workflows!(r#""enabled" = 1 AND "key" = ?"#), [key.into()]).await?;
+        rows.first().map(WorkflowRow::read).transpose()
+    }
+
     /// Reads every enabled version.
     ///
     /// # Errors

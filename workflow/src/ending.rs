@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use serde_json::Value;
 use store::{ExecutionFinish, ExecutionId, ExecutionStatus, StoreError, Tx, WorkflowId};
 
 use crate::{WorkflowOptions, processor::millis};
@@ -35,11 +36,16 @@ impl Reason {
 }
 
 /// Ends an execution whose nodes have come to an end. Answers the workflow versions that have work now because of it.
-pub(crate) async fn end(tx: &mut Tx, id: ExecutionId, status: ExecutionStatus) -> Result<Vec<WorkflowId>, StoreError> {
+pub(crate) async fn end(
+    tx: &mut Tx,
+    id: ExecutionId,
+    status: ExecutionStatus,
+    output: Option<Value>,
+) -> Result<Vec<WorkflowId>, StoreError> {
     if status != ExecutionStatus::Resolved {
         try_again(tx, id, status).await?;
     }
-    tx.finish(id, ExecutionFinish { status, reason: None, output: None }).await
+    tx.finish(id, ExecutionFinish { status, reason: None, output }).await
 }
 
 /// Ends an execution from outside, with the jobs it waits for. Answers the workflow versions that have work now because of

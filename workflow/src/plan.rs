@@ -15,7 +15,6 @@ use crate::nodes::{Node, NodeTypes};
 /// The nodes of a workflow version, and where each leads.
 pub(crate) struct Plan {
     nodes: Vec<PlannedNode>,
-    by_id: HashMap<NodeId, usize>,
     first: Option<usize>,
 }
 
@@ -27,17 +26,22 @@ pub(crate) struct PlannedNode {
     pub(crate) node: Option<Arc<dyn Node>>,
     /// Where its branches begin.
     branches: HashMap<i64, usize>,
-    /// What follows on its line or, at the end of a branch, behind the branching node.
+    /// What follows on its line or, at the end of a branch, behind the branching node. A branch of a node that surrounds it
+    /// is a line of its own.
     follower: Option<usize>,
 }
 
-/// Where an execution goes from a job.
+/// Where a line goes from a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// To the node at this index.
     Go(usize),
-    /// It ends.
-    End(ExecutionStatus),
+    /// It is through.
+    Through,
+    /// It breaks off at a job that is not resolved.
+    Broken(JobStatus),
+    /// It ends the whole execution.
+    Ends(ExecutionStatus),
     /// Nowhere, until the job is done.
     Wait,
 }
@@ -47,13 +51,14 @@ impl Plan {
         let by_id: HashMap<NodeId, usize> = rows.iter().enumerate().map(|(index, row)| (row.id, index)).collect();
         let at = |id: Option<NodeId>| id.and_then(|id| by_id.get(&id).copied());
         let first = rows.iter().position(|row| row.upstream_id.is_none());
+        let surrounds = |row: &NodeRow| types.get(&row.node_type).is_some_and(|node| node.surrounds());
         let mut nodes: Vec<PlannedNode> = rows
             .iter()
             .map(|row| PlannedNode {
                 row: row.clone(),
                 node: types.get(&row.node_type).cloned(),
                 branches: HashMap::new(),
-                follower: follower(rows, &by_id, row),
+                follower: follower(rows, &by_id, row, &surrounds),
             })
             .collect();
         for (index, row) in rows.iter().enumerate() {
@@ -61,12 +66,12 @@ impl Plan {
                 nodes[upstream].branches.insert(branch, index);
             }
         }
-        Self { nodes, by_id, first }
+        Self { nodes, first }
     }
 
-    /// Where an execution begins.
-    pub(crate) fn start(&self) -> Step {
-        self.first.map_or(Step::End(ExecutionStatus::Resolved), Step::Go)
+    /// Where an execution begins; `None` if there are no nodes.
+    pub(crate) fn start(&self) -> Option<usize> {
+        self.first
     }
 
     /// The node at an index that [`Self::start`] or [`Self::after`] has answered.
@@ -74,35 +79,52 @@ impl Plan {
         &self.nodes[index]
     }
 
-    /// How many nodes there are; each is run at most once by an execution.
+    /// The branches of a node and where they begin, in order.
+    pub(crate) fn branches(&self, index: usize) -> Vec<(i64, usize)> {
+        let mut branches: Vec<_> = self.nodes[index].branches.iter().map(|(branch, first)| (*branch, *first)).collect();
+        branches.sort_unstable();
+        branches
+    }
+
+    /// How many nodes there are; each is run at most once by a line.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Finds a node by its id.
-    pub(crate) fn find(&self, id: NodeId) -> Option<usize> {
-        self.by_id.get(&id).copied()
-    }
-
-    /// Where an execution goes after the job of a node. Decided by what is stored alone.
+    /// Where a line goes after the job of a node. Decided by what is stored alone.
     pub(crate) fn after(&self, index: usize, status: JobStatus, result: &Value) -> Step {
         let planned = &self.nodes[index];
-        let verdict = match status.ends_execution_as() {
-            None => return Step::Wait,
-            Some(ExecutionStatus::Resolved) => ExecutionStatus::Resolved,
-            Some(verdict) => return Step::End(verdict),
-        };
-        let Some(node) = &planned.node else { return Step::End(ExecutionStatus::Error) };
-        if node.ends() {
-            return Step::End(verdict);
+        let ends = planned.node.as_ref().is_some_and(|node| node.ends());
+        match (status, &planned.node) {
+            (JobStatus::Pending, _) => Step::Wait,
+            (JobStatus::Resolved, _) if ends => Step::Ends(ExecutionStatus::Resolved),
+            (JobStatus::Failed, _) if ends => Step::Ends(ExecutionStatus::Failed),
+            (JobStatus::Resolved, Some(node)) => {
+                let branch = node.branch(result).and_then(|branch| planned.branches.get(&branch).copied());
+                branch.or(planned.follower).map_or(Step::Through, Step::Go)
+            }
+            (JobStatus::Resolved, None) => Step::Broken(JobStatus::Error),
+            (
+                JobStatus::Failed
+                | JobStatus::Error
+                | JobStatus::Aborted
+                | JobStatus::Canceled
+                | JobStatus::Rejected
+                | JobStatus::RetryNeeded,
+                _,
+            ) => Step::Broken(status),
         }
-        let branch = node.branch(result).and_then(|branch| planned.branches.get(&branch).copied());
-        branch.or(planned.follower).map_or(Step::End(verdict), Step::Go)
     }
 }
 
-/// What comes after a row: the next one on its line; at the end of a branch, what comes after the branching node.
-fn follower(rows: &[NodeRow], by_id: &HashMap<NodeId, usize>, row: &NodeRow) -> Option<usize> {
+/// What comes after a row: the next one on its line; at the end of a branch, what comes after the branching node, unless that
+/// surrounds its branches.
+fn follower(
+    rows: &[NodeRow],
+    by_id: &HashMap<NodeId, usize>,
+    row: &NodeRow,
+    surrounds: &impl Fn(&NodeRow) -> bool,
+) -> Option<usize> {
     let at = |id: Option<NodeId>| id.and_then(|id| by_id.get(&id).copied());
     let mut row = row;
     // Each turn goes one node up, so there cannot be more turns than nodes.
@@ -118,6 +140,9 @@ fn follower(rows: &[NodeRow], by_id: &HashMap<NodeId, usize>, row: &NodeRow) -> 
             row = &rows[at(row.upstream_id)?];
         }
         row = &rows[at(row.upstream_id)?];
+        if surrounds(row) {
+            return None;
+        }
     }
     None
 }
@@ -177,7 +202,11 @@ mod tests {
 
     /// The ids of the nodes that run, if each job is resolved with the result given.
     fn path(plan: &Plan, results: impl Fn(i64) -> Value) -> (Vec<i64>, Step) {
-        let (mut ids, mut step) = (Vec::new(), plan.start());
+        walked(plan, plan.start().map_or(Step::Through, Step::Go), results)
+    }
+
+    fn walked(plan: &Plan, mut step: Step, results: impl Fn(i64) -> Value) -> (Vec<i64>, Step) {
+        let mut ids = Vec::new();
         while let Step::Go(index) = step {
             let id = plan.node(index).row.id.0;
             ids.push(id);
@@ -188,8 +217,8 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_workflow_is_resolved_at_once() {
-        assert_eq!(plan(&[]).start(), Step::End(ExecutionStatus::Resolved));
+    fn an_empty_workflow_begins_nowhere() {
+        assert_eq!(plan(&[]).start(), None);
     }
 
     #[test]
@@ -204,25 +233,43 @@ mod tests {
             (6, "calculation", 5, Some(1), 0),
             (8, "calculation", 1, None, 0),
         ]);
-        let resolved = Step::End(ExecutionStatus::Resolved);
-        assert_eq!(path(&plan, |_| json!(false)), (vec![1, 3, 4, 8], resolved));
-        assert_eq!(path(&plan, |_| json!(true)), (vec![1, 5, 6, 8], resolved));
-        assert_eq!(path(&plan, |id| json!(id == 1)), (vec![1, 5, 8], resolved));
+        assert_eq!(path(&plan, |_| json!(false)), (vec![1, 3, 4, 8], Step::Through));
+        assert_eq!(path(&plan, |_| json!(true)), (vec![1, 5, 6, 8], Step::Through));
+        assert_eq!(path(&plan, |id| json!(id == 1)), (vec![1, 5, 8], Step::Through));
+    }
+
+    #[test]
+    fn branches_of_a_node_that_surrounds_them_are_lines_of_their_own() {
+        // 1 ── 7, with 1 around: 2 ─┬─ 0: 3
+        //                           └─ 1: 4
+        let plan = plan(&[
+            (1, "parallel", 0, None, 7),
+            (2, "condition", 1, Some(5), 0),
+            (3, "calculation", 2, Some(0), 0),
+            (4, "calculation", 2, Some(1), 0),
+            (6, "calculation", 1, Some(2), 0),
+            (7, "calculation", 1, None, 0),
+        ]);
+        assert_eq!(path(&plan, |_| json!(true)), (vec![1, 7], Step::Through));
+        assert_eq!(plan.branches(0), [(2, 4), (5, 1)]);
+        assert_eq!(walked(&plan, Step::Go(1), |_| json!(true)), (vec![2, 4], Step::Through));
+        assert_eq!(walked(&plan, Step::Go(4), |_| json!(true)), (vec![6], Step::Through));
     }
 
     #[test]
     fn an_end_node_ends_and_so_does_a_job_that_is_not_resolved() {
         let plan = plan(&[(1, "end", 0, None, 2), (2, "calculation", 1, None, 0)]);
-        assert_eq!(path(&plan, |_| json!(null)), (vec![1], Step::End(ExecutionStatus::Resolved)));
-        assert_eq!(plan.after(1, JobStatus::Error, &json!(null)), Step::End(ExecutionStatus::Error));
-        assert_eq!(plan.after(0, JobStatus::Failed, &json!(null)), Step::End(ExecutionStatus::Failed));
+        assert_eq!(path(&plan, |_| json!(null)), (vec![1], Step::Ends(ExecutionStatus::Resolved)));
+        assert_eq!(plan.after(1, JobStatus::Error, &json!(null)), Step::Broken(JobStatus::Error));
+        assert_eq!(plan.after(0, JobStatus::Failed, &json!(null)), Step::Ends(ExecutionStatus::Failed));
+        assert_eq!(plan.after(0, JobStatus::Error, &json!(null)), Step::Broken(JobStatus::Error));
         assert_eq!(plan.after(1, JobStatus::Pending, &json!(null)), Step::Wait);
     }
 
     #[test]
     fn broken_links_do_not_go_round() {
         let plan = plan(&[(1, "condition", 2, None, 0), (2, "condition", 1, None, 0)]);
-        assert_eq!(plan.start(), Step::End(ExecutionStatus::Resolved));
-        assert_eq!(plan.after(0, JobStatus::Resolved, &json!(true)), Step::End(ExecutionStatus::Resolved));
+        assert_eq!(plan.start(), None);
+        assert_eq!(plan.after(0, JobStatus::Resolved, &json!(true)), Step::Through);
     }
 }

@@ -1,13 +1,14 @@
 //! The processor: walks the nodes of an execution and stores what they did.
 //!
 //! It claims an execution, takes the stored jobs as the state, and goes on from there: so a restart and a delay that is over
-//! are the same thing. A node's effect and its job are committed together, together with the jobs of the effectless nodes
-//! before it and, where the walk ends, with the end of the execution. Each of these transactions first looks whether the
-//! execution is still running, so a cancelled one stops at its next node and leaves nothing half done.
+//! are the same thing (see [`walk`]). A node's effect and its job are committed together and, where the walk ends, with the end
+//! of the execution. Each of these transactions first looks whether the execution is still running, so a cancelled one stops
+//! at its next node and leaves nothing half done.
 
 mod walk;
 
 use std::{
+    collections::HashMap,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -18,6 +19,7 @@ use store::{
     Claimed, ClaimedBy, Conn, Execution, ExecutionId, ExecutionStatus, HandBack, Job, Store, StoreError, Takeover, Tx,
     WorkflowId,
 };
+use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use crate::{
@@ -26,7 +28,7 @@ use crate::{
     expression::Expressions,
     nodes::NodeTypes,
     outside::Outside,
-    plan::{Plan, Plans, Step},
+    plan::{Plan, Plans},
 };
 
 /// Executions without nodes that are begun and ended in one transaction: enough to share its cost, few enough that other
@@ -52,6 +54,8 @@ pub(crate) struct Processor {
     outside: Outside,
     /// Executions that are claimed but not run any more. No more than were running when the database failed.
     interrupted: Mutex<Vec<(ExecutionId, HandBack)>>,
+    /// Those that are run here, and how they are told that a job of theirs was ended from outside.
+    running: Mutex<HashMap<ExecutionId, watch::Sender<u64>>>,
 }
 
 /// Which execution to run.
@@ -77,6 +81,23 @@ pub(crate) struct Ran {
     pub(crate) next: Option<Begun>,
 }
 
+/// Lists an execution as one that is run here, while it lasts.
+struct Running<'p> {
+    processor: &'p Processor,
+    id: ExecutionId,
+    events: watch::Receiver<u64>,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let mut running = self.processor.running();
+        // Whoever has taken it up again meanwhile stays listed.
+        if running.get(&self.id).is_some_and(|told| told.subscribe().same_channel(&self.events)) {
+            running.remove(&self.id);
+        }
+    }
+}
+
 /// Whether the next execution of a lane is claimed in the transaction that ends this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
@@ -94,6 +115,8 @@ pub(crate) struct Begun {
     woken: Vec<WorkflowId>,
     /// Executions that were ended in the same transaction, this one included if it is over.
     ended: usize,
+    /// Changes when a job of it was ended from outside.
+    events: watch::Receiver<u64>,
     /// How many executions of the workflow may run at once.
     pub(crate) concurrency: u32,
 }
@@ -113,7 +136,15 @@ impl Processor {
         expressions: Expressions,
         outside: Outside,
     ) -> Self {
-        Self { store, claim, plans: Plans::new(types), expressions, outside, interrupted: Mutex::default() }
+        Self {
+            store,
+            claim,
+            plans: Plans::new(types),
+            expressions,
+            outside,
+            interrupted: Mutex::default(),
+            running: Mutex::default(),
+        }
     }
 
     /// Claims an execution; `None` if there is none to run.
@@ -126,7 +157,12 @@ impl Processor {
             })
             .await;
         match begun {
-            Ok(begun) => Ok(begun),
+            Ok(begun) => {
+                if let (None, Task::This(id)) = (&begun, task) {
+                    self.tell(id);
+                }
+                Ok(begun)
+            }
             Err(error) if error.is_transient() => Err(error.into()),
             Err(error) => {
                 // It cannot even be read: whoever comes next would fail at it too, and never get to the others.
@@ -164,10 +200,22 @@ impl Processor {
         }
     }
 
+    /// Tells the run of an execution, if it is run here, that a job of it may have been ended from outside. What comes too
+    /// late for it stays marked in the store.
+    pub(crate) fn tell(&self, id: ExecutionId) {
+        if let Some(events) = self.running().get(&id) {
+            events.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<ExecutionId, watch::Sender<u64>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs a claimed execution until it ends or waits, or until its time is over. Dropping the future stops between two
     /// transactions: the execution stays claimed until this process hands it back or its lease ends.
     pub(crate) async fn go_on(self: &Arc<Self>, begun: Begun, lane: Lane) -> Result<Ran, EngineError> {
-        let Begun { execution, plan, jobs, woken, ended, .. } = begun;
+        let Begun { execution, plan, jobs, woken, ended, events, .. } = begun;
         let (id, status) = (execution.id, execution.status);
         if status.is_final() {
             let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false };
@@ -181,13 +229,15 @@ impl Processor {
             status = tracing::field::Empty
         );
         let expires_at_ms = execution.expires_at_ms;
-        let walk = walk::Walk::new(self, execution, plan, &jobs, lane);
-        let walking = AssertUnwindSafe(walk.run(jobs.last())).catch_unwind().instrument(span.clone());
+        let running = Running { processor: self, id, events: events.clone() };
+        let walk = walk::Walk::new(self, execution, plan, lane, events);
+        let walking = AssertUnwindSafe(walk.run(jobs)).catch_unwind().instrument(span.clone());
         let walking = walking.map(|ran| ran.unwrap_or(Err(EngineError::Panicked)));
         let ran = match expires_at_ms {
             None => walking.await,
             Some(expires_at_ms) => self.within_time(id, expires_at_ms, walking).await,
         };
+        drop(running);
         match ran {
             Ok(mut ran) => {
                 span.record("status", ran.outcome.status.to_string());
@@ -320,18 +370,22 @@ impl Processor {
             };
             let Some(Claimed { mut execution, concurrency }) = claimed else { return Ok(last) };
             let plan = self.plans.get(tx, execution.workflow_id).await?;
-            let Step::End(status) = plan.start() else {
+            if plan.start().is_some() {
+                let (told, events) = watch::channel(0);
+                self.running().insert(execution.id, told);
                 // A new execution has no jobs, unless it took over another one's.
                 let jobs = match (task, execution.retry_of) {
                     (Task::Next(_), None) => Vec::new(),
                     (Task::Next(_), Some(_)) | (Task::This(_), _) => tx.jobs(execution.id).await?,
                 };
-                return Ok(Some(Begun { execution, plan, jobs, woken, ended, concurrency }));
-            };
-            woken.extend(ending::end(tx, execution.id, status).await?);
+                return Ok(Some(Begun { execution, plan, jobs, woken, ended, concurrency, events }));
+            }
+            let status = ExecutionStatus::Resolved;
+            woken.extend(ending::end(tx, execution.id, status, None).await?);
             execution.status = status;
             ended += 1;
-            let begun = Begun { execution, plan, jobs: Vec::new(), woken: woken.clone(), ended, concurrency };
+            let events = watch::channel(0).1;
+            let begun = Begun { execution, plan, jobs: Vec::new(), woken: woken.clone(), ended, concurrency, events };
             if ended >= EMPTY_PER_WRITE || matches!(task, Task::This(_)) {
                 return Ok(Some(begun));
             }

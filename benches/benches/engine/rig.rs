@@ -122,6 +122,7 @@ impl Rig {
 
 fn execution(workflow: &WorkflowRow) -> NewExecution {
     NewExecution {
+        parent_job: None,
         workflow_id: workflow.id,
         key: workflow.key.clone(),
         context: context(),

@@ -355,6 +355,7 @@ pub(super) async fn enqueue(tx: &mut Tx, starts: Vec<Start>, claim: &ClaimedBy) 
         claimed_by,
         waits_for,
         stack: Vec::new(),
+        parent_job: None,
         manually: false,
     };
     let (sync, background): (Vec<Start>, Vec<Start>) =

@@ -98,6 +98,7 @@ async fn enqueue(
         claimed_by: Some(claim),
         waits_for: None,
         stack: Vec::new(),
+        parent_job: None,
         manually: true,
     };
     tx.enqueue(vec![execution]).await?.pop().ok_or_else(|| ApiError::Internal("nothing was stored".to_owned()))

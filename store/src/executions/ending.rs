@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use super::ExecutionFinish;
 use crate::{
     changes::{Change, ExecutionChange, ExecutionStep},
     db::Tx,
     error::StoreError,
-    id::{ExecutionId, WorkflowId},
+    id::{ExecutionId, JobId, WorkflowId},
     moment,
     status::ExecutionStatus,
 };
@@ -32,7 +34,7 @@ impl Tx {
                    SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL,
                        "ready" = NULL, "notBefore" = NULL, "heldBack" = NULL, "updatedAt" = ?
                    WHERE "id" = ?
-                   RETURNING "id", "workflowId", "key", "createdAt", "startedAt", "concurrencyKey",
+                   RETURNING "parentJobId", "id", "workflowId", "key", "createdAt", "startedAt", "concurrencyKey",
                              "deadLetter" IS NULL AND
                              EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
                                      WHERE "workflows"."id" = "executions"."workflowId"
@@ -43,12 +45,15 @@ impl Tx {
                 [
                     status.code().into(),
                     finish.reason.into(),
-                    finish.output.map(|output| output.to_string()).into(),
+                    finish.output.as_ref().map(Value::to_string).into(),
                     now.as_str().into(),
                     id.0.into(),
                 ],
             )
             .await?;
+        if let Some(parent) = rows.first().map_or(Ok(None), |row| row.get("parentJobId"))? {
+            self.tell_parent(JobId(parent), id, status, finish.output).await?;
+        }
         for row in &rows {
             self.note(Change::Execution(ExecutionChange::read(row, ExecutionStep::Ended(status), &now)?));
         }
@@ -73,6 +78,28 @@ impl Tx {
             self.run(r#"DELETE FROM "executions" WHERE "id" = ?"#, [id.0.into()]).await?;
         }
         Ok(released)
+    }
+
+    /// Lets the job that waits for an execution fall due, with how that one ended.
+    async fn tell_parent(
+        &mut self,
+        parent: JobId,
+        child: ExecutionId,
+        status: ExecutionStatus,
+        output: Option<Value>,
+    ) -> Result<(), StoreError> {
+        let result = json!({"execution": child.0, "status": status.code(), "output": output});
+        let now = chrono::Utc::now().timestamp_millis();
+        let rows = self
+            .query(
+                r#"UPDATE "jobs" SET "result" = ?, "dueAt" = ? WHERE "id" = ? AND "status" = 0 RETURNING "executionId""#,
+                [result.to_string().into(), now.into(), parent.0.into()],
+            )
+            .await?;
+        match rows.first() {
+            Some(row) => self.set_ready(ExecutionId(row.get("executionId")?)).await,
+            None => Ok(()),
+        }
     }
 
     async fn release_chain(&mut self, id: ExecutionId) -> Result<Vec<WorkflowId>, StoreError> {

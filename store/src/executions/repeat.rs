@@ -2,12 +2,15 @@
 //!
 //! A repetition is a row of its own, with the context of what it repeats (`retryOf`), so that what happened can be read later.
 
+use std::collections::{HashMap, HashSet};
+
 use super::ending::Counts;
 use crate::{
     changes::{Change, ExecutionChange, ExecutionStep},
     db::{Conn, Tx},
     error::StoreError,
-    id::{ExecutionId, NodeId, WorkflowId},
+    id::{ExecutionId, JobId, NodeId, WorkflowId},
+    jobs::Job,
     moment,
     status::JobStatus,
 };
@@ -66,9 +69,9 @@ impl Tx {
         let rows = self
             .query(
                 r#"INSERT INTO "executions" ("id", "workflowId", "key", "eventKey", "context", "manually", "stack",
-                     "parentExecutionId", "concurrencyKey", "attempt", "retryOf", "notBefore", "createdAt", "updatedAt")
+                     "parentExecutionId", "parentJobId", "concurrencyKey", "attempt", "retryOf", "notBefore", "createdAt", "updatedAt")
                    SELECT ?, "workflowId", "key", "eventKey", "context", "manually", "stack", "parentExecutionId",
-                     "concurrencyKey", ?, "id", ?, ?, ?
+                     "parentJobId", "concurrencyKey", ?, "id", ?, ?, ?
                    FROM "executions" WHERE "id" = ? AND EXISTS (SELECT 1 FROM "workflows" WHERE "workflows"."id" = "workflowId")
                    RETURNING "id", "workflowId", "key", "createdAt", "startedAt""#,
                 [
@@ -82,6 +85,8 @@ impl Tx {
             )
             .await?;
         let Some(row) = rows.first() else { return Err(StoreError::NotFound { what: "execution".into() }) };
+        // A job that waits for it waits for the repetition now.
+        self.run(r#"UPDATE "executions" SET "parentJobId" = NULL WHERE "id" = ?"#, [id.0.into()]).await?;
         let queued = ExecutionChange::read(row, ExecutionStep::Repeated, &now)?;
         let workflow_id = queued.workflow_id;
         let mut counts = Counts::default();
@@ -137,19 +142,26 @@ impl Tx {
             return Err(StoreError::invalid("NODE_NOT_REACHED", "the execution has not reached this node"));
         };
         let repetition = self.repeat(id, 1, None).await?;
-        let (mut copies, now) = (std::collections::HashMap::new(), moment::now());
-        for job in jobs[..reached].iter().filter(|job| job.status == JobStatus::Resolved) {
+        let around = surrounding(&jobs, &jobs[reached]);
+        let (mut copies, now) = (HashMap::new(), moment::now());
+        for job in &jobs[..reached] {
+            let pending = around.contains(&job.id);
+            if !pending && job.status != JobStatus::Resolved {
+                continue;
+            }
             let copy = self.next_id();
             let upstream: Option<i64> = job.upstream_id.and_then(|upstream| copies.get(&upstream).copied());
             self.run(
                 r#"INSERT INTO "jobs" ("id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta", "log",
                      "startedAt", "createdAt", "updatedAt")
-                   SELECT ?, ?, "nodeId", "nodeKey", ?, "status", "result", "meta", "log", "startedAt", ?, ?
+                   SELECT ?, ?, "nodeId", "nodeKey", ?, iif(?, 0, "status"), iif(?, NULL, "result"), "meta", "log", "startedAt", ?, ?
                    FROM "jobs" WHERE "id" = ?"#,
                 [
                     copy.into(),
                     repetition.id.0.into(),
                     upstream.into(),
+                    pending.into(),
+                    pending.into(),
                     now.as_str().into(),
                     now.as_str().into(),
                     job.id.0.into(),
@@ -160,4 +172,18 @@ impl Tx {
         }
         Ok(repetition)
     }
+}
+
+/// The jobs of the nodes around a job, which go on when it is repeated: those that the first job of a branch or round on the way
+/// up hangs below.
+fn surrounding(jobs: &[Job], from: &Job) -> HashSet<JobId> {
+    let by_id: HashMap<JobId, &Job> = jobs.iter().map(|job| (job.id, job)).collect();
+    let (mut around, mut below) = (HashSet::new(), from);
+    while let Some(above) = below.upstream_id.and_then(|id| by_id.get(&id)) {
+        if !below.meta.is_null() {
+            around.insert(above.id);
+        }
+        below = above;
+    }
+    around
 }

@@ -26,6 +26,7 @@ fn execution(waits_for: Option<ExecutionId>) -> NewExecution {
         claimed_by: None,
         waits_for,
         stack: Vec::new(),
+        parent_job: None,
         manually: false,
     }
 }

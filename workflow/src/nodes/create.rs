@@ -35,6 +35,7 @@ struct Params {
 
 impl NodeType for Create {
     const NAME: &'static str = "create";
+    const AT_ONCE: bool = true;
 
     type Config = Config;
 

@@ -35,6 +35,7 @@ const LONGEST_MS: f64 = 10.0 * 365.0 * 24.0 * 3_600_000.0;
 
 impl NodeType for Delay {
     const NAME: &'static str = "delay";
+    const AT_ONCE: bool = true;
 
     type Config = Config;
 
@@ -50,6 +51,7 @@ impl NodeType for Delay {
             status: JobStatus::Pending,
             result: Value::from(ms),
             due_at_ms: Some(now_ms.saturating_add(ms)),
+            wakes: None,
         }))
     }
 

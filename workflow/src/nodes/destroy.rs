@@ -30,6 +30,7 @@ struct Params {
 
 impl NodeType for Destroy {
     const NAME: &'static str = "destroy";
+    const AT_ONCE: bool = true;
 
     type Config = Config;
 

@@ -65,6 +65,7 @@ impl JsonSchema for EndStatus {
 
 impl NodeType for End {
     const NAME: &'static str = "end";
+    const AT_ONCE: bool = true;
     const ENDS: bool = true;
 
     type Config = Config;

@@ -16,13 +16,20 @@ mod end;
 mod json_query;
 mod json_variable_mapping;
 mod lenient;
+mod r#loop;
+mod multi_conditions;
+mod output;
+mod parallel;
 mod query;
+mod question;
 mod records;
 mod registry;
 mod request;
 mod response_message;
 mod script;
+mod subflow;
 mod update;
+mod variable;
 mod watched;
 
 use std::future::Future;
@@ -32,7 +39,7 @@ use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use store::{ExecutionId, Job, JobId, JobStatus, NodeRow, Store, StoreError, Tx};
+use store::{ExecutionId, Job, JobId, JobStatus, NodeRow, Store, StoreError, Tx, WorkflowId};
 
 use crate::{
     expression::{ExpressionError, Expressions},
@@ -40,6 +47,8 @@ use crate::{
     variables::{self, Scope},
 };
 
+pub(crate) use r#loop::{Admission, OnFailure, Rounds};
+pub(crate) use parallel::Mode as ParallelMode;
 pub(crate) use registry::NodeTypes;
 
 /// A node type.
@@ -50,6 +59,13 @@ pub(crate) trait NodeType: Send + Sync + 'static {
     const VERBATIM: &'static [&'static str] = &[];
     /// Whether an execution ends here.
     const ENDS: bool = false;
+    /// Whether its branches are runs of their own, within its job: a line in them ends with the branch.
+    const SURROUNDS: bool = false;
+    /// Whether its result is the execution's output.
+    const OUTPUTS: bool = false;
+    /// Whether a run that leaves no job behind cannot be told from none: it takes no time, reads nothing but its variables, and
+    /// has no effect but what is written together with its job. Other nodes begin when all jobs before them are stored.
+    const AT_ONCE: bool = false;
 
     /// The configuration, after its variables are resolved.
     type Config: DeserializeOwned + JsonSchema + Send;
@@ -81,6 +97,12 @@ pub(crate) trait NodeType: Send + Sync + 'static {
         None
     }
 
+    /// The node whose result is replaced by that of this one, told by the configuration as it is stored.
+    fn assigns(config: &Value) -> Option<&str> {
+        let _ = config;
+        None
+    }
+
     /// What a resolved job says to the person who waits for the answer.
     fn message(result: &Value) -> Option<String> {
         let _ = result;
@@ -100,6 +122,8 @@ pub(crate) struct Run<'r> {
     pub(crate) outside: &'r Outside,
     /// The execution that the node runs in.
     pub(crate) execution: ExecutionId,
+    /// The executions that led to it, outermost first.
+    pub(crate) stack: &'r [ExecutionId],
     /// The node, as it is stored.
     pub(crate) node: &'r NodeRow,
     /// The rounds of the surrounding loops, outermost first, from 0.
@@ -128,12 +152,14 @@ pub(crate) struct NodeResult {
     pub(crate) result: Value,
     /// When a pending job falls due by itself, in milliseconds since 1970.
     pub(crate) due_at_ms: Option<i64>,
+    /// A workflow version that has a queued execution because of it.
+    pub(crate) wakes: Option<WorkflowId>,
 }
 
 impl NodeResult {
     /// A job in a final state.
     pub(crate) fn ended(status: JobStatus, result: Value) -> Self {
-        Self { status, result, due_at_ms: None }
+        Self { status, result, due_at_ms: None, wakes: None }
     }
 
     /// A job that is done.
@@ -152,6 +178,16 @@ pub(crate) enum Effect {
     Done(NodeResult),
     /// This is to be written, with the job.
     Write(Work),
+    /// Its branches are to be run.
+    Surround(Surround),
+}
+
+/// How the branches of a node that surrounds them are run.
+pub(crate) enum Surround {
+    /// The first one, round after round.
+    Loop(Rounds),
+    /// All of them at the same time.
+    Parallel(ParallelMode),
 }
 
 impl Effect {
@@ -163,7 +199,6 @@ impl Effect {
     }
 
     /// Something to be written that names the node's job, which is stored right after it.
-    #[allow(dead_code, reason = "the first node to write rows that belong to its job is on its way")]
     pub(crate) fn write_for_job(
         work: impl for<'tx> FnOnce(&'tx mut Tx, JobId) -> BoxFuture<'tx, Result<NodeResult, NodeError>> + Send + 'static,
     ) -> Self {
@@ -191,6 +226,10 @@ pub(crate) trait Node: Send + Sync {
     fn config_schema(&self) -> Value;
     fn check(&self, config: &Value, expressions: &Expressions) -> Result<(), String>;
     fn ends(&self) -> bool;
+    fn surrounds(&self) -> bool;
+    fn outputs(&self) -> bool;
+    fn at_once(&self) -> bool;
+    fn assigns<'c>(&self, config: &'c Value) -> Option<&'c str>;
     async fn run(&self, config: &Value, run: &Run<'_>) -> Result<Effect, NodeError>;
     fn resume(&self, config: &Value, scope: &Scope, job: &Job) -> Result<NodeResult, NodeError>;
     fn branch(&self, result: &Value) -> Option<i64>;
@@ -218,6 +257,22 @@ impl<T: NodeType> Node for Typed<T> {
 
     fn ends(&self) -> bool {
         T::ENDS
+    }
+
+    fn surrounds(&self) -> bool {
+        T::SURROUNDS
+    }
+
+    fn outputs(&self) -> bool {
+        T::OUTPUTS
+    }
+
+    fn at_once(&self) -> bool {
+        T::AT_ONCE
+    }
+
+    fn assigns<'c>(&self, config: &'c Value) -> Option<&'c str> {
+        T::assigns(config)
     }
 
     async fn run(&self, config: &Value, run: &Run<'_>) -> Result<Effect, NodeError> {
@@ -279,6 +334,7 @@ mod tests {
                 expressions: &expressions,
                 outside: &outside,
                 execution,
+                stack: &[],
                 node: &node,
                 rounds,
             }

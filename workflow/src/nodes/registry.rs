@@ -11,8 +11,9 @@ use serde_json::Value;
 use super::{
     Node, NodeType, Typed, aggregate::Aggregate, calculation::Calculation, condition::Condition, create::Create,
     date_calculation::DateCalculation, delay::Delay, destroy::Destroy, end::End, json_query::JsonQuery,
-    json_variable_mapping::JsonVariableMapping, query::Query, request::Request, response_message::ResponseMessage,
-    script::Script, update::Update,
+    json_variable_mapping::JsonVariableMapping, r#loop::Loop, multi_conditions::MultiConditions, output::Output,
+    parallel::Parallel, query::Query, request::Request, response_message::ResponseMessage, script::Script,
+    subflow::Subflow, update::Update, variable::Variable,
 };
 use crate::{EngineError, NodeTypeInfo, expression::Expressions, variables::holds_variable};
 
@@ -46,6 +47,12 @@ impl NodeTypes {
         types.add::<JsonVariableMapping>()?;
         types.add::<Request>()?;
         types.add::<Script>()?;
+        types.add::<MultiConditions>()?;
+        types.add::<Loop>()?;
+        types.add::<Parallel>()?;
+        types.add::<Variable>()?;
+        types.add::<Output>()?;
+        types.add::<Subflow>()?;
         Ok(types)
     }
 
@@ -128,6 +135,18 @@ mod tests {
             Err(error) => error.to_string(),
         };
         assert_eq!(got, want, "{name} {config}");
+    }
+
+    #[test]
+    fn every_node_type_has_a_page() {
+        let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/nodes");
+        for info in NodeTypes::built_in().unwrap().infos() {
+            let page = std::fs::read_to_string(pages.join(format!("{}.md", info.name))).unwrap_or_default();
+            assert!(page.starts_with(&format!("# {}\n", info.name)), "docs/nodes/{}.md", info.name);
+            for member in info.config_schema["properties"].as_object().into_iter().flatten() {
+                assert!(page.contains(&format!("`{}", member.0)), "docs/nodes/{}.md: {}", info.name, member.0);
+            }
+        }
     }
 
     #[test]

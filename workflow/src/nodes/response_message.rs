@@ -19,6 +19,7 @@ pub(super) struct Config {
 
 impl NodeType for ResponseMessage {
     const NAME: &'static str = "response-message";
+    const AT_ONCE: bool = true;
 
     type Config = Config;
 

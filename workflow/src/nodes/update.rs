@@ -34,6 +34,7 @@ struct Params {
 
 impl NodeType for Update {
     const NAME: &'static str = "update";
+    const AT_ONCE: bool = true;
 
     type Config = Config;
 

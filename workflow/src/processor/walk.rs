@@ -1,359 +1,193 @@
 //! One execution on its way through its nodes.
+//!
+//! A walk always begins at the first node. Where a node's job is stored, the node is not run: its result is recalled. So a
+//! restart, a delay that is over and an answer from outside are the same thing, and a walk goes the same way again because
+//! each step is decided by stored results alone.
+//!
+//! Nodes that surround their branches (`loop`, `parallel`) have a pending job while these are walked. Each branch or round is a
+//! [`Line`] of its own; its first job hangs below the surrounding one. Lines of parallel branches run at the same time in one
+//! task; one that waits holds only itself.
+//!
+//! **What is stored when.** A node's job is stored before the next node begins, with one exception that nobody can observe: the
+//! jobs of nodes that work at once (`NodeType::AT_ONCE`: they take no time, see nothing but their variables, and have no effect
+//! but what is written together with their job) are stored together with the next job that is more than that, or with the end
+//! of the line. If they are lost, nothing has happened since that could have depended on them. Nodes that take time or reach
+//! outside begin when everything before them is stored.
 
-use std::{sync::Arc, time::SystemTime};
+mod branches;
+mod history;
+mod line;
+mod node;
+mod rounds;
+mod transaction;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
-use store::{Execution, ExecutionStatus, Job, JobId, JobStatus, NewJob, Standing, StoreError, Tx, WorkflowId};
+use serde_json::Value;
+use store::{Execution, ExecutionStatus, Job, JobStatus, WorkflowId};
+use tokio::sync::watch;
 
-use super::{Begun, Lane, Processor, Ran, Task, millis};
+use super::{Begun, Lane, Processor, Ran, millis};
 use crate::{
-    EngineError, Outcome, ending,
-    nodes::{Effect, NodeError, NodeResult, Run, Work},
+    EngineError, Outcome,
+    nodes::NodeError,
     plan::{Plan, Step},
-    variables::Scope,
 };
+use history::History;
+use line::{Left, Line};
+use transaction::{Committed, Ended, Stored, Then, Transaction};
+
+/// Jobs of nodes that work at once that are stored together: bounds what a crash makes a walk do again.
+const UNSTORED: usize = 64;
 
 /// An execution that is being run.
 pub(super) struct Walk<'p> {
     processor: &'p Arc<Processor>,
     execution: Execution,
     plan: Arc<Plan>,
-    scope: Scope,
-    messages: Vec<String>,
-    /// Jobs of effectless nodes that are still to be stored, in order.
-    unstored: Vec<Entry>,
-    last_stored: Option<JobId>,
-    ended_by_node: bool,
     lane: Lane,
-    /// The next execution of the lane.
-    next: Option<Begun>,
+    /// Changes when a job of the execution may have been ended from outside.
+    events: watch::Receiver<u64>,
+    woken: Mutex<Vec<WorkflowId>>,
+    /// How the execution was ended, if that was with a node's work.
+    closed: Mutex<Option<Box<Ended>>>,
 }
 
-/// A job to be stored, or a stored one to be ended.
-#[derive(Clone)]
-enum Entry {
-    New(NewJob),
-    Finish(JobId, NodeResult),
-}
-
-/// What a transaction left behind.
-enum Stored {
-    /// The execution goes on after this job.
-    Going(Job),
-    /// It has ended.
-    Ended { status: ExecutionStatus, woken: Vec<WorkflowId>, last: Option<Job> },
-    /// It waits.
-    Waiting,
-    /// Somebody ended it meanwhile.
-    Stopped(ExecutionStatus),
-}
-
-/// What a transaction is to do after the unstored jobs.
-enum Then {
-    /// Carry out a node's work, and end the execution if that was the last node.
-    Work { index: usize, job: Box<NewJob>, work: Work },
-    /// End the execution.
-    End(ExecutionStatus),
-    /// Leave it waiting for its last job.
-    Wait,
+/// What a node has come to.
+enum Turn {
+    /// Its job is in this state, with this result.
+    Done(JobStatus, Arc<Value>),
+    /// The line is left here.
+    Left(Left),
 }
 
 impl<'p> Walk<'p> {
     pub(super) fn new(
         processor: &'p Arc<Processor>,
-        mut execution: Execution,
+        execution: Execution,
         plan: Arc<Plan>,
-        jobs: &[Job],
         lane: Lane,
+        events: watch::Receiver<u64>,
     ) -> Self {
-        let mut scope = Scope::new(std::mem::take(&mut execution.context));
-        let mut messages = Vec::new();
-        for job in jobs {
-            scope.add_job(&job.node_key, Arc::new(job.result.clone()));
-            let node = plan.find(job.node_id).and_then(|index| plan.node(index).node.as_ref());
-            messages.extend(node.and_then(|node| node.message(&job.result)));
-        }
-        Self {
-            processor,
-            execution,
-            plan,
-            scope,
-            messages,
-            unstored: Vec::new(),
-            last_stored: jobs.last().map(|job| job.id),
-            ended_by_node: false,
-            lane,
-            next: None,
-        }
+        Self { processor, execution, plan, lane, events, woken: Mutex::default(), closed: Mutex::default() }
     }
 
-    /// Goes on after the last stored job, until the execution ends or waits.
-    pub(super) async fn run(mut self, last: Option<&Job>) -> Result<Ran, EngineError> {
-        let mut step = match last {
-            None => self.plan.start(),
-            Some(job) => match self.take_up(job) {
-                Some(step) => step,
-                None => return self.settle(Then::Wait, job.due_at_ms).await,
-            },
-        };
-        // Each node is run at most once; more steps than nodes would be a broken line.
-        for _ in 0..=self.plan.len() {
-            match step {
-                Step::End(status) => return self.settle(Then::End(status), None).await,
-                Step::Wait => {
-                    let due_at_ms = self.unstored.last().and_then(Entry::due_at_ms);
-                    return self.settle(Then::Wait, due_at_ms).await;
-                }
-                Step::Go(index) => match self.node(index).await? {
-                    Stored::Going(job) => step = self.plan.after(index, job.status, &job.result),
-                    Stored::Ended { status, woken, last } => {
-                        if let Some(job) = last {
-                            self.note(index, &job.status, &job.result);
-                        }
-                        return Ok(self.ran(status, woken, None));
-                    }
-                    Stored::Waiting => return Ok(self.ran(ExecutionStatus::Started, Vec::new(), None)),
-                    Stored::Stopped(status) => return Ok(self.ran(status, Vec::new(), None)),
-                },
-            }
-        }
-        self.settle(Then::End(ExecutionStatus::Error), None).await
-    }
-
-    /// Where to go from a stored job; `None` if it still waits.
-    fn take_up(&mut self, job: &Job) -> Option<Step> {
-        let Some(index) = self.plan.find(job.node_id) else { return Some(Step::End(ExecutionStatus::Error)) };
-        if job.status != JobStatus::Pending {
-            return Some(self.plan.after(index, job.status, &job.result));
-        }
-        if job.due_at_ms.is_none_or(|due| due > millis(SystemTime::now())) {
-            return None;
-        }
-        let planned = self.plan.node(index);
-        let result = match &planned.node {
-            Some(node) => node.resume(&planned.row.config, &self.scope, job).unwrap_or_else(|error| failure(&error)),
-            None => unknown_type(&planned.row.node_type),
-        };
-        let step = self.plan.after(index, result.status, &result.result);
-        self.note(index, &result.status, &result.result);
-        self.unstored.push(Entry::Finish(job.id, result));
-        Some(step)
-    }
-
-    /// Runs a node. What has no effect is kept to be stored later.
-    async fn node(&mut self, index: usize) -> Result<Stored, EngineError> {
-        let started = SystemTime::now();
-        self.scope.set_now(started);
-        let plan = Arc::clone(&self.plan);
-        let planned = plan.node(index);
-        let run = Run {
-            store: &self.processor.store,
-            scope: &self.scope,
-            expressions: &self.processor.expressions,
-            outside: &self.processor.outside,
-            execution: self.execution.id,
-            node: &planned.row,
-            rounds: &[],
-        };
-        let effect = match &planned.node {
-            Some(node) => node.run(&planned.row.config, &run).await,
-            None => Ok(Effect::Done(unknown_type(&planned.row.node_type))),
-        };
-        let result = match effect {
-            Ok(Effect::Done(result)) => result,
-            Ok(Effect::Write(work)) => {
-                let job = self.job(index, started, NodeResult::resolved(Value::Null));
-                match self.store(Then::Work { index, job: Box::new(job), work }).await {
-                    Ok(stored) => {
-                        if let Stored::Going(job) = &stored {
-                            let (status, result) = (job.status, job.result.clone());
-                            self.note(index, &status, &result);
-                        }
-                        return Ok(stored);
-                    }
-                    Err(error) => failure(&passable(error)?),
+    /// Goes on after the stored jobs, until the execution ends or waits.
+    pub(super) async fn run(mut self, jobs: Vec<Job>) -> Result<Ran, EngineError> {
+        let context = std::mem::take(&mut self.execution.context);
+        let mut line = Line::main(context, Arc::new(History::new(jobs)));
+        let left = self.line(&mut line, self.plan.start()).await?;
+        let (status, due_at_ms, next) = match left {
+            Left::Closed => {
+                let ended = locked(&self.closed).take();
+                match ended {
+                    Some(ended) => self.ended(ended),
+                    None => (ExecutionStatus::Error, None, None),
                 }
             }
-            Err(error) => failure(&passable(error)?),
+            Left::Stopped(status) => (status, None, None),
+            Left::Through => self.settle(&mut line, Some(ExecutionStatus::Resolved)).await?,
+            Left::Broken(status) => self.settle(&mut line, status.ends_execution_as()).await?,
+            Left::Ends(status) => self.settle(&mut line, Some(status)).await?,
+            Left::Waits(_) => self.settle(&mut line, None).await?,
         };
-        self.note(index, &result.status, &result.result);
-        let job = self.job(index, started, result);
-        let going = Job {
-            id: JobId(0),
-            meta: Value::Null,
-            execution_id: job.execution_id,
-            node_id: job.node_id,
-            node_key: job.node_key.clone(),
-            upstream_id: None,
-            status: job.status,
-            result: job.result.clone(),
-            due_at_ms: job.due_at_ms,
+        let ended_by_node = matches!(left, Left::Ends(verdict) if verdict == status);
+        let outcome = Outcome { id: self.execution.id, status, messages: line.said.messages, ended_by_node };
+        let woken = std::mem::take(&mut *locked(&self.woken));
+        Ok(Ran { outcome, woken, due_at_ms, executions: usize::from(status.is_final()), next })
+    }
+
+    /// Stores what is left and ends the execution, or leaves it waiting.
+    async fn settle(
+        &self,
+        line: &mut Line,
+        status: Option<ExecutionStatus>,
+    ) -> Result<(ExecutionStatus, Option<i64>, Option<Begun>), EngineError> {
+        let output = line.said.output.clone();
+        let then = match status {
+            Some(status) => Then::End(status, output),
+            None => Then::Wait,
         };
-        self.unstored.push(Entry::New(job));
-        Ok(Stored::Going(going))
+        Ok(match self.store(line, then).await? {
+            Stored::Ended(ended) => self.ended(ended),
+            Stored::Waiting(due_at_ms, next) => (ExecutionStatus::Started, due_at_ms, next),
+            Stored::Going(_) => (ExecutionStatus::Started, None, None),
+            Stored::Stopped(status) => (status, None, None),
+        })
     }
 
-    fn job(&self, index: usize, started: SystemTime, result: NodeResult) -> NewJob {
-        let row = &self.plan.node(index).row;
-        NewJob {
-            id: None,
-            meta: Value::Null,
-            execution_id: self.execution.id,
-            node_id: row.id,
-            node_key: row.key.clone(),
-            upstream_id: None,
-            status: result.status,
-            result: result.result,
-            due_at_ms: result.due_at_ms,
-            started_at_ms: millis(started),
+    /// Tells those that wait for the end of the execution.
+    fn ended(&self, ended: Box<Ended>) -> (ExecutionStatus, Option<i64>, Option<Begun>) {
+        locked(&self.woken).extend(ended.woken);
+        let parent = self.execution.stack.last();
+        if let Some(parent) = parent {
+            self.processor.tell(*parent);
         }
+        // A job of the parent may have fallen due.
+        let due_at_ms = parent.map(|_| millis(std::time::SystemTime::now()));
+        (ended.status, due_at_ms, ended.next)
     }
 
-    /// Takes note of a result for later nodes and for the answer.
-    fn note(&mut self, index: usize, status: &JobStatus, result: &Value) {
-        let planned = self.plan.node(index);
-        self.scope.add_job(&planned.row.key, Arc::new(result.clone()));
-        if let (Some(node), Some(_)) = (&planned.node, status.ends_execution_as()) {
-            self.messages.extend(node.message(result));
-            self.ended_by_node = node.ends();
+    /// Walks a line from a node on.
+    fn line<'w>(&'w self, line: &'w mut Line, first: Option<usize>) -> BoxFuture<'w, Result<Left, EngineError>> {
+        Box::pin(async move {
+            let mut next = first;
+            // Each node is run at most once by a line; more steps than nodes would be a broken one.
+            for _ in 0..=self.plan.len() {
+                let Some(index) = next else { return Ok(Left::Through) };
+                let (status, result) = match self.node(line, index).await? {
+                    Turn::Done(status, result) => (status, result),
+                    Turn::Left(left) => return Ok(left),
+                };
+                match self.plan.after(index, status, &result) {
+                    Step::Go(index) => next = Some(index),
+                    Step::Through => return Ok(Left::Through),
+                    Step::Broken(status) => return Ok(Left::Broken(status)),
+                    Step::Ends(status) => return Ok(Left::Ends(status)),
+                    Step::Wait => return Ok(Left::Waits(None)),
+                }
+            }
+            Ok(Left::Broken(JobStatus::Error))
+        })
+    }
+
+    /// Stores what a line has left to be stored; `Some` if the execution was stopped meanwhile.
+    async fn flush(&self, line: &mut Line) -> Result<Option<Left>, EngineError> {
+        if line.unstored.is_empty() {
+            return Ok(None);
         }
-    }
-
-    /// Stores what is left, and leaves the execution.
-    async fn settle(mut self, then: Then, due_at_ms: Option<i64>) -> Result<Ran, EngineError> {
-        match self.store(then).await? {
-            Stored::Ended { status, woken, .. } => Ok(self.ran(status, woken, None)),
-            Stored::Waiting | Stored::Going(_) => Ok(self.ran(ExecutionStatus::Started, Vec::new(), due_at_ms)),
-            Stored::Stopped(status) => Ok(self.ran(status, Vec::new(), None)),
+        match self.store(line, Then::Nothing).await? {
+            Stored::Stopped(status) => Ok(Some(Left::Stopped(status))),
+            Stored::Going(_) | Stored::Ended(_) | Stored::Waiting(..) => Ok(None),
         }
-    }
-
-    fn ran(self, status: ExecutionStatus, woken: Vec<WorkflowId>, due_at_ms: Option<i64>) -> Ran {
-        let ended_by_node = self.ended_by_node && status.is_final() && status != ExecutionStatus::Aborted;
-        let outcome = Outcome { id: self.execution.id, status, messages: self.messages, ended_by_node };
-        Ran { outcome, woken, due_at_ms, executions: usize::from(status.is_final()), next: self.next }
     }
 
     /// Carries out one transaction. If it fails, what was unstored still is.
-    async fn store(&mut self, then: Then) -> Result<Stored, NodeError> {
+    async fn store(&self, line: &mut Line, then: Then) -> Result<Stored, NodeError> {
         let transaction = Transaction {
             processor: Arc::clone(self.processor),
             lane: self.lane,
             execution: self.execution.id,
             plan: Arc::clone(&self.plan),
-            entries: self.unstored.clone(),
-            last: self.last_stored,
+            entries: line.unstored.clone(),
+            last: line.last,
+            output: line.said.output.clone(),
         };
-        let (stored, last, next) = self
+        let Committed { stored, last, woken } = self
             .processor
             .store
             .write(move |tx| -> BoxFuture<'_, Result<Committed, NodeError>> {
                 Box::pin(transaction.carry_out(tx, then))
             })
             .await?;
-        self.unstored.clear();
-        self.last_stored = last;
-        self.next = next;
+        line.unstored.clear();
+        line.last = last;
+        locked(&self.woken).extend(woken);
         Ok(stored)
     }
 }
 
-impl Entry {
-    fn due_at_ms(&self) -> Option<i64> {
-        match self {
-            Self::New(job) => job.due_at_ms,
-            Self::Finish(..) => None,
-        }
-    }
-}
-
-/// What came of a transaction, the last stored job, and the next execution of the lane.
-type Committed = (Stored, Option<JobId>, Option<Begun>);
-
-/// What goes into one transaction.
-struct Transaction {
-    processor: Arc<Processor>,
-    lane: Lane,
-    execution: store::ExecutionId,
-    plan: Arc<Plan>,
-    entries: Vec<Entry>,
-    last: Option<JobId>,
-}
-
-impl Transaction {
-    async fn carry_out(mut self, tx: &mut Tx, then: Then) -> Result<Committed, NodeError> {
-        match tx.standing(self.execution, Some(&self.processor.claim)).await? {
-            Some(Standing { status: ExecutionStatus::Started, held: true }) => {}
-            // Ended meanwhile, or taken over by another process after a long pause of this one.
-            Some(Standing { status, .. }) => return Ok((Stored::Stopped(status), self.last, None)),
-            None => return Ok((Stored::Stopped(ExecutionStatus::Aborted), self.last, None)),
-        }
-        for entry in std::mem::take(&mut self.entries) {
-            let job = match entry {
-                Entry::New(job) => tx.create_job(NewJob { upstream_id: self.last, ..job }).await?,
-                Entry::Finish(id, result) => tx.finish_job(id, result.status, result.result).await?,
-            };
-            self.last = Some(job.id);
-        }
-        let stored = match then {
-            Then::Work { index, job, work } => {
-                let id = tx.reserve_job_id();
-                let result = work(tx, id).await?;
-                let job = NewJob {
-                    id: Some(id),
-                    upstream_id: self.last,
-                    status: result.status,
-                    result: result.result,
-                    due_at_ms: result.due_at_ms,
-                    ..*job
-                };
-                let job = tx.create_job(job).await?;
-                self.last = Some(job.id);
-                match self.plan.after(index, job.status, &job.result) {
-                    Step::Go(_) => Stored::Going(job),
-                    Step::End(status) => self.end(tx, status, Some(job)).await?,
-                    Step::Wait => self.wait(tx).await?,
-                }
-            }
-            Then::End(status) => self.end(tx, status, None).await?,
-            Then::Wait => self.wait(tx).await?,
-        };
-        let next = match (&stored, self.lane) {
-            (Stored::Ended { .. } | Stored::Waiting, Lane::GoesOn(workflow)) => {
-                self.processor.begin(tx, Task::Next(workflow)).await?
-            }
-            (Stored::Ended { .. } | Stored::Waiting | Stored::Going(_) | Stored::Stopped(_), _) => None,
-        };
-        Ok((stored, self.last, next))
-    }
-
-    async fn end(&self, tx: &mut Tx, status: ExecutionStatus, last: Option<Job>) -> Result<Stored, StoreError> {
-        let woken = ending::end(tx, self.execution, status).await?;
-        Ok(Stored::Ended { status, woken, last })
-    }
-
-    async fn wait(&self, tx: &mut Tx) -> Result<Stored, StoreError> {
-        tx.release(self.execution).await?;
-        tx.drop_chain(self.execution).await?;
-        Ok(Stored::Waiting)
-    }
-}
-
-/// A node's error becomes its job's result; that the disk is full, that the store has stopped, or that others' writes took
-/// this one down, does not: the node is run again later.
-fn passable(error: NodeError) -> Result<NodeError, EngineError> {
-    match error {
-        NodeError::Store(error) if error.is_transient() => Err(error.into()),
-        other => Ok(other),
-    }
-}
-
-fn failure(error: &NodeError) -> NodeResult {
-    NodeResult::ended(JobStatus::Error, json!({"message": error.to_string()}))
-}
-
-fn unknown_type(name: &str) -> NodeResult {
-    let error = crate::EngineError::UnknownNodeType(name.to_owned());
-    NodeResult::ended(JobStatus::Error, json!({"message": error.to_string()}))
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -28,6 +28,14 @@ impl Scope {
         self.jobs.insert(node_key.to_owned(), result);
     }
 
+    /// Sets what the nodes inside a node see as `$scopes.<key>`; `None` when they are left.
+    pub(crate) fn set_surrounding(&mut self, node_key: &str, variables: Option<Value>) {
+        match variables {
+            Some(variables) => self.scopes.insert(node_key.to_owned(), Arc::new(variables)),
+            None => self.scopes.remove(node_key),
+        };
+    }
+
     /// Sets what `$system.now` says.
     pub(crate) fn set_now(&mut self, now: SystemTime) {
         self.now = now;

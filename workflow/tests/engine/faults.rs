@@ -104,6 +104,7 @@ impl Chain {
             claimed_by: None,
             waits_for: None,
             stack: Vec::new(),
+            parent_job: None,
             manually: false,
         });
         let synchronous: Vec<ExecutionId> = store

@@ -172,6 +172,7 @@ impl Harness {
             claimed_by: None,
             waits_for: None,
             stack: Vec::new(),
+            parent_job: None,
             manually: false,
         }
     }

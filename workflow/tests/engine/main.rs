@@ -1,6 +1,7 @@
 //! The engine on a real database.
 
 mod aggregate;
+mod branching;
 mod concurrency;
 mod control;
 mod date_calculation;
@@ -11,11 +12,14 @@ mod history;
 mod json_query;
 mod json_variable_mapping;
 mod leases;
+mod model;
 mod nodes;
+mod parallel;
 mod recovery;
 mod request;
 mod resume;
 mod retries;
 mod script;
+mod subflow;
 mod timeouts;
 mod versions;

@@ -1,0 +1,204 @@
+//! One transaction of a walk: the jobs of a line, and what goes with them.
+
+use std::{sync::Arc, time::SystemTime};
+
+use serde_json::Value;
+use store::{ExecutionId, ExecutionStatus, Job, JobId, JobStatus, NewJob, Standing, StoreError, Tx, WorkflowId};
+
+use super::super::{Begun, Lane, Processor, Task, millis};
+use crate::{
+    ending,
+    nodes::{NodeError, NodeResult, Work},
+    plan::{Plan, Step},
+};
+
+/// A job to be stored, or a stored one to be ended.
+#[derive(Clone)]
+pub(super) enum Entry {
+    /// Hangs below the entry before it, unless it is the first one of its line.
+    New(NewJob),
+    /// Ends a pending job.
+    Finish(JobId, NodeResult),
+    /// The same, and ends as canceled what still waits below it.
+    Close(JobId, NodeResult),
+}
+
+/// What a transaction left behind.
+pub(super) enum Stored {
+    /// The jobs alone; the last one, if it was made here.
+    Going(Option<Job>),
+    /// The execution has ended.
+    Ended(Box<Ended>),
+    /// It waits; the moment it can go on by itself, in milliseconds since 1970.
+    Waiting(Option<i64>, Option<Begun>),
+    /// Somebody ended it meanwhile.
+    Stopped(ExecutionStatus),
+}
+
+/// How an execution was ended.
+pub(super) struct Ended {
+    pub(super) status: ExecutionStatus,
+    pub(super) woken: Vec<WorkflowId>,
+    /// The job that ended it, if it was made here.
+    pub(super) last: Option<Job>,
+    /// The next execution of the lane.
+    pub(super) next: Option<Begun>,
+}
+
+/// What a transaction is to do after the entries.
+pub(super) enum Then {
+    /// Nothing.
+    Nothing,
+    /// Store a job whose id the walk has to know.
+    Job(Box<NewJob>),
+    /// Carry out a node's work and store its job; on the main line, end the execution if that was the last node.
+    Work { index: usize, job: Box<NewJob>, work: Work, line: LineKind },
+    /// End the execution.
+    End(ExecutionStatus, Option<Value>),
+    /// Leave it waiting.
+    Wait,
+}
+
+/// Whether the execution is over when a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineKind {
+    /// It is.
+    Main,
+    /// It goes on with the node around the line.
+    Inner,
+}
+
+/// What goes into one transaction.
+pub(super) struct Transaction {
+    pub(super) processor: Arc<Processor>,
+    pub(super) lane: Lane,
+    pub(super) execution: ExecutionId,
+    pub(super) plan: Arc<Plan>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) last: Option<JobId>,
+    /// The output so far, for an execution that ends with a node's work.
+    pub(super) output: Option<Value>,
+}
+
+/// What came of a transaction, the last job of the line, and the workflow versions that have work because of it.
+pub(super) struct Committed {
+    pub(super) stored: Stored,
+    pub(super) last: Option<JobId>,
+    pub(super) woken: Vec<WorkflowId>,
+}
+
+impl Transaction {
+    pub(super) async fn carry_out(mut self, tx: &mut Tx, then: Then) -> Result<Committed, NodeError> {
+        let mut woken = Vec::new();
+        let stopped = match tx.standing(self.execution, Some(&self.processor.claim)).await? {
+            Some(Standing { status: ExecutionStatus::Started, held: true }) => None,
+            // Ended meanwhile, or taken over by another process after a long pause of this one.
+            Some(Standing { status, .. }) => Some(status),
+            None => Some(ExecutionStatus::Aborted),
+        };
+        if let Some(status) = stopped {
+            return Ok(Committed { stored: Stored::Stopped(status), last: self.last, woken });
+        }
+        for entry in std::mem::take(&mut self.entries) {
+            self.store(tx, entry).await?;
+        }
+        let stored = match then {
+            Then::Nothing => Stored::Going(None),
+            Then::Job(job) => Stored::Going(Some(self.create(tx, *job).await?)),
+            Then::Work { index, job, work, line } => {
+                let id = tx.reserve_job_id();
+                let result = work(tx, id).await?;
+                woken.extend(result.wakes);
+                let job = NewJob {
+                    id: Some(id),
+                    status: result.status,
+                    result: result.result,
+                    due_at_ms: result.due_at_ms,
+                    ..*job
+                };
+                let job = self.create(tx, job).await?;
+                let status = match self.plan.after(index, job.status, &job.result) {
+                    Step::Go(_) | Step::Wait => None,
+                    Step::Through => Some(ExecutionStatus::Resolved),
+                    Step::Broken(status) => status.ends_execution_as(),
+                    Step::Ends(status) => Some(status),
+                };
+                match (status, line) {
+                    (Some(status), LineKind::Main) => {
+                        let output = self.output.take();
+                        self.end(tx, status, output, Some(job)).await?
+                    }
+                    (Some(_), LineKind::Inner) | (None, _) => Stored::Going(Some(job)),
+                }
+            }
+            Then::End(status, output) => self.end(tx, status, output, None).await?,
+            Then::Wait => {
+                let ready = tx.release(self.execution).await?;
+                tx.drop_chain(self.execution).await?;
+                let due_at_ms =
+                    if ready { Some(millis(SystemTime::now())) } else { tx.next_due(self.execution).await? };
+                Stored::Waiting(due_at_ms, self.next(tx).await?)
+            }
+        };
+        Ok(Committed { stored, last: self.last, woken })
+    }
+
+    async fn store(&mut self, tx: &mut Tx, entry: Entry) -> Result<(), StoreError> {
+        match entry {
+            Entry::New(job) => self.create(tx, job).await.map(drop),
+            Entry::Finish(id, result) => {
+                tx.finish_job(id, result.status, result.result).await?;
+                self.last = Some(id);
+                Ok(())
+            }
+            Entry::Close(id, result) => {
+                cancel_below(tx, self.execution, id).await?;
+                tx.finish_job(id, result.status, result.result).await?;
+                self.last = Some(id);
+                Ok(())
+            }
+        }
+    }
+
+    async fn create(&mut self, tx: &mut Tx, job: NewJob) -> Result<Job, StoreError> {
+        let upstream_id = if job.meta.is_null() { self.last } else { job.upstream_id };
+        let job = tx.create_job(NewJob { upstream_id, ..job }).await?;
+        self.last = Some(job.id);
+        Ok(job)
+    }
+
+    async fn end(
+        &self,
+        tx: &mut Tx,
+        status: ExecutionStatus,
+        output: Option<Value>,
+        last: Option<Job>,
+    ) -> Result<Stored, StoreError> {
+        let woken = ending::end(tx, self.execution, status, output).await?;
+        let next = self.next(tx).await?;
+        Ok(Stored::Ended(Box::new(Ended { status, woken, last, next })))
+    }
+
+    /// Claims the next execution of the lane.
+    async fn next(&self, tx: &mut Tx) -> Result<Option<Begun>, StoreError> {
+        match self.lane {
+            Lane::GoesOn(workflow) => self.processor.begin(tx, Task::Next(workflow)).await,
+            Lane::Ends => Ok(None),
+        }
+    }
+}
+
+/// Ends as canceled the pending jobs below a job.
+async fn cancel_below(tx: &mut Tx, execution: ExecutionId, top: JobId) -> Result<(), StoreError> {
+    let mut below = std::collections::HashSet::from([top]);
+    // A job comes after those above it.
+    for job in tx.jobs(execution).await? {
+        if job.upstream_id.is_some_and(|id| below.contains(&id)) {
+            below.insert(job.id);
+            if job.status == JobStatus::Pending {
+                tx.finish_job(job.id, JobStatus::Canceled, job.result).await?;
+            }
+        }
+    }
+    Ok(())
+}
