@@ -30,6 +30,9 @@ pub(super) struct ServeOptions {
     /// Lets request nodes reach addresses that are not public: this machine, the local network
     #[arg(long, env = "HOST_ALLOW_PRIVATE_REQUESTS", value_parser = BoolishValueParser::new())]
     allow_private_requests: bool,
+    /// Lets sql nodes read the database, past the rights of whoever triggers them
+    #[arg(long, env = "HOST_ALLOW_SQL_NODES", value_parser = BoolishValueParser::new())]
+    allow_sql_nodes: bool,
 }
 
 /// The variables that the first start reads. They are no arguments, because other users can see those.
@@ -70,7 +73,10 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
         manifest: Some(options.manifest),
         database_url: options.database_url,
         admin,
-        outside: OutsideOptions { private_requests: permission(options.allow_private_requests) },
+        outside: OutsideOptions {
+            private_requests: permission(options.allow_private_requests),
+            sql: permission(options.allow_sql_nodes),
+        },
     })
     .await?;
     if let Some(password) = server.made_password() {

@@ -50,6 +50,8 @@ struct Shared {
     schema: Arc<ArcSwap<Schema>>,
     feed: Feed,
     readers: SqlitePool,
+    /// For connections beside those of the pool.
+    read_options: SqliteConnectOptions,
     requests: mpsc::Sender<Box<dyn writer::Request>>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -75,13 +77,14 @@ impl Store {
         migrate::run(&mut connection).await?;
         let tx = Tx::open(connection).await?;
 
+        let read_options = options.read_only(true);
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             // A connection to a file does not go away by itself.
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(options.read_only(true))
+            .connect_with(read_options.clone())
             .await
             .map_err(StoreError::Database)?;
         let schema = Arc::new(ArcSwap::new(Arc::clone(tx.schema())));
@@ -91,7 +94,12 @@ impl Store {
         let tasks = TaskTracker::new();
         tasks.spawn(writer::Writer::new(tx, Arc::clone(&schema), feed.clone()).run(waiting, stop.clone()));
         tasks.close();
-        Ok(Self { shared: Arc::new(Shared { schema, feed, readers, requests, stop, tasks }) })
+        Ok(Self { shared: Arc::new(Shared { schema, feed, readers, read_options, requests, stop, tasks }) })
+    }
+
+    /// How to make a connection that cannot write.
+    pub(crate) fn read_options(&self) -> &SqliteConnectOptions {
+        &self.shared.read_options
     }
 
     /// Today's schema.

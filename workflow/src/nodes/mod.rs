@@ -22,6 +22,7 @@ mod registry;
 mod request;
 mod response_message;
 mod script;
+mod sql;
 mod update;
 
 use std::future::Future;

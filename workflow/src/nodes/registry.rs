@@ -12,7 +12,7 @@ use super::{
     Node, NodeType, Typed, aggregate::Aggregate, calculation::Calculation, condition::Condition, create::Create,
     date_calculation::DateCalculation, delay::Delay, destroy::Destroy, end::End, json_query::JsonQuery,
     json_variable_mapping::JsonVariableMapping, query::Query, request::Request, response_message::ResponseMessage,
-    script::Script, update::Update,
+    script::Script, sql::Sql, update::Update,
 };
 use crate::{EngineError, NodeTypeInfo, expression::Expressions, variables::holds_variable};
 
@@ -46,6 +46,7 @@ impl NodeTypes {
         types.add::<JsonVariableMapping>()?;
         types.add::<Request>()?;
         types.add::<Script>()?;
+        types.add::<Sql>()?;
         Ok(types)
     }
 

@@ -13,4 +13,5 @@ mod recovery;
 mod request;
 mod resume;
 mod script;
+mod sql;
 mod versions;
