@@ -63,6 +63,9 @@ pub enum HostError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The process counts already.
+    #[error("the metrics cannot be kept: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
     /// A task of the start was given up.
     #[error("the start was interrupted")]
     Interrupted,

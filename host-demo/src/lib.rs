@@ -11,7 +11,8 @@
 //! 4. `access`: who asks, in which role, and what they may do
 //! 5. `pipeline`: reading, writing, post-action events, verdicts
 //! 6. `resources`: collections, roles, workflows, executions, signing in
-//! 7. `triggers`, [`plugins`]: workflow configurations, and trigger plugins loaded from libraries
+//! 7. `observe`: metrics, logs and spans, for the operator
+//! 8. `triggers`, [`plugins`]: workflow configurations, and trigger plugins loaded from libraries
 
 mod access;
 pub mod bootstrap;
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod error;
 mod host;
 mod http;
+mod observe;
 mod pipeline;
 pub mod plugins;
 mod resources;

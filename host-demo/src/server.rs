@@ -13,6 +13,7 @@ use crate::{
     error::HostError,
     host::Host,
     http,
+    observe::metrics::Metrics,
     plugins::{Manifest, Plugins},
 };
 
@@ -98,6 +99,15 @@ impl Server {
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// Serves the metrics until the server stops; answers where.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be listened on.
+    pub(crate) async fn serve_metrics(&self, metrics: Metrics, address: SocketAddr) -> Result<SocketAddr, HostError> {
+        metrics.serve(&self.host, address).await
     }
 
     /// The root user's password, if this start made one.

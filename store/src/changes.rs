@@ -50,6 +50,8 @@ pub struct ExecutionChange {
 pub enum ExecutionStep {
     /// Stored, not begun.
     Queued,
+    /// Stored as the repetition of one that has ended.
+    Repeated,
     /// Begun for the first time.
     Started,
     /// Taken up again after it waited, or after the process that ran it was gone.
@@ -153,6 +155,7 @@ fn count(change: &Change) {
     let Change::Execution(execution) = change else { return };
     match execution.step {
         ExecutionStep::Queued => metrics::counter!("workflow_executions_queued_total").increment(1),
+        ExecutionStep::Repeated => metrics::counter!("workflow_executions_repeated_total").increment(1),
         ExecutionStep::Started => {
             metrics::counter!("workflow_executions_started_total").increment(1);
             if let Some(seconds) = seconds_between(&execution.queued_at, &execution.at) {

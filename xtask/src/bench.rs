@@ -25,7 +25,7 @@ struct Ratio {
     promised_percent: f64,
 }
 
-const RATIOS: [Ratio; 2] = [
+const RATIOS: [Ratio; 8] = [
     Ratio {
         what: "bound create over HTTP, asynchronous workflow",
         measured: "requests_async/http",
@@ -36,6 +36,42 @@ const RATIOS: [Ratio; 2] = [
         what: "bound create over HTTP, synchronous workflow",
         measured: "requests_sync/http",
         limit: "requests_sync/bare",
+        promised_percent: 40.0,
+    },
+    Ratio {
+        what: "queue worked off, 0 nodes",
+        measured: "engine_drain_0/engine",
+        limit: "engine_drain_0/bare",
+        promised_percent: 50.0,
+    },
+    Ratio {
+        what: "queue worked off, 2 nodes",
+        measured: "engine_drain_2/engine",
+        limit: "engine_drain_2/bare",
+        promised_percent: 50.0,
+    },
+    Ratio {
+        what: "queue worked off, 20 nodes",
+        measured: "engine_drain_20/engine",
+        limit: "engine_drain_20/bare",
+        promised_percent: 50.0,
+    },
+    Ratio {
+        what: "synchronous executions, 0 nodes",
+        measured: "engine_sync_0/engine",
+        limit: "engine_sync_0/bare",
+        promised_percent: 40.0,
+    },
+    Ratio {
+        what: "synchronous executions, 2 nodes",
+        measured: "engine_sync_2/engine",
+        limit: "engine_sync_2/bare",
+        promised_percent: 40.0,
+    },
+    Ratio {
+        what: "synchronous executions, 20 nodes",
+        measured: "engine_sync_20/engine",
+        limit: "engine_sync_20/bare",
         promised_percent: 40.0,
     },
 ];

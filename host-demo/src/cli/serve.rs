@@ -3,12 +3,15 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, builder::BoolishValueParser};
-use tracing_subscriber::EnvFilter;
 use workflow::{OutsideOptions, Permission};
 
 use crate::{
     bootstrap::Admin,
     error::HostError,
+    observe::{
+        metrics::Metrics,
+        spans::{LogFormat, Spans},
+    },
     server::{Server, ServerOptions},
 };
 
@@ -33,6 +36,12 @@ pub(super) struct ServeOptions {
     /// Lets sql nodes read the database, past the rights of whoever triggers them
     #[arg(long, env = "HOST_ALLOW_SQL_NODES", value_parser = BoolishValueParser::new())]
     allow_sql_nodes: bool,
+    /// Where `GET /metrics` answers Prometheus, to anybody; nowhere by default
+    #[arg(long, env = "HOST_METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
+    /// How the log on the standard error looks
+    #[arg(long, env = "HOST_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
 }
 
 /// The variables that the first start reads. They are no arguments, because other users can see those.
@@ -42,13 +51,19 @@ const EMAIL_DEFAULT: &str = "admin@example.com";
 
 /// Runs the command.
 pub(super) fn run(options: ServeOptions) -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let spans = match Spans::install(options.log_format) {
+        Ok(spans) => spans,
+        Err(error) => {
+            eprintln!("spans cannot be exported: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|source| HostError::DataDir { path: options.data_dir.clone(), source })
         .and_then(|runtime| runtime.block_on(serve(options)));
+    spans.flush();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -67,6 +82,8 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
     let email = admin.email.clone();
     // Listened for before the start, so that a signal during it stops cleanly too.
     let told_to_stop = stop_signal();
+    let metrics =
+        options.metrics_listen.map(|address| Ok::<_, HostError>((Metrics::install()?, address))).transpose()?;
     let server = Server::start(ServerOptions {
         data_dir: options.data_dir,
         listen: options.listen,
@@ -81,6 +98,15 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
     .await?;
     if let Some(password) = server.made_password() {
         println!("made the root user {email}, shown this once, with password {password}");
+    }
+    if let Some((metrics, address)) = metrics {
+        match server.serve_metrics(metrics, address).await {
+            Ok(address) => println!("metrics on http://{address}/metrics"),
+            Err(error) => {
+                server.shutdown().await;
+                return Err(error);
+            }
+        }
     }
     println!("listening on http://{}", server.local_addr());
     told_to_stop.await;

@@ -12,6 +12,7 @@ pub(crate) mod address;
 pub(crate) mod answer;
 pub(crate) mod body;
 pub(crate) mod error;
+mod measure;
 pub(crate) mod params;
 mod router;
 pub(crate) mod stream;

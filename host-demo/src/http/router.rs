@@ -6,6 +6,7 @@ use axum::{
     Json, Router,
     extract::{Request, State},
     http::{HeaderMap, StatusCode},
+    middleware,
     response::{IntoResponse, Response},
     routing::{any, get},
 };
@@ -14,7 +15,7 @@ use serde_json::json;
 use tower_http::{ServiceBuilderExt, catch_panic::CatchPanicLayer, request_id::MakeRequestUuid, trace::TraceLayer};
 use tracing::Instrument;
 
-use super::{address::Address, answer::Reply, body::Values, error::ApiError, params::Params};
+use super::{address::Address, answer::Reply, body::Values, error::ApiError, measure::measure, params::Params};
 use crate::{
     access::{RequestContext, sign_in},
     host::{BODY_LIMIT_BYTES, Host},
@@ -37,13 +38,14 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
         .route("/readyz", get(readyz))
         .fallback(async || ApiError::unknown_path())
         .layer(layers)
+        .layer(middleware::from_fn(measure))
         .with_state(host)
 }
 
 fn span(request: &Request) -> tracing::Span {
     let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
     // Without the query: it may carry a token.
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+    tracing::info_span!("request", otel.kind = "server", method = %request.method(), path = request.uri().path(), id)
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response {
@@ -79,7 +81,10 @@ async fn answer(host: Arc<Host>, request: Request) -> Result<Response, ApiError>
     if execution_stream::is_asked_for(&call) {
         return execution_stream::open(&host, &context, &call).await;
     }
-    Ok(resources::dispatch(&host, &context, call).await?.into_response())
+    // `event` is the key of the executions that the action starts: those in the background carry it too.
+    let (resource, action) = (&call.address.resource, &call.address.action);
+    let span = tracing::info_span!("action", resource, action, event = tracing::field::Empty);
+    Ok(resources::dispatch(&host, &context, call).instrument(span).await?.into_response())
 }
 
 fn check_data_source(headers: &HeaderMap) -> Result<(), ApiError> {

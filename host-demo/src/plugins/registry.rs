@@ -3,7 +3,7 @@
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use plugin_api::{
-    Action, ActionEvent, ActionHook, CollectionRef, ErrorKind, ManualRun, Phase, Plan, PluginError, SchemaView,
+    Action, ActionEvent, ActionHook, CollectionRef, Detail, ErrorKind, ManualRun, Phase, Plan, PluginError, SchemaView,
     TriggerInfo, Workflow, WorkflowId,
 };
 use serde_json::Value;
@@ -103,7 +103,29 @@ impl Plugins {
             .map(|(plugin, hook)| {
                 let result = hook.plan(event);
                 if let Err(error) = &result {
+                    count(plugin, error);
                     tracing::error!(plugin = &**plugin, %error, "a hook failed");
+                }
+                HookAnswer { plugin: Arc::clone(plugin), result }
+            })
+            .collect()
+    }
+
+    /// Asks every hook, also those that do not wait for the action, for all it can tell about it. What the ones that do not
+    /// wait would start is left out: it does not start.
+    pub fn explain(&self, event: &ActionEvent<'_>) -> Vec<HookAnswer> {
+        let bound = !event.bindings.is_empty();
+        let waiting = self.registry.interests.hooks(event.phase, event.action, event.collection, bound);
+        let mut event = *event;
+        event.detail = Detail::Everything;
+        let hooks = self.registry.hooks.iter().enumerate();
+        hooks
+            .map(|(position, (plugin, hook))| {
+                let mut result = hook.plan(&event);
+                match &mut result {
+                    Ok(plan) if !waiting.contains(&position) => plan.firings.clear(),
+                    Ok(_) => {}
+                    Err(error) => tracing::error!(plugin = &**plugin, %error, "a hook failed"),
                 }
                 HookAnswer { plugin: Arc::clone(plugin), result }
             })
@@ -250,7 +272,19 @@ impl LoadedTrigger {
     /// What the caller did wrong is the caller's to know; the rest is the operator's.
     fn log(&self, error: &PluginError) {
         if error.kind != ErrorKind::Invalid {
+            count(&self.plugin, error);
             tracing::error!(plugin = &*self.plugin, trigger = self.info.id, %error, "a trigger failed");
         }
     }
+}
+
+/// Counts a call that failed; the plugins of a manifest are few.
+fn count(plugin: &str, error: &PluginError) {
+    let kind = match error.kind {
+        ErrorKind::Invalid => "invalid",
+        ErrorKind::Unavailable => "unavailable",
+        // Plugins of later versions may know more kinds.
+        _ => "fault",
+    };
+    metrics::counter!("plugin_faults_total", "plugin" => plugin.to_owned(), "kind" => kind).increment(1);
 }

@@ -202,7 +202,7 @@ impl Follower {
 
 fn told_execution(change: &ExecutionChange) -> Told {
     let (status, finished_at) = match change.step {
-        ExecutionStep::Queued => (None, None),
+        ExecutionStep::Queued | ExecutionStep::Repeated => (None, None),
         ExecutionStep::Started | ExecutionStep::Resumed => (Some(0), None),
         ExecutionStep::Ended(status) => (status.code(), Some(&change.at)),
         ExecutionStep::Dropped => {

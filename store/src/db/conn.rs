@@ -15,13 +15,14 @@ use sqlx::{
     sqlite::SqliteRow,
 };
 
-use super::{dialect, row::Row};
+use super::{dialect, faults::FaultPoint, row::Row};
 use crate::{changes::Change, error::StoreError, id_generator::IdGenerator, schema::Schema};
 
 /// A connection that reads.
 pub struct Conn {
     link: Link,
     schema: Arc<Schema>,
+    faults: FaultPoint,
 }
 
 enum Link {
@@ -39,8 +40,8 @@ impl Link {
 }
 
 impl Conn {
-    pub(super) fn reader(connection: PoolConnection<Sqlite>, schema: Arc<Schema>) -> Self {
-        Self { link: Link::Reader(connection), schema }
+    pub(super) fn reader(connection: PoolConnection<Sqlite>, schema: Arc<Schema>, faults: FaultPoint) -> Self {
+        Self { link: Link::Reader(connection), schema, faults }
     }
 
     /// The schema this connection works with.
@@ -70,6 +71,7 @@ impl Conn {
     }
 
     async fn rows(&mut self, sql: SqlStr, values: SqlxValues) -> Result<Vec<Row>, StoreError> {
+        self.faults.pass(sql.as_str()).map_err(StoreError::Database)?;
         let rows: Vec<SqliteRow> =
             sqlx::query_with(sql, values).fetch_all(self.link.connection()).await.map_err(dialect::refusal)?;
         Ok(rows.into_iter().map(Row::new).collect())
@@ -101,9 +103,9 @@ impl DerefMut for Tx {
 
 impl Tx {
     /// Makes the writer's transaction of a fresh connection, and reads the schema.
-    pub(super) async fn open(connection: SqliteConnection) -> Result<Self, StoreError> {
+    pub(super) async fn open(connection: SqliteConnection, faults: FaultPoint) -> Result<Self, StoreError> {
         let schema = Arc::new(Schema::built_in());
-        let conn = Conn { link: Link::Writer(Box::new(connection)), schema };
+        let conn = Conn { link: Link::Writer(Box::new(connection)), schema, faults };
         let mut tx = Self { conn, ids: IdGenerator::above(0), data_version: 0, changes: Vec::new() };
         tx.catch_up().await?;
         Ok(tx)
@@ -182,6 +184,7 @@ impl Tx {
     }
 
     async fn changed(&mut self, sql: SqlStr, values: SqlxValues) -> Result<u64, StoreError> {
+        self.conn.faults.pass(sql.as_str()).map_err(StoreError::Database)?;
         let done = sqlx::query_with::<Sqlite, _>(sql, values)
             .execute(self.conn.link.connection())
             .await
@@ -191,6 +194,7 @@ impl Tx {
 
     /// Begins, marks or ends a transaction.
     pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        self.conn.faults.pass(sql)?;
         sqlx::query(sql).execute(self.conn.link.connection()).await.map(drop)
     }
 

@@ -6,6 +6,7 @@
 
 mod conn;
 pub(crate) mod dialect;
+mod faults;
 mod migrate;
 mod row;
 mod writer;
@@ -26,8 +27,10 @@ use crate::{
     error::StoreError,
     schema::Schema,
 };
+use faults::FaultPoint;
 
 pub use conn::{Conn, Tx};
+pub use faults::Faults;
 pub(crate) use row::{Cell, Row};
 
 /// Requests that wait for the writer. At a few thousand small ones a second this is well under a second of work; more
@@ -48,6 +51,7 @@ pub struct Store {
 
 struct Shared {
     schema: Arc<ArcSwap<Schema>>,
+    faults: FaultPoint,
     feed: Feed,
     readers: SqlitePool,
     /// For connections beside those of the pool.
@@ -64,6 +68,19 @@ impl Store {
     ///
     /// [`StoreError::Invalid`] for a URL that is not understood; database and migration errors.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_on(url, FaultPoint::default()).await
+    }
+
+    /// Opens the database for a test that makes statements fail.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::open`], and the failures on purpose.
+    pub async fn open_with_faults(url: &str, faults: Arc<dyn Faults>) -> Result<Self, StoreError> {
+        Self::open_on(url, FaultPoint(Some(faults))).await
+    }
+
+    async fn open_on(url: &str, faults: FaultPoint) -> Result<Self, StoreError> {
         let options = connect_options(url)?;
         let mut connection = options
             .clone()
@@ -75,7 +92,7 @@ impl Store {
             .await
             .map_err(StoreError::Database)?;
         migrate::run(&mut connection).await?;
-        let tx = Tx::open(connection).await?;
+        let tx = Tx::open(connection, faults.clone()).await?;
 
         let read_options = options.read_only(true);
         let readers = SqlitePoolOptions::new()
@@ -94,7 +111,7 @@ impl Store {
         let tasks = TaskTracker::new();
         tasks.spawn(writer::Writer::new(tx, Arc::clone(&schema), feed.clone()).run(waiting, stop.clone()));
         tasks.close();
-        Ok(Self { shared: Arc::new(Shared { schema, feed, readers, read_options, requests, stop, tasks }) })
+        Ok(Self { shared: Arc::new(Shared { schema, faults, feed, readers, read_options, requests, stop, tasks }) })
     }
 
     /// How to make a connection that cannot write.
@@ -118,11 +135,12 @@ impl Store {
     ///
     /// Database errors.
     pub async fn read(&self) -> Result<Conn, StoreError> {
+        self.shared.faults.pass("ACQUIRE").map_err(StoreError::Database)?;
         let connection = self.shared.readers.acquire().await.map_err(|error| match error {
             sqlx::Error::PoolClosed => StoreError::Closed,
             other => StoreError::Database(other),
         })?;
-        Ok(Conn::reader(connection, self.schema()))
+        Ok(Conn::reader(connection, self.schema(), self.shared.faults.clone()))
     }
 
     /// Runs `work` in a transaction and answers after the commit. On an error nothing of `work` is stored.

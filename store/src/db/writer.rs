@@ -99,12 +99,13 @@ impl Writer {
         match self.tx.control("COMMIT").await {
             Ok(()) => {
                 self.publish();
+                self.feed.publish(self.tx.take_noted());
                 measure(requests, begun.elapsed());
                 for answer in answers {
                     answer(Ok(()));
                 }
             }
-            Err(error) => self.give_up(answers, Some(error)).await,
+            Err(error) => self.give_up(answers, Some(Arc::new(error))).await,
         }
     }
 
@@ -114,7 +115,7 @@ impl Writer {
         first: Box<dyn Request>,
         requests: &mut mpsc::Receiver<Box<dyn Request>>,
         answers: &mut Vec<Answer>,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), Arc<sqlx::Error>> {
         let outcome = first.run(&mut self.tx).await;
         if outcome.verdict == Verdict::Undo {
             self.give_up(Vec::new(), None).await;
@@ -128,7 +129,8 @@ impl Writer {
                 break;
             };
             if let Err(error) = self.tx.control("SAVEPOINT request").await {
-                request.refuse(StoreError::Closed);
+                let error = Arc::new(error);
+                request.refuse(StoreError::NotCommitted(Arc::clone(&error)));
                 return Err(error);
             }
             let (schema, noted) = (Arc::clone(self.tx.schema()), self.tx.noted());
@@ -138,21 +140,21 @@ impl Writer {
             if outcome.verdict == Verdict::Undo {
                 self.tx.set_schema(schema);
                 self.tx.forget_noted(noted);
-                self.tx.control("ROLLBACK TO request").await?;
+                self.tx.control("ROLLBACK TO request").await.map_err(Arc::new)?;
             }
         }
         Ok(())
     }
 
     /// Leaves no transaction open and tells everybody that nothing is stored.
-    async fn give_up(&mut self, answers: Vec<Answer>, cause: Option<sqlx::Error>) {
+    async fn give_up(&mut self, answers: Vec<Answer>, cause: Option<Arc<sqlx::Error>>) {
         // The database may have rolled back by itself, as when the disk is full; if not, the next BEGIN would fail.
         if let Err(error) = self.tx.control("ROLLBACK").await {
             tracing::debug!(%error, "nothing to roll back");
         }
         self.tx.set_schema(self.published.load_full());
         self.tx.forget_noted(0);
-        let Some(cause) = cause.map(Arc::new) else {
+        let Some(cause) = cause else {
             return;
         };
         metrics::counter!("store_commit_failures_total").increment(1);
@@ -162,12 +164,11 @@ impl Writer {
         }
     }
 
-    fn publish(&mut self) {
+    fn publish(&self) {
         let schema = self.tx.schema();
         if !Arc::ptr_eq(schema, &self.published.load()) {
             self.published.store(Arc::clone(schema));
         }
-        self.feed.publish(self.tx.take_noted());
     }
 }
 
@@ -181,7 +182,29 @@ fn measure(requests: usize, took: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Store, StoreError};
+    use std::sync::Arc;
+
+    use crate::{Faults, Store, StoreError};
+
+    struct NoSavepoints;
+
+    impl Faults for NoSavepoints {
+        fn fails(&self, statement: &str) -> bool {
+            statement.starts_with("SAVEPOINT")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_gets_no_savepoint_is_not_told_that_the_store_is_closed() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite:{}", folder.path().join("a.db").display());
+        let store = Store::open_with_faults(&url, Arc::new(NoSavepoints)).await.expect("the store opens");
+        let write = || store.write(|_| Box::pin(async { Ok::<_, StoreError>(()) }));
+        let (first, second) = tokio::join!(write(), write());
+        assert!(matches!(first, Err(StoreError::NotCommitted(_))), "{first:?}");
+        assert!(matches!(second, Err(StoreError::NotCommitted(_))), "{second:?}");
+        write().await.expect("the writer goes on");
+    }
 
     /// Leaves something behind that the database refuses at the commit only.
     async fn write_uncommittable(store: &Store) -> Result<(), StoreError> {

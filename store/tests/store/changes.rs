@@ -33,13 +33,13 @@ fn execution(waits_for: Option<ExecutionId>) -> NewExecution {
 fn job(execution_id: ExecutionId, status: JobStatus) -> NewJob {
     NewJob {
         id: None,
-        meta: json!(null),
         execution_id,
         node_id: NodeId(1),
         node_key: "node".to_owned(),
         upstream_id: None,
         status,
         result: json!(null),
+        meta: json!(null),
         due_at_ms: None,
         started_at_ms: 0,
     }

@@ -1,3 +1,5 @@
 //! Seeing it run: live streams, metrics and spans, from outside.
 
+mod metrics;
+mod spans;
 mod streams;

@@ -24,6 +24,7 @@ mod response_message;
 mod script;
 mod sql;
 mod update;
+mod watched;
 
 use std::future::Future;
 
@@ -221,7 +222,8 @@ impl<T: NodeType> Node for Typed<T> {
     }
 
     async fn run(&self, config: &Value, run: &Run<'_>) -> Result<Effect, NodeError> {
-        T::run(Self::config(config, run.scope)?, run).await
+        let running = async { T::run(Self::config(config, run.scope)?, run).await };
+        watched::watched(T::NAME, run, running).await
     }
 
     fn resume(&self, config: &Value, scope: &Scope, job: &Job) -> Result<NodeResult, NodeError> {

@@ -1,12 +1,12 @@
 //! A database and an engine of its own for each test.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use store::{
-    Execution, ExecutionId, ExecutionStatus, Filter, Find, Job, JobStatus, NewExecution, NodeRow, Record, Sort, Store,
-    StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
+    Execution, ExecutionId, ExecutionStatus, Faults, Filter, Find, Job, JobStatus, NewExecution, NodeRow, Record, Sort,
+    Store, StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use tempfile::TempDir;
 use workflow::{Engine, EngineOptions, Instance, Outcome, OutsideOptions};
@@ -41,6 +41,10 @@ pub(crate) fn log(tag: &str) -> Node {
     node("create", json!({"collection": "logs", "params": {"values": {"tag": tag}}}))
 }
 
+fn url(folder: &TempDir) -> String {
+    format!("sqlite:{}", folder.path().join("data.db").display())
+}
+
 impl Node {
     pub(crate) fn at(self, place: Place) -> Self {
         Self(self.0, self.1, place)
@@ -70,7 +74,7 @@ impl Harness {
 
     async fn with(parallel_workflows: usize, outside: OutsideOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&format!("sqlite:{}", folder.path().join("data.db").display())).await.unwrap();
+        let store = Store::open(&url(&folder)).await.unwrap();
         let options = EngineOptions { parallel_workflows, outside };
         let engine = Engine::start(store.clone(), options.clone()).await.unwrap();
         let harness = Self { store, engine, options, folder };
@@ -90,6 +94,25 @@ impl Harness {
         harness
     }
 
+    /// The database once more, as another process would have it.
+    pub(crate) async fn open(&self) -> Store {
+        Store::open(&url(&self.folder)).await.unwrap()
+    }
+
+    /// The database once more, with failures.
+    pub(crate) async fn open_with_faults(&self, faults: Arc<dyn Faults>) -> Result<Store, StoreError> {
+        Store::open_with_faults(&url(&self.folder), faults).await
+    }
+
+    /// Writes what the store never would.
+    pub(crate) async fn damage(&self, statement: &'static str) {
+        use sqlx::{ConnectOptions as _, Connection as _, Executor as _, sqlite::SqliteConnectOptions};
+        let options = SqliteConnectOptions::new().filename(self.folder.path().join("data.db"));
+        let mut connection = options.connect().await.unwrap();
+        connection.execute(statement).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
     /// Stops this engine as a crash would, and starts another one on the same database.
     pub(crate) async fn restart(&mut self) {
         self.engine.shutdown(Duration::ZERO).await;
@@ -98,7 +121,7 @@ impl Harness {
 
     /// A further engine on the same database, as in another process: with a writer of its own.
     pub(crate) async fn another_engine(&self, instance: Instance) -> (Store, Engine) {
-        let store = Store::open(&format!("sqlite:{}", self.folder.path().join("data.db").display())).await.unwrap();
+        let store = self.open().await;
         let engine = Engine::start_as(store.clone(), self.options.clone(), instance).await.unwrap();
         (store, engine)
     }
@@ -202,10 +225,16 @@ impl Harness {
 
     /// Reads all records of a collection, oldest first.
     pub(crate) async fn records(&self, collection: &str) -> Vec<Value> {
+        self.records_where(collection, json!({})).await
+    }
+
+    /// Reads the matching records of a collection, oldest first.
+    pub(crate) async fn records_where(&self, collection: &str, filter: Value) -> Vec<Value> {
         let mut conn = self.store.read().await.unwrap();
         let collection = conn.schema().collection(collection).unwrap().clone();
         let sort = vec![Sort::parse(&collection, "id").unwrap()];
-        let find = Find { sort, filter: Filter::default(), ..Find::all(collection) };
+        let filter = Filter::parse(conn.schema(), &collection, &filter).unwrap();
+        let find = Find { sort, filter, ..Find::all(collection) };
         conn.find(&find).await.unwrap().into_iter().map(Value::Object).collect()
     }
 

@@ -1,10 +1,13 @@
 //! The engine on a real database.
 
 mod aggregate;
+mod concurrency;
 mod control;
 mod date_calculation;
 mod dispatch;
+mod faults;
 mod harness;
+mod history;
 mod json_query;
 mod json_variable_mapping;
 mod leases;
@@ -12,6 +15,8 @@ mod nodes;
 mod recovery;
 mod request;
 mod resume;
+mod retries;
 mod script;
 mod sql;
+mod timeouts;
 mod versions;

@@ -57,7 +57,7 @@ impl Snapshot {
             None => return false,
         };
         let rank = match change.step {
-            ExecutionStep::Queued => 0,
+            ExecutionStep::Queued | ExecutionStep::Repeated => 0,
             ExecutionStep::Started | ExecutionStep::Resumed => 1,
             ExecutionStep::Ended(_) | ExecutionStep::Dropped => 2,
         };

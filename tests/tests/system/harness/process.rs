@@ -25,14 +25,19 @@ required = true
 "#;
 
 /// How a server starts.
+#[derive(Clone)]
 pub(crate) struct HostOptions {
     pub(crate) manifest: String,
     pub(crate) password: Option<&'static str>,
+    /// What goes to the log.
+    pub(crate) log: &'static str,
+    /// Variables besides the usual ones.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { manifest: BUILT_IN_PLUGINS.to_owned(), password: Some(PASSWORD) }
+        Self { manifest: BUILT_IN_PLUGINS.to_owned(), password: Some(PASSWORD), log: "info", environment: Vec::new() }
     }
 }
 
@@ -40,7 +45,7 @@ impl Default for HostOptions {
 pub(crate) struct Host {
     child: Child,
     folder: TempDir,
-    password: Option<&'static str>,
+    options: HostOptions,
     base_url: String,
     /// What the server printed before it listened.
     pub(crate) greeting: Vec<String>,
@@ -54,20 +59,20 @@ impl Host {
     pub(crate) async fn start_with(options: HostOptions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("plugin.toml"), &options.manifest).expect("the manifest is written");
-        Self::run(folder, options.password).await
+        Self::run(folder, options).await
     }
 
     /// Starts a server that is expected not to come up; answers its exit status and what it wrote.
     pub(crate) fn refuse(options: &HostOptions) -> (ExitStatus, String) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("plugin.toml"), &options.manifest).expect("the manifest is written");
-        let output = command(folder.path(), options.password).output().expect("the server runs");
+        let output = command(folder.path(), options).output().expect("the server runs");
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         (output.status, text)
     }
 
-    async fn run(folder: TempDir, password: Option<&'static str>) -> Self {
-        let mut child = command(folder.path(), password)
+    async fn run(folder: TempDir, options: HostOptions) -> Self {
+        let mut child = command(folder.path(), &options)
             .stdout(Stdio::piped())
             .stderr(log_file(folder.path()))
             .spawn()
@@ -88,7 +93,7 @@ impl Host {
             }
             greeting.push(line);
         };
-        Self { child, folder, password, base_url, greeting }
+        Self { child, folder, options, base_url, greeting }
     }
 
     pub(crate) fn base_url(&self) -> &str {
@@ -106,7 +111,7 @@ impl Host {
 
     /// A client that is signed in as the root user.
     pub(crate) async fn admin(&self) -> Client {
-        Client::sign_in(self.base_url(), EMAIL, self.password.expect("the password is known")).await
+        Client::sign_in(self.base_url(), EMAIL, self.options.password.expect("the password is known")).await
     }
 
     /// `kill -9`, then a new process on the same data.
@@ -120,7 +125,7 @@ impl Host {
     pub(crate) async fn restart(mut self) -> Self {
         self.child.wait().expect("the server is reaped");
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a temporary folder"));
-        Self::run(folder, self.password).await
+        Self::run(folder, self.options.clone()).await
     }
 
     /// SIGTERM; answers the exit status.
@@ -148,7 +153,7 @@ fn log_file(folder: &Path) -> fs::File {
 }
 
 /// `serve` with nothing inherited from the environment that could change it.
-fn command(folder: &Path, password: Option<&str>) -> Command {
+fn command(folder: &Path, options: &HostOptions) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
@@ -157,9 +162,11 @@ fn command(folder: &Path, password: Option<&str>) -> Command {
         .arg(folder.join("plugin.toml"))
         .env_remove("HOST_DATABASE_URL")
         .env("HOST_ADMIN_EMAIL", EMAIL)
-        .env("RUST_LOG", "info")
+        .env("RUST_LOG", options.log)
+        .env("NO_COLOR", "1")
+        .envs(options.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null());
-    match password {
+    match options.password {
         Some(password) => command.env("HOST_ADMIN_PASSWORD", password),
         None => command.env_remove("HOST_ADMIN_PASSWORD"),
     };
