@@ -15,6 +15,8 @@ use interpreters::Interpreters;
 pub struct OutsideOptions {
     /// Whether requests may go to addresses that are not public: this machine, the local network, cloud metadata.
     pub private_requests: Permission,
+    /// Whether nodes may ask the database in SQL, past the rights of whoever triggered them.
+    pub sql: Permission,
 }
 
 /// Whether something may be done.
@@ -32,12 +34,18 @@ pub enum Permission {
 pub(crate) struct Outside {
     /// For requests.
     pub(crate) http: HttpClient,
+    /// Whether SQL may be run.
+    pub(crate) sql: Permission,
     /// For queries and scripts.
     pub(crate) interpreters: Interpreters,
 }
 
 impl Outside {
     pub(crate) fn new(options: &OutsideOptions) -> Self {
-        Self { http: HttpClient::new(options.private_requests), interpreters: Interpreters::default() }
+        Self {
+            http: HttpClient::new(options.private_requests),
+            sql: options.sql,
+            interpreters: Interpreters::default(),
+        }
     }
 }

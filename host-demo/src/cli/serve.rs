@@ -33,6 +33,9 @@ pub(super) struct ServeOptions {
     /// Lets request nodes reach addresses that are not public: this machine, the local network
     #[arg(long, env = "HOST_ALLOW_PRIVATE_REQUESTS", value_parser = BoolishValueParser::new())]
     allow_private_requests: bool,
+    /// Lets sql nodes read the database, past the rights of whoever triggers them
+    #[arg(long, env = "HOST_ALLOW_SQL_NODES", value_parser = BoolishValueParser::new())]
+    allow_sql_nodes: bool,
     /// Where `GET /metrics` answers Prometheus, to anybody; nowhere by default
     #[arg(long, env = "HOST_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
@@ -87,7 +90,10 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
         manifest: Some(options.manifest),
         database_url: options.database_url,
         admin,
-        outside: OutsideOptions { private_requests: permission(options.allow_private_requests) },
+        outside: OutsideOptions {
+            private_requests: permission(options.allow_private_requests),
+            sql: permission(options.allow_sql_nodes),
+        },
     })
     .await?;
     if let Some(password) = server.made_password() {

@@ -54,6 +54,8 @@ struct Shared {
     faults: FaultPoint,
     feed: Feed,
     readers: SqlitePool,
+    /// For connections beside those of the pool.
+    read_options: SqliteConnectOptions,
     requests: mpsc::Sender<Box<dyn writer::Request>>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -92,13 +94,14 @@ impl Store {
         migrate::run(&mut connection).await?;
         let tx = Tx::open(connection, faults.clone()).await?;
 
+        let read_options = options.read_only(true);
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             // A connection to a file does not go away by itself.
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(options.read_only(true))
+            .connect_with(read_options.clone())
             .await
             .map_err(StoreError::Database)?;
         let schema = Arc::new(ArcSwap::new(Arc::clone(tx.schema())));
@@ -108,7 +111,12 @@ impl Store {
         let tasks = TaskTracker::new();
         tasks.spawn(writer::Writer::new(tx, Arc::clone(&schema), feed.clone()).run(waiting, stop.clone()));
         tasks.close();
-        Ok(Self { shared: Arc::new(Shared { schema, faults, feed, readers, requests, stop, tasks }) })
+        Ok(Self { shared: Arc::new(Shared { schema, faults, feed, readers, read_options, requests, stop, tasks }) })
+    }
+
+    /// How to make a connection that cannot write.
+    pub(crate) fn read_options(&self) -> &SqliteConnectOptions {
+        &self.shared.read_options
     }
 
     /// Today's schema.

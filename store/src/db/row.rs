@@ -1,7 +1,7 @@
 //! Rows that came back, read by name into types or by position into cells.
 
 use serde_json::Value;
-use sqlx::{Decode, Row as _, Sqlite, Type, TypeInfo as _, ValueRef as _, sqlite::SqliteRow};
+use sqlx::{Column as _, Decode, Row as _, Sqlite, Type, TypeInfo as _, ValueRef as _, sqlite::SqliteRow};
 
 use crate::error::StoreError;
 
@@ -46,7 +46,7 @@ pub(crate) trait Column: for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
 impl<T: for<'r> Decode<'r, Sqlite> + Type<Sqlite>> Column for T {}
 
 impl Row {
-    pub(super) fn new(row: SqliteRow) -> Self {
+    pub(crate) fn new(row: SqliteRow) -> Self {
         Self(row)
     }
 
@@ -62,6 +62,12 @@ impl Row {
             Some(text) => serde_json::from_str(&text)
                 .map_err(|error| StoreError::Corrupt { what: format!("JSON in {column}: {error}") }),
         }
+    }
+
+    /// Reads all columns with their names, whatever they hold.
+    pub(crate) fn named_cells(&self) -> Result<Vec<(String, Cell)>, StoreError> {
+        let columns = self.0.columns().iter().enumerate();
+        columns.map(|(index, column)| Ok((column.name().to_owned(), self.cell(index)?))).collect()
     }
 
     /// Reads a column by position, whatever it holds.

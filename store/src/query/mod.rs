@@ -11,6 +11,7 @@ mod load;
 mod matches;
 mod parse;
 mod plan;
+mod sql;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use crate::{
 pub use aggregate::{Aggregate, Aggregator, RelatedTo, Repeated};
 pub use filter::Filter;
 pub(crate) use plan::Plan;
+pub use sql::SqlQuery;
 
 /// The deepest filter, the longest append, the deepest nested value.
 pub(crate) const MAX_DEPTH: usize = 16;

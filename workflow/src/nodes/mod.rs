@@ -27,6 +27,7 @@ mod registry;
 mod request;
 mod response_message;
 mod script;
+mod sql;
 mod subflow;
 mod update;
 mod variable;

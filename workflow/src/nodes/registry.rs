@@ -12,7 +12,7 @@ use super::{
     Node, NodeType, Typed, aggregate::Aggregate, calculation::Calculation, condition::Condition, create::Create,
     date_calculation::DateCalculation, delay::Delay, destroy::Destroy, end::End, json_query::JsonQuery,
     json_variable_mapping::JsonVariableMapping, r#loop::Loop, multi_conditions::MultiConditions, output::Output,
-    parallel::Parallel, query::Query, request::Request, response_message::ResponseMessage, script::Script,
+    parallel::Parallel, query::Query, request::Request, response_message::ResponseMessage, script::Script, sql::Sql,
     subflow::Subflow, update::Update, variable::Variable,
 };
 use crate::{EngineError, NodeTypeInfo, expression::Expressions, variables::holds_variable};
@@ -53,6 +53,7 @@ impl NodeTypes {
         types.add::<Variable>()?;
         types.add::<Output>()?;
         types.add::<Subflow>()?;
+        types.add::<Sql>()?;
         Ok(types)
     }
 

@@ -20,6 +20,7 @@ mod request;
 mod resume;
 mod retries;
 mod script;
+mod sql;
 mod subflow;
 mod timeouts;
 mod versions;

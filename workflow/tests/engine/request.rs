@@ -82,7 +82,7 @@ async fn echo(
 }
 
 async fn harness() -> Harness {
-    Harness::with_outside(OutsideOptions { private_requests: Permission::Granted }).await
+    Harness::with_outside(OutsideOptions { private_requests: Permission::Granted, ..OutsideOptions::default() }).await
 }
 
 async fn request(harness: &Harness, config: Value) -> (JobStatus, Value) {
