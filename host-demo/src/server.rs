@@ -5,7 +5,7 @@ use std::{fs::File, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use store::Store;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
-use workflow::{Engine, EngineOptions, Instance};
+use workflow::{Engine, EngineOptions, Instance, OutsideOptions};
 
 use crate::{
     access::Tokens,
@@ -36,6 +36,8 @@ pub struct ServerOptions {
     pub database_url: Option<String>,
     /// The user of the first start.
     pub admin: Admin,
+    /// What workflow nodes may reach outside of the store.
+    pub outside: OutsideOptions,
 }
 
 /// A running server.
@@ -79,7 +81,7 @@ impl Server {
         // The lock on the data directory lets one server at a time have this name.
         let name = std::path::absolute(&options.data_dir).unwrap_or(options.data_dir).display().to_string();
         let instance = Instance { name: Some(name), ..Instance::default() };
-        let options = EngineOptions { parallel_workflows: PARALLEL_WORKFLOWS };
+        let options = EngineOptions { parallel_workflows: PARALLEL_WORKFLOWS, outside: options.outside };
         let engine = Engine::start_as(store.clone(), options, instance).await?;
         let host = Arc::new(Host::new(store, engine, plugins, tokens));
         host.switch.enable_all().await?;

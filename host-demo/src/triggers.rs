@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use plugin_api::{ErrorKind, ExecutionMode, PluginError, Workflow};
+use plugin_api::{CollectionRef, ErrorKind, ExecutionMode, PluginError, Workflow};
 use serde_json::Value;
 use store::{Schema, Store, StoreError, WorkflowRow};
 use tokio::sync::Mutex;
@@ -25,6 +25,14 @@ use crate::{
 /// 400 if no plugin offers it.
 pub(crate) fn trigger<'p>(plugins: &'p Plugins, type_id: &str) -> Result<&'p LoadedTrigger, ApiError> {
     plugins.trigger(type_id).ok_or_else(|| ApiError::Refused(format!("Trigger type \"{type_id}\" is not registered")))
+}
+
+/// The collection that a configuration watches: what its one field holds that the schema calls a collection.
+pub(crate) fn watched(trigger: &LoadedTrigger, config: &Value) -> Option<CollectionRef> {
+    let fields = trigger.config_schema().get("properties")?.as_object()?;
+    let (name, _) =
+        fields.iter().find(|(_, field)| field.get("x-selector").and_then(Value::as_str) == Some("collection"))?;
+    config.get(name)?.as_str().map(CollectionRef::parse)
 }
 
 /// Checks a configuration.

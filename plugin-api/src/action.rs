@@ -46,7 +46,8 @@ impl Action {
 pub enum Phase {
     /// Before anything is written.
     Before,
-    /// After the data was written, inside the action's transaction.
+    /// For what follows the action, which is written in the same transaction. A host may ask before or after the data is: no
+    /// decision depends on it.
     After,
 }
 
@@ -83,11 +84,22 @@ pub struct Interest {
     pub when: When,
 }
 
+/// How much of its decision a hook is asked to tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Detail {
+    /// What fires, and which entries of the bindings do not.
+    #[default]
+    Decision,
+    /// Also the workflows of the collection that were not named, for somebody who asks why they do not fire. This may take as
+    /// long as it needs.
+    Everything,
+}
+
 /// One user action, as a hook sees it. The record itself stays with the host.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct ActionEvent<'a> {
-    /// Before or after the data was written.
+    /// For what comes before the action, or after it.
     pub phase: Phase,
     /// What was done.
     pub action: Action,
@@ -99,14 +111,16 @@ pub struct ActionEvent<'a> {
     pub actor: Option<UserId>,
     /// The role the actor acts in.
     pub role: &'a str,
-    /// The schema as the action saw it.
+    /// How much is to be told. Since 1.1; hosts of 1.0 ask for the decision.
+    pub detail: Detail,
+    /// The schema as the action sees it.
     pub schema: &'a dyn SchemaView,
 }
 
 impl<'a> ActionEvent<'a> {
     /// An action by nobody, without bindings; set the public fields that matter.
     pub fn new(phase: Phase, action: Action, collection: &'a CollectionRef, schema: &'a dyn SchemaView) -> Self {
-        Self { phase, action, collection, bindings: "", actor: None, role: "", schema }
+        Self { phase, action, collection, bindings: "", actor: None, role: "", detail: Detail::default(), schema }
     }
 }
 

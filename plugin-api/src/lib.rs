@@ -85,12 +85,7 @@
 //!     fn plan(&self, event: &ActionEvent<'_>) -> Result<Plan, PluginError> {
 //!         let enabled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
 //!         let here = enabled.values().filter(|it| CollectionRef::parse(&it.config.collection) == *event.collection);
-//!         let firings = here.map(|workflow| Firing {
-//!             workflow: workflow.id,
-//!             path: AssociationPath::default(),
-//!             preloads: vec![],
-//!             mode: workflow.mode,
-//!         });
+//!         let firings = here.map(|workflow| Firing::new(workflow.id, workflow.mode));
 //!         Ok(Plan { firings: firings.collect(), skips: vec![] })
 //!     }
 //! }
@@ -110,7 +105,7 @@
 //! 7. [`text`] and [`error`]: localised text, errors
 //!
 //! The `abi` module below them is the only place where `abi_stable` types appear.
-//! This crate is frozen at 1.0: it grows only by the rules in `docs/adr/0001-abi.md`.
+//! What 1.0 had is frozen; this is 1.1. The crate grows only by the rules in `docs/adr/0001-abi.md`.
 
 pub mod action;
 pub mod binding;
@@ -131,11 +126,11 @@ pub mod trigger;
 pub mod abi;
 mod erased;
 
-pub use action::{Action, ActionEvent, ActionHook, Interest, Phase, When};
+pub use action::{Action, ActionEvent, ActionHook, Detail, Interest, Phase, When};
 pub use binding::Binding;
 pub use error::{ErrorKind, PluginError};
 pub use id::{UserId, WorkflowId};
-pub use plan::{Firing, Plan, Skip, SkipReason};
+pub use plan::{Batch, Condition, Firing, Plan, Previous, Skip, SkipReason};
 pub use plugin::{NoSettings, Plugin, Registrar};
 pub use schema::{Association, AssociationPath, Cardinality, CollectionRef, SchemaView};
 pub use text::{Language, LocalizedText};

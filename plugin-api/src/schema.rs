@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{error::PluginError, plan::Condition};
+
 /// Names a collection of a data source; written `name` in the main data source and `source:name` in others.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -131,6 +133,27 @@ pub trait SchemaView {
 
     /// Says where an association field of a collection leads; `None` if there is no such association.
     fn association(&self, collection: &CollectionRef, field: &str) -> Option<Association>;
+
+    /// Checks a [`Condition`] on records of a collection. Since 1.1; a host of 1.0 judges none, and refuses.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::Invalid`], naming the first field or operator that does not exist, or value that does not fit.
+    fn check_condition(&self, collection: &CollectionRef, condition: &Condition) -> Result<(), PluginError> {
+        let _ = (collection, condition);
+        Err(PluginError::invalid("This host does not judge conditions"))
+    }
+
+    /// Checks that the values of a field can be compared with those before an action: it holds a value, or leads to one
+    /// record by a key of its own. Since 1.1; a host of 1.0 compares none, and refuses.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::Invalid`], saying what is wrong with the field.
+    fn check_comparable(&self, collection: &CollectionRef, field: &str) -> Result<(), PluginError> {
+        let _ = (collection, field);
+        Err(PluginError::invalid("This host does not compare fields"))
+    }
 }
 
 #[cfg(test)]
@@ -164,5 +187,29 @@ mod tests {
         check("category", &["category"]);
         check("post.category", &["post", "category"]);
         check("a..b", &["a", "", "b"]);
+    }
+
+    /// A view of 1.0.
+    struct Old;
+
+    impl SchemaView for Old {
+        fn has_data_source(&self, _: &str) -> bool {
+            true
+        }
+
+        fn has_collection(&self, _: &CollectionRef) -> bool {
+            true
+        }
+
+        fn association(&self, _: &CollectionRef, _: &str) -> Option<Association> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_host_that_judges_nothing_lets_no_terms_pass() {
+        let posts = CollectionRef::parse("posts");
+        assert!(Old.check_condition(&posts, &Condition::default()).is_err());
+        assert!(Old.check_comparable(&posts, "title").is_err());
     }
 }

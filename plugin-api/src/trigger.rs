@@ -8,6 +8,7 @@ use crate::{
     action::Interest,
     error::PluginError,
     id::{UserId, WorkflowId},
+    plan::Batch,
     schema::{AssociationPath, CollectionRef, SchemaView},
     text::LocalizedText,
 };
@@ -124,6 +125,9 @@ pub struct ManualRun {
     pub user: UserId,
     /// The role in the context, if one was given.
     pub role: Option<String>,
+    /// Whether the record is handed over by itself, or as an array of one. Since 1.1.
+    #[serde(default, skip_serializing_if = "Batch::is_default")]
+    pub batch: Batch,
 }
 
 /// A trigger type.

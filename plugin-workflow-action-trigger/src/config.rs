@@ -1,10 +1,11 @@
-//! What people configure: the collection, local or global mode, the actions of global mode, associations to preload.
+//! What people configure: the collection, local or global mode, the actions of global mode, associations to preload, and
+//! under which terms a record is handed over.
 //!
 //! The type's JSON Schema drives the console's form. Beyond the standard keywords it carries `x-selector`, which says
 //! what a text names so that the console can offer a choice, `x-visible-if`, the values other fields must have for a
 //! field to matter, and `x-title`, the title in every language. Unknown fields are accepted and ignored.
 
-use plugin_api::{Action, AssociationPath, CollectionRef, PluginError, SchemaView};
+use plugin_api::{Action, AssociationPath, Batch, CollectionRef, Condition, PluginError, Previous, SchemaView};
 use schemars::{JsonSchema, json_schema};
 use serde::Deserialize;
 
@@ -32,6 +33,49 @@ pub struct Config {
     #[serde(default)]
     #[schemars(title = locales::APPENDS.en, extend("x-title" = locales::APPENDS), schema_with = "association_paths")]
     pub appends: Vec<AssociationPath>,
+
+    /// What has to hold for a record to start the workflow: a filter on `data` (the record), `previous` (the record before
+    /// the action), `user` and `roleName`, such as `{"data.amount": {"$gt": 500}}`.
+    #[serde(default)]
+    #[schemars(title = locales::CONDITION.en, extend("x-title" = locales::CONDITION), schema_with = "condition")]
+    pub condition: Option<Condition>,
+
+    /// Fields of which at least one has to change for an update to start the workflow; with none, every update does. Other
+    /// actions are not held back.
+    #[serde(default)]
+    #[schemars(title = locales::CHANGED.en, extend("x-title" = locales::CHANGED), schema_with = "field_names")]
+    pub changed: Vec<String>,
+
+    /// Whether nodes also get `previous`, the record as it was before the action.
+    #[serde(default)]
+    #[schemars(title = locales::PREVIOUS.en, extend("x-title" = locales::PREVIOUS, "x-variable" = "previous"))]
+    pub previous: bool,
+
+    /// One execution for each record of an action, or one for all of them, whose data is then an array.
+    #[serde(default)]
+    #[schemars(title = locales::BATCH.en, extend("x-title" = locales::BATCH))]
+    pub batch: BatchMode,
+}
+
+/// How the records of one action are divided among executions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum BatchMode {
+    /// Each record has an execution of its own.
+    #[default]
+    PerRecord,
+    /// One execution gets the records as an array.
+    PerBatch,
+}
+
+impl BatchMode {
+    /// Hands the mode over as the host takes it.
+    pub const fn batch(self) -> Batch {
+        match self {
+            Self::PerRecord => Batch::PerRecord,
+            Self::PerBatch => Batch::PerBatch,
+        }
+    }
 }
 
 /// A kind of action that global mode can watch.
@@ -66,7 +110,18 @@ impl ActionType {
 }
 
 impl Config {
-    /// Checks against today's schema that the data source, the collection and every preloaded association exist.
+    /// The condition, unless it always holds.
+    pub fn condition(&self) -> Option<&Condition> {
+        self.condition.as_ref().filter(|condition| !condition.0.is_empty())
+    }
+
+    /// Whether nodes get the record as it was before the action.
+    pub const fn previous(&self) -> Previous {
+        if self.previous { Previous::Included } else { Previous::Omitted }
+    }
+
+    /// Checks against today's schema that the data source, the collection, every preloaded association and every field
+    /// exists, and that the condition makes sense.
     ///
     /// # Errors
     ///
@@ -87,8 +142,19 @@ impl Config {
                 Err(PluginError::invalid(format!("Association \"{path}\" does not exist in collection \"{name}\"")))
             }
             None => Ok(()),
+        }?;
+        if let Some(condition) = self.condition() {
+            schema.check_condition(collection, condition).map_err(|error| about("condition", &error))?;
         }
+        self.changed
+            .iter()
+            .try_for_each(|field| schema.check_comparable(collection, field).map_err(|error| about("changed", &error)))
     }
+}
+
+/// Says which part of the configuration an error is about.
+fn about(field: &str, error: &PluginError) -> PluginError {
+    PluginError { kind: error.kind, message: format!("\"{field}\": {error}") }
 }
 
 /// Follows a path from a collection to the one at its end; `None` if a segment is no association.
@@ -106,6 +172,29 @@ fn association_paths(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         "uniqueItems": true,
         "default": [],
         "x-selector": "association-path",
+        "x-collection-field": "collection",
+    })
+}
+
+/// The schema of `condition`: a filter whose names are those of the context.
+fn condition(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    json_schema!({
+        "type": ["object", "null"],
+        "default": null,
+        "x-selector": "filter",
+        "x-collection-field": "collection",
+        "x-variables": ["data", "previous", "user", "roleName"],
+    })
+}
+
+/// The schema of `changed`: each item is a field of the collection chosen beside it.
+fn field_names(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    json_schema!({
+        "type": "array",
+        "items": { "type": "string" },
+        "uniqueItems": true,
+        "default": [],
+        "x-selector": "field",
         "x-collection-field": "collection",
     })
 }

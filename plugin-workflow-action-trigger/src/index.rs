@@ -67,6 +67,14 @@ impl Index {
         self.globals.get(collection).into_iter().flat_map(move |globals| globals.watching(kind).values())
     }
 
+    /// Lists the enabled workflows of a collection, by id. Looks at every enabled one: for questions, not for actions.
+    pub(crate) fn watching(&self, collection: &CollectionRef) -> Vec<&Enabled> {
+        let mut watching: Vec<&Enabled> =
+            self.by_id.values().filter(|enabled| enabled.config.collection == *collection).collect();
+        watching.sort_by_key(|enabled| enabled.id);
+        watching
+    }
+
     /// Takes in a workflow, in place of its former configuration and of any other version of its key.
     pub(crate) fn enable(&mut self, enabled: &Enabled) {
         self.disable(enabled.id);

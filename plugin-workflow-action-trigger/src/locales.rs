@@ -110,6 +110,46 @@ pub(crate) const APPENDS: Translations = Translations {
     zh: "预加载的关联数据",
 };
 
+/// The field `condition`.
+pub(crate) const CONDITION: Translations = Translations {
+    en: "Only if",
+    fr: "Seulement si",
+    ru: "Только если",
+    ko: "시작 조건",
+    nl: "Alleen als",
+    zh: "触发条件",
+};
+
+/// The field `changed`.
+pub(crate) const CHANGED: Translations = Translations {
+    en: "On update, only if one of these fields changes",
+    fr: "À la mise à jour, seulement si l'un de ces champs change",
+    ru: "При обновлении — только если изменилось одно из этих полей",
+    ko: "업데이트할 때 다음 필드 중 하나가 바뀐 경우에만",
+    nl: "Bij bijwerken alleen als een van deze velden verandert",
+    zh: "更新时,仅当以下字段之一发生变化",
+};
+
+/// The field `previous`, and the variable that it adds.
+pub(crate) const PREVIOUS: Translations = Translations {
+    en: "Record before the action",
+    fr: "Enregistrement avant l'action",
+    ru: "Запись до действия",
+    ko: "작업 전 레코드",
+    nl: "Record vóór de actie",
+    zh: "操作前的记录",
+};
+
+/// The field `batch`.
+pub(crate) const BATCH: Translations = Translations {
+    en: "Executions for several records",
+    fr: "Exécutions pour plusieurs enregistrements",
+    ru: "Выполнения для нескольких записей",
+    ko: "여러 레코드의 실행 방식",
+    nl: "Uitvoeringen bij meerdere records",
+    zh: "多条记录的执行方式",
+};
+
 impl Translations {
     /// Hands the text over as the host takes it.
     pub(crate) fn text(&self) -> LocalizedText {

@@ -68,7 +68,12 @@ impl Trigger for PostActionTrigger {
         let Value::Object(mut input) = input else {
             return Err(PluginError::invalid("The input of a manual run must be an object"));
         };
-        Ok(ManualRun { data: manual_data(config, &mut input)?, user: user(&input)?, role: role(&input)? })
+        Ok(ManualRun {
+            data: manual_data(config, &mut input)?,
+            user: user(&input)?,
+            role: role(&input)?,
+            batch: config.batch.batch(),
+        })
     }
 }
 

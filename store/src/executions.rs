@@ -4,10 +4,14 @@
 //! One that `waits_for` another cannot be claimed until that one is resolved, and disappears if that one ends otherwise:
 //! so a failing synchronous workflow stops the rest of its chain, whatever happens to the process in between.
 
+mod claims;
 mod concurrency;
+mod due;
 mod ending;
 mod figures;
+mod history;
 mod leases;
+mod repeat;
 
 use sea_query::{Expr, Query};
 use serde_json::Value;
@@ -20,11 +24,13 @@ use crate::{
     moment,
     status::ExecutionStatus,
 };
+pub use claims::Claimed;
 pub use concurrency::context_members;
 use ending::Counts;
-pub use leases::{HandBack, Standing, Takeover};
-
 pub use figures::QueueFigures;
+pub use history::{EXECUTIONS_PER_BATCH, HistoryPage};
+pub use leases::{HandBack, Standing, Takeover};
+pub use repeat::{Repetition, Retryable};
 
 /// Names the process that holds a claim; a new one at every start.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,6 +51,10 @@ pub struct Execution {
     pub stack: Vec<ExecutionId>,
     /// Whether a person started it by hand.
     pub manually: bool,
+    /// When it is to be aborted, in milliseconds since 1970; known from its first processing on.
+    pub expires_at_ms: Option<i64>,
+    /// The execution that it repeats, whose first jobs it may have taken over.
+    pub retry_of: Option<ExecutionId>,
 }
 
 /// An execution to be stored.
@@ -94,6 +104,8 @@ impl Execution {
             context: row.json("context")?,
             stack: stack.as_array().into_iter().flatten().filter_map(Value::as_i64).map(ExecutionId).collect(),
             manually: row.get::<Option<bool>>("manually")?.unwrap_or(false),
+            expires_at_ms: row.get::<Option<String>>("expiresAt")?.as_deref().and_then(moment::to_millis),
+            retry_of: row.get::<Option<i64>>("retryOf")?.map(ExecutionId),
         })
     }
 }
@@ -107,7 +119,8 @@ impl Conn {
     pub async fn execution(&mut self, id: ExecutionId) -> Result<Option<Execution>, StoreError> {
         let rows = self
             .query(
-                r#"SELECT "id", "workflowId", "status", "context", "stack", "manually" FROM "executions" WHERE "id" = ?"#,
+                r#"SELECT "id", "workflowId", "status", "context", "stack", "manually", "expiresAt", "retryOf"
+                   FROM "executions" WHERE "id" = ?"#,
                 [id.0.into()],
             )
             .await?;
@@ -145,104 +158,6 @@ impl Conn {
             .await?;
         let count: i64 = rows.first().map_or(Ok(0), |row| row.get("count"))?;
         Ok(count.unsigned_abs())
-    }
-
-    /// The workflow versions that have executions a dispatcher may claim. Its cost grows with their number, not with the
-    /// length of the queue.
-    ///
-    /// # Errors
-    ///
-    /// Database errors.
-    pub async fn workflows_with_queued(&mut self) -> Result<Vec<WorkflowId>, StoreError> {
-        let rows = self
-            .query(
-                r#"WITH RECURSIVE "busy" ("id") AS (
-                     SELECT min("workflowId") FROM "executions"
-                     WHERE "status" IS NULL AND "claimedBy" IS NULL AND "waitsFor" IS NULL
-                       AND "notBefore" IS NULL AND "heldBack" IS NULL
-                     UNION ALL
-                     SELECT (SELECT min("workflowId") FROM "executions"
-                             WHERE "status" IS NULL AND "claimedBy" IS NULL AND "waitsFor" IS NULL
-                               AND "notBefore" IS NULL AND "heldBack" IS NULL AND "workflowId" > "busy"."id")
-                     FROM "busy" WHERE "busy"."id" IS NOT NULL)
-                   SELECT "id" FROM "busy" WHERE "id" IS NOT NULL"#,
-                [],
-            )
-            .await?;
-        rows.iter().map(|row| row.get("id").map(WorkflowId)).collect()
-    }
-
-    /// The queued executions that `by` holds and could run, but has not begun since `before_ms` (milliseconds since 1970):
-    /// whoever was to run them has gone away. At most `limit`, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// Database errors.
-    pub async fn abandoned_executions(
-        &mut self,
-        by: &ClaimedBy,
-        before_ms: i64,
-        limit: u32,
-    ) -> Result<Vec<ExecutionId>, StoreError> {
-        let rows = self
-            .query(
-                r#"SELECT "id" FROM "executions"
-                   WHERE "claimedBy" = ? AND "status" IS NULL AND "waitsFor" IS NULL AND "updatedAt" < ?
-                   ORDER BY "id" LIMIT ?"#,
-                [by.0.as_str().into(), moment::from_millis(before_ms).into(), i64::from(limit).into()],
-            )
-            .await?;
-        rows.iter().map(|row| row.get("id").map(ExecutionId)).collect()
-    }
-
-    /// The unclaimed, started executions that have a job whose time has come, at most `limit`, with the earliest moment
-    /// (milliseconds since 1970) at which a further job falls due.
-    ///
-    /// # Errors
-    ///
-    /// Database errors.
-    pub async fn due_executions(
-        &mut self,
-        now_ms: i64,
-        limit: u32,
-    ) -> Result<(Vec<ExecutionId>, Option<i64>), StoreError> {
-        let due = self
-            .query(
-                r#"SELECT "jobs"."executionId" AS "id", min("jobs"."dueAt") AS "dueAt"
-                   FROM "jobs" JOIN "executions" ON "executions"."id" = "jobs"."executionId"
-                   WHERE "jobs"."status" = 0 AND "jobs"."dueAt" <= ?
-                     AND "executions"."status" = 0 AND "executions"."claimedBy" IS NULL
-                   GROUP BY "jobs"."executionId" ORDER BY 2 LIMIT ?"#,
-                [now_ms.into(), i64::from(limit).into()],
-            )
-            .await?;
-        let later = self
-            .query(
-                r#"SELECT min("dueAt") AS "dueAt" FROM "jobs"
-                   WHERE "status" = 0 AND "dueAt" IS NOT NULL AND "dueAt" > ?"#,
-                [now_ms.into()],
-            )
-            .await?;
-        let ids = due.iter().map(|row| row.get("id").map(ExecutionId)).collect::<Result<_, _>>()?;
-        Ok((ids, later.first().map_or(Ok(None), |row| row.get("dueAt"))?))
-    }
-}
-
-impl Conn {
-    /// The started executions that nobody holds and that are to be gone on with, at most `limit`, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// Database errors.
-    pub async fn ready_executions(&mut self, limit: u32) -> Result<Vec<ExecutionId>, StoreError> {
-        let rows = self
-            .query(
-                r#"SELECT "id" FROM "executions" WHERE "ready" = 1 AND "status" = 0 AND "claimedBy" IS NULL
-                   ORDER BY "id" LIMIT ?"#,
-                [i64::from(limit).into()],
-            )
-            .await?;
-        rows.iter().map(|row| row.get("id").map(ExecutionId)).collect()
     }
 }
 
@@ -307,84 +222,10 @@ impl Tx {
             }
             self.execute(&insert).await?;
         }
-        self.count_executions(&counts, 1).await?;
+        let keyed = self.count_executions(&counts, 1).await?;
+        if !keyed.is_empty() {
+            self.take_keys(&ids, &keyed).await?;
+        }
         Ok(ids)
-    }
-
-    /// Claims the oldest queued execution of a workflow and starts it.
-    ///
-    /// # Errors
-    ///
-    /// Database errors.
-    pub async fn claim_next(&mut self, workflow: WorkflowId, by: &ClaimedBy) -> Result<Option<Execution>, StoreError> {
-        let now = moment::now();
-        let rows = self
-            .query(
-                r#"UPDATE "executions"
-                   SET "status" = 0, "dispatched" = 1, "claimedBy" = ?, "startedAt" = ?, "updatedAt" = ?
-                   WHERE "id" = (SELECT "id" FROM "executions"
-                                 WHERE "workflowId" = ? AND "status" IS NULL AND "claimedBy" IS NULL
-                                   AND "waitsFor" IS NULL AND "notBefore" IS NULL AND "heldBack" IS NULL
-                                 ORDER BY "id" LIMIT 1)
-                   RETURNING "id", "workflowId", "status", "context", "stack", "manually", "key", "createdAt", "startedAt""#,
-                [by.0.as_str().into(), now.as_str().into(), now.as_str().into(), workflow.0.into()],
-            )
-            .await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        self.note_claim(row, &now)?;
-        Execution::read(row).map(Some)
-    }
-
-    /// Starts a queued execution that `by` holds already, or takes up a waiting one again; `None` if somebody else has
-    /// it, it has ended, or it is gone.
-    ///
-    /// # Errors
-    ///
-    /// Database errors.
-    pub async fn claim(&mut self, id: ExecutionId, by: &ClaimedBy) -> Result<Option<Execution>, StoreError> {
-        let now = moment::now();
-        let rows = self
-            .query(
-                r#"UPDATE "executions"
-                   SET "status" = 0, "dispatched" = 1, "claimedBy" = ?, "startedAt" = coalesce("startedAt", ?),
-                       "updatedAt" = ?, "ready" = NULL
-                   WHERE "id" = ? AND "waitsFor" IS NULL
-                     AND (("status" IS NULL AND "claimedBy" = ?) OR ("status" = 0 AND "claimedBy" IS NULL))
-                   RETURNING "id", "workflowId", "status", "context", "stack", "manually", "key", "createdAt", "startedAt""#,
-                [by.0.as_str().into(), now.as_str().into(), now.as_str().into(), id.0.into(), by.0.as_str().into()],
-            )
-            .await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        self.note_claim(row, &now)?;
-        Execution::read(row).map(Some)
-    }
-
-    /// Gives up the claim of an execution that waits for a job. Says whether it can go on already, because a job of it
-    /// was ended meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// Database errors.
-    pub async fn release(&mut self, id: ExecutionId) -> Result<bool, StoreError> {
-        let rows = self
-            .query(
-                r#"UPDATE "executions" SET "claimedBy" = NULL, "takeovers" = 0 WHERE "id" = ? AND "status" = 0
-                   RETURNING "ready""#,
-                [id.0.into()],
-            )
-            .await?;
-        Ok(rows.first().map_or(Ok(None), |row| row.get("ready"))?.unwrap_or(false))
-    }
-
-    /// Leaves word that a started execution is to be gone on with, by whoever holds it or takes it up. Stays until it is
-    /// claimed the next time.
-    ///
-    /// # Errors
-    ///
-    /// Database errors.
-    pub async fn set_ready(&mut self, id: ExecutionId) -> Result<(), StoreError> {
-        self.run(r#"UPDATE "executions" SET "ready" = 1 WHERE "id" = ? AND "status" = 0"#, [id.0.into()])
-            .await
-            .map(drop)
     }
 }

@@ -36,10 +36,13 @@ pub mod write;
 pub use changes::{Change, ExecutionChange, ExecutionStep, JobChange};
 pub use db::{Conn, Faults, Store, Tx};
 pub use error::StoreError;
-pub use executions::{ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, QueueFigures, Standing, Takeover};
+pub use executions::{
+    Claimed, ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, QueueFigures, Repetition, Retryable,
+    Standing, Takeover,
+};
 pub use id::{ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
-pub use query::{Filter, Find, Page, Select, Sort};
+pub use query::{Aggregate, Aggregator, Filter, Find, Page, RelatedTo, Repeated, Select, Sort};
 pub use schema::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema};
 pub use status::{ExecutionStatus, JobStatus};
 pub use tasks::{Decision, NewTasks, Quorum, Submission, Task, TaskStatus};

@@ -17,6 +17,11 @@ pub(crate) fn from_millis(millis: i64) -> Option<String> {
     DateTime::from_timestamp_millis(millis).and_then(in_range).map(format)
 }
 
+/// Milliseconds since 1970 of a moment in its stored form.
+pub(crate) fn to_millis(stored: &str) -> Option<i64> {
+    DateTime::parse_from_rfc3339(stored).ok().map(|moment| moment.timestamp_millis())
+}
+
 /// Reads a moment: RFC 3339, the same without an offset (UTC), or a day alone.
 pub(crate) fn parse(text: &str) -> Option<String> {
     let text = text.trim();

@@ -263,7 +263,7 @@ impl Tx {
         self.present_workflow(new).await
     }
 
-    /// Deletes a version with its nodes and executions; the current version of a key takes all versions with it. Answers
+    /// Deletes a version with its nodes and executions, of a long history the larger part later; the current version of a key takes all versions with it. Answers
     /// what is gone.
     ///
     /// # Errors
@@ -285,7 +285,7 @@ impl Tx {
             for row in &rows {
                 self.drop_chain(crate::id::ExecutionId(row.get("id")?)).await?;
             }
-            self.run(r#"DELETE FROM "executions" WHERE "workflowId" = ?"#, [version.id.0.into()]).await?;
+            self.leave_behind(version.id).await?;
             self.run(r#"DELETE FROM "workflows" WHERE "id" = ?"#, [version.id.0.into()]).await?;
         }
         Ok(gone)

@@ -5,25 +5,29 @@
 //! execution that waits gives its lane free. The line is only a memory of hints: what it does not know, the sweep finds in
 //! the store, which is the queue.
 
+mod history;
 mod lease;
 mod line;
 mod sweep;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::SystemTime,
 };
 
-use store::{ExecutionId, Store, WorkflowId};
+use store::{ExecutionId, ExecutionStatus, Store, WorkflowId};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     EngineError, Outcome,
-    processor::{Begun, Lane, Processor, Ran, Task},
+    processor::{Begun, Lane, Processor, Ran, Task, millis},
 };
 pub(crate) use lease::Lease;
-use line::Line;
+use line::{Line, Ticket};
 use sweep::Alarm;
 
 /// Executions a worker runs in one lane before the next lane has its turn: enough that taking turns costs nothing, few
@@ -67,7 +71,7 @@ impl Dispatcher {
         }
     }
 
-    /// Starts the workers, the sweep and the keeper of the lease.
+    /// Starts the workers, the sweep, the keeper of the lease and the caretaker of the history.
     pub(crate) fn start(self: &Arc<Self>, workers: usize) {
         let dispatcher = Arc::clone(self);
         self.keeper.spawn(async move { dispatcher.lease.keep(&dispatcher.stopped).await });
@@ -77,6 +81,8 @@ impl Dispatcher {
         }
         let dispatcher = Arc::clone(self);
         self.tasks.spawn(async move { dispatcher.sweep().await });
+        let dispatcher = Arc::clone(self);
+        self.tasks.spawn(async move { dispatcher.look_after_history().await });
     }
 
     /// Takes the hint that these workflows have queued executions.
@@ -159,33 +165,55 @@ impl Dispatcher {
     /// A worker: takes tasks from the line until told to stop.
     async fn work(&self) {
         loop {
-            let task = tokio::select! {
+            let ticket = tokio::select! {
                 biased;
                 () = self.draining.cancelled() => return,
-                task = self.line.take() => task,
+                ticket = self.line.take() => ticket,
             };
-            let more = match task {
-                Task::Next(workflow) => self.turn(workflow).await,
+            let more = match ticket.task {
+                Task::Next(workflow) => self.turn(workflow, ticket).await,
                 Task::This(_) => {
-                    self.logged(self.noted(self.processor.run(task, Lane::Ends)).await);
+                    self.one(ticket.task).await;
                     false
                 }
             };
-            self.line.done(task, more);
+            self.line.done(ticket, more);
             self.settled.notify_waiters();
         }
     }
 
+    /// Goes on with an execution, and leaves word that its workflow may have been kept waiting by it.
+    async fn one(&self, task: Task) {
+        let mut workflow = None;
+        let run = async {
+            let Some(begun) = self.processor.claim(task).await? else { return Ok(None) };
+            workflow = Some(begun.workflow());
+            self.processor.go_on(begun, Lane::Ends).await.map(Some)
+        };
+        let ran = self.noted(run).await;
+        self.logged(ran);
+        self.wake(workflow.as_slice());
+    }
+
     /// A turn of a lane; says whether there may be more to do.
-    async fn turn(&self, workflow: WorkflowId) -> bool {
+    async fn turn(&self, workflow: WorkflowId, ticket: Ticket) -> bool {
         let mut executions = 0;
         let mut begun: Option<Begun> = None;
         loop {
             let last = executions + 1 >= EXECUTIONS_PER_TURN || self.draining.is_cancelled();
             let lane = if last { Lane::Ends } else { Lane::GoesOn(workflow) };
-            let ran = match begun.take() {
-                Some(begun) => self.noted(async { self.processor.go_on(begun, lane).await.map(Some) }).await,
-                None => self.noted(self.processor.run(Task::Next(workflow), lane)).await,
+            let claimed = match begun.take() {
+                Some(begun) => Ok(Some(begun)),
+                None => self.processor.claim(Task::Next(workflow)).await,
+            };
+            let ran = match claimed {
+                Ok(Some(begun)) => {
+                    // Where this one was, the next one may be.
+                    self.line.widen(ticket, begun.concurrency);
+                    self.noted(async { self.processor.go_on(begun, lane).await.map(Some) }).await
+                }
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
             };
             let Some(ran) = self.logged(ran) else { return false };
             executions += ran.executions.max(1);
@@ -210,6 +238,10 @@ impl Dispatcher {
             self.wake(&ran.woken);
             if let Some(due_at_ms) = ran.due_at_ms {
                 self.alarm.set(due_at_ms);
+            }
+            if !matches!(ran.outcome.status, ExecutionStatus::Resolved | ExecutionStatus::Started) {
+                // Its next attempt may be due sooner than the next sweep.
+                self.alarm.set(millis(SystemTime::now()));
             }
         }
         Ok(ran)

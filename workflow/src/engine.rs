@@ -4,14 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use serde_json::Value;
-use store::{ClaimedBy, ExecutionFinish, ExecutionId, ExecutionStatus, JobId, JobStatus, Store, Tx, WorkflowId};
+use store::{ClaimedBy, ExecutionId, ExecutionStatus, JobId, JobStatus, NodeId, Store, Tx, WorkflowId};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    EngineError, NodeTypeInfo, Outcome,
+    EngineError, NodeTypeInfo, Outcome, OutsideOptions,
     dispatcher::{Dispatcher, Lease},
+    ending::{self, Reason},
     expression::Expressions,
     nodes::NodeTypes,
+    outside::Outside,
     processor::Processor,
 };
 
@@ -20,6 +22,8 @@ use crate::{
 pub struct EngineOptions {
     /// Workflows that run at the same time in the background.
     pub parallel_workflows: usize,
+    /// What nodes may reach outside of the store.
+    pub outside: OutsideOptions,
 }
 
 /// Who an engine is among those that work on one database.
@@ -78,7 +82,9 @@ impl Engine {
         let types = Arc::new(NodeTypes::built_in()?);
         let expressions = Expressions::default();
         let lease = Lease::take(store.clone(), claim.clone(), instance).await?;
-        let processor = Arc::new(Processor::new(store.clone(), claim.clone(), Arc::clone(&types), expressions.clone()));
+        let outside = Outside::new(&options.outside);
+        let processor =
+            Arc::new(Processor::new(store.clone(), claim.clone(), Arc::clone(&types), expressions.clone(), outside));
         processor.take_back().await?;
         let stop = CancellationToken::new();
         let dispatcher = Arc::new(Dispatcher::new(store.clone(), processor, lease, stop.clone()));
@@ -126,11 +132,6 @@ impl Engine {
     ///
     /// [`EngineError::NotFound`]; [`store::StoreError::IllegalMove`] if it has ended.
     pub async fn cancel(&self, id: ExecutionId) -> Result<(), EngineError> {
-        let finish = ExecutionFinish {
-            status: ExecutionStatus::Aborted,
-            reason: Some("manual_cancel".to_owned()),
-            output: None,
-        };
         let woken = self
             .inner
             .store
@@ -139,14 +140,46 @@ impl Engine {
                     if tx.execution_status(id).await?.is_none() {
                         return Err(EngineError::NotFound);
                     }
-                    let woken = tx.finish(id, finish).await?;
-                    tx.abort_jobs(id).await?;
-                    Ok(woken)
+                    Ok(ending::abort(tx, id, Reason::ManualCancel).await?)
                 })
             })
             .await?;
         self.wake(&woken);
         Ok(())
+    }
+
+    /// Puts a dead letter back into the queue, as a new execution.
+    ///
+    /// # Errors
+    ///
+    /// [`store::StoreError::NotFound`]; [`store::StoreError::Invalid`] (`NO_DEAD_LETTER`) for other executions.
+    pub async fn redrive(&self, id: ExecutionId) -> Result<ExecutionId, EngineError> {
+        let repetition = self
+            .inner
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
+                Box::pin(async move { Ok(tx.redrive(id).await?) })
+            })
+            .await?;
+        self.wake(&[repetition.workflow_id]);
+        Ok(repetition.id)
+    }
+
+    /// Runs an ended execution again from a node on, as a new execution that takes over what was done before that node.
+    ///
+    /// # Errors
+    ///
+    /// [`store::StoreError::NotFound`]; [`store::StoreError::Invalid`] (`NOT_ENDED`, `NODE_NOT_REACHED`).
+    pub async fn rerun(&self, id: ExecutionId, from: NodeId) -> Result<ExecutionId, EngineError> {
+        let repetition = self
+            .inner
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
+                Box::pin(async move { Ok(tx.rerun(id, from).await?) })
+            })
+            .await?;
+        self.wake(&[repetition.workflow_id]);
+        Ok(repetition.id)
     }
 
     /// Ends a job that waits for something from outside, and carries its execution on. Once this has answered, the execution

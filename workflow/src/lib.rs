@@ -9,19 +9,21 @@
 //!
 //! 1. `engine`: the handle, which is all that others see
 //! 2. `dispatcher`: who runs what, and when
-//! 3. `processor` and `plan`: one execution on its way through its nodes
+//! 3. `processor` and `plan`: one execution on its way through its nodes; `ending`: what follows from its end
 //! 4. [`options`]: what a workflow says about its executions
-//! 5. `nodes`: one file per node type
+//! 5. `nodes`: one file per node type, and `outside`: what they may reach beyond the store
 //! 6. `variables` and `expression`: what stands in a node's configuration
 //! 7. [`loop_guard`]: which executions are not even stored
 
 mod dispatcher;
+mod ending;
 mod engine;
 mod error;
 mod expression;
 pub mod loop_guard;
 mod nodes;
 pub mod options;
+mod outside;
 mod plan;
 mod processor;
 mod variables;
@@ -31,6 +33,7 @@ use store::{ExecutionId, ExecutionStatus};
 pub use engine::{Engine, EngineOptions, Instance};
 pub use error::EngineError;
 pub use options::WorkflowOptions;
+pub use outside::{OutsideOptions, Permission};
 
 /// How an execution went, as far as it got.
 #[derive(Debug, Clone, PartialEq)]

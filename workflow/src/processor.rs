@@ -10,19 +10,21 @@ mod walk;
 use std::{
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use futures::{FutureExt as _, future::BoxFuture};
 use store::{
-    ClaimedBy, Conn, Execution, ExecutionFinish, ExecutionId, ExecutionStatus, HandBack, Job, Store, StoreError,
-    Takeover, Tx, WorkflowId,
+    Claimed, ClaimedBy, Conn, Execution, ExecutionId, ExecutionStatus, HandBack, Job, Store, StoreError, Takeover, Tx,
+    WorkflowId,
 };
 
 use crate::{
     EngineError, Outcome,
+    ending::{self, Reason},
     expression::Expressions,
     nodes::NodeTypes,
+    outside::Outside,
     plan::{Plan, Plans, Step},
 };
 
@@ -46,6 +48,7 @@ pub(crate) struct Processor {
     claim: ClaimedBy,
     plans: Plans,
     expressions: Expressions,
+    outside: Outside,
     /// Executions that are claimed but not run any more. No more than were running when the database failed.
     interrupted: Mutex<Vec<(ExecutionId, HandBack)>>,
 }
@@ -90,41 +93,98 @@ pub(crate) struct Begun {
     woken: Vec<WorkflowId>,
     /// Executions that were ended in the same transaction, this one included if it is over.
     ended: usize,
+    /// How many executions of the workflow may run at once.
+    pub(crate) concurrency: u32,
+}
+
+impl Begun {
+    /// Its workflow version.
+    pub(crate) fn workflow(&self) -> WorkflowId {
+        self.execution.workflow_id
+    }
 }
 
 impl Processor {
-    pub(crate) fn new(store: Store, claim: ClaimedBy, types: Arc<NodeTypes>, expressions: Expressions) -> Self {
-        Self { store, claim, plans: Plans::new(types), expressions, interrupted: Mutex::default() }
+    pub(crate) fn new(
+        store: Store,
+        claim: ClaimedBy,
+        types: Arc<NodeTypes>,
+        expressions: Expressions,
+        outside: Outside,
+    ) -> Self {
+        Self { store, claim, plans: Plans::new(types), expressions, outside, interrupted: Mutex::default() }
     }
 
-    /// Claims an execution and runs it until it ends or waits; `None` if there is none to run. Dropping the future stops
-    /// between two transactions: the execution stays claimed until this process hands it back or its lease ends.
-    pub(crate) async fn run(self: &Arc<Self>, task: Task, lane: Lane) -> Result<Option<Ran>, EngineError> {
+    /// Claims an execution; `None` if there is none to run.
+    pub(crate) async fn claim(self: &Arc<Self>, task: Task) -> Result<Option<Begun>, EngineError> {
         let processor = Arc::clone(self);
         let begun = self
             .store
             .write(move |tx| -> BoxFuture<'_, Result<Option<Begun>, StoreError>> {
                 Box::pin(async move { processor.begin(tx, task).await })
             })
-            .await?;
+            .await;
         match begun {
+            Ok(begun) => Ok(begun),
+            Err(error) if error.is_transient() => Err(error.into()),
+            Err(error) => {
+                // It cannot even be read: whoever comes next would fail at it too, and never get to the others.
+                self.isolate(task).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Ends an execution that cannot be begun.
+    async fn isolate(&self, task: Task) -> Result<(), StoreError> {
+        self.store
+            .write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
+                Box::pin(async move {
+                    let id = match task {
+                        Task::This(id) => Some(id),
+                        Task::Next(workflow) => tx.next_queued(workflow).await?,
+                    };
+                    let Some(id) = id else { return Ok(()) };
+                    if tx.execution_status(id).await?.is_none_or(ExecutionStatus::is_final) {
+                        return Ok(());
+                    }
+                    tracing::error!(execution = id.0, "an execution cannot be begun and is given up as poison");
+                    ending::abort(tx, id, Reason::Poison).await.map(drop)
+                })
+            })
+            .await
+    }
+
+    /// Claims an execution and runs it until it ends or waits; `None` if there is none to run.
+    pub(crate) async fn run(self: &Arc<Self>, task: Task, lane: Lane) -> Result<Option<Ran>, EngineError> {
+        match self.claim(task).await? {
             Some(begun) => self.go_on(begun, lane).await.map(Some),
             None => Ok(None),
         }
     }
 
-    /// Runs a claimed execution until it ends or waits.
+    /// Runs a claimed execution until it ends or waits, or until its time is over. Dropping the future stops between two
+    /// transactions: the execution stays claimed until this process hands it back or its lease ends.
     pub(crate) async fn go_on(self: &Arc<Self>, begun: Begun, lane: Lane) -> Result<Ran, EngineError> {
-        let Begun { execution, plan, jobs, woken, ended } = begun;
+        let Begun { execution, plan, jobs, woken, ended, .. } = begun;
         let (id, status) = (execution.id, execution.status);
         if status.is_final() {
             let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false };
             return Ok(Ran { outcome, woken, due_at_ms: None, executions: ended, next: None });
         }
+        let expires_at_ms = execution.expires_at_ms;
         let walk = walk::Walk::new(self, execution, plan, &jobs, lane);
-        let ran = AssertUnwindSafe(walk.run(jobs.last())).catch_unwind().await;
-        match ran.unwrap_or(Err(EngineError::Panicked)) {
+        let walking = AssertUnwindSafe(walk.run(jobs.last())).catch_unwind();
+        let walking = walking.map(|ran| ran.unwrap_or(Err(EngineError::Panicked)));
+        let ran = match expires_at_ms {
+            None => walking.await,
+            Some(expires_at_ms) => self.within_time(id, expires_at_ms, walking).await,
+        };
+        match ran {
             Ok(mut ran) => {
+                if let (ExecutionStatus::Started, Some(expires)) = (ran.outcome.status, expires_at_ms) {
+                    ran.due_at_ms = Some(ran.due_at_ms.map_or(expires, |due| due.min(expires)));
+                }
                 ran.executions += ended;
                 ran.woken.extend(woken);
                 Ok(ran)
@@ -135,6 +195,51 @@ impl Processor {
                 Err(error)
             }
         }
+    }
+
+    /// Waits for a run, and aborts the execution when its time is over.
+    async fn within_time(
+        &self,
+        id: ExecutionId,
+        expires_at_ms: i64,
+        walking: impl Future<Output = Result<Ran, EngineError>>,
+    ) -> Result<Ran, EngineError> {
+        tokio::pin!(walking);
+        let left = u64::try_from(expires_at_ms.saturating_sub(millis(SystemTime::now()))).unwrap_or(0);
+        tokio::select! {
+            biased;
+            () = tokio::time::sleep(Duration::from_millis(left)) => {}
+            ran = &mut walking => return ran,
+        }
+        // Once this is stored, no transaction of the run can be any more, so it can be dropped wherever it is. Otherwise it
+        // has just come to its own end.
+        match self.expire(id, Some(self.claim.clone())).await? {
+            Some(woken) => {
+                let outcome =
+                    Outcome { id, status: ExecutionStatus::Aborted, messages: Vec::new(), ended_by_node: false };
+                Ok(Ran { outcome, woken, due_at_ms: None, executions: 1, next: None })
+            }
+            None => walking.await,
+        }
+    }
+
+    /// Aborts a started execution whose time is over, if it is held by this process, or by none. `None` if it is not.
+    pub(crate) async fn expire(
+        &self,
+        id: ExecutionId,
+        held_by: Option<ClaimedBy>,
+    ) -> Result<Option<Vec<WorkflowId>>, StoreError> {
+        self.store
+            .write(move |tx| -> BoxFuture<'_, Result<_, StoreError>> {
+                Box::pin(async move {
+                    let standing = tx.standing(id, held_by.as_ref()).await?;
+                    if !standing.is_some_and(|standing| standing.held && standing.status == ExecutionStatus::Started) {
+                        return Ok(None);
+                    }
+                    ending::abort(tx, id, Reason::Timeout).await.map(Some)
+                })
+            })
+            .await
     }
 
     /// Synchronous executions whose caller went away before it could run them.
@@ -198,23 +303,26 @@ impl Processor {
     async fn begin(&self, tx: &mut Tx, task: Task) -> Result<Option<Begun>, StoreError> {
         let (mut woken, mut last, mut ended) = (Vec::new(), None, 0);
         loop {
-            let execution = match task {
+            let claimed = match task {
                 Task::Next(workflow) => tx.claim_next(workflow, &self.claim).await?,
-                Task::This(id) => tx.claim(id, &self.claim).await?,
+                Task::This(id) => {
+                    tx.claim(id, &self.claim).await?.map(|execution| Claimed { execution, concurrency: 1 })
+                }
             };
-            let Some(mut execution) = execution else { return Ok(last) };
+            let Some(Claimed { mut execution, concurrency }) = claimed else { return Ok(last) };
             let plan = self.plans.get(tx, execution.workflow_id).await?;
             let Step::End(status) = plan.start() else {
-                let jobs = match task {
-                    Task::Next(_) => Vec::new(),
-                    Task::This(id) => tx.jobs(id).await?,
+                // A new execution has no jobs, unless it took over another one's.
+                let jobs = match (task, execution.retry_of) {
+                    (Task::Next(_), None) => Vec::new(),
+                    (Task::Next(_), Some(_)) | (Task::This(_), _) => tx.jobs(execution.id).await?,
                 };
-                return Ok(Some(Begun { execution, plan, jobs, woken, ended }));
+                return Ok(Some(Begun { execution, plan, jobs, woken, ended, concurrency }));
             };
-            woken.extend(tx.finish(execution.id, finish(status)).await?);
+            woken.extend(ending::end(tx, execution.id, status).await?);
             execution.status = status;
             ended += 1;
-            let begun = Begun { execution, plan, jobs: Vec::new(), woken: woken.clone(), ended };
+            let begun = Begun { execution, plan, jobs: Vec::new(), woken: woken.clone(), ended, concurrency };
             if ended >= EMPTY_PER_WRITE || matches!(task, Task::This(_)) {
                 return Ok(Some(begun));
             }
@@ -229,14 +337,7 @@ async fn isolate_poison(tx: &mut Tx, takeover: Takeover) -> Result<(), StoreErro
         return Ok(());
     }
     tracing::error!(execution = takeover.id.0, takeovers = takeover.times, "an execution is given up as poison");
-    let finish = ExecutionFinish { reason: Some("poison".to_owned()), ..finish(ExecutionStatus::Error) };
-    tx.finish(takeover.id, finish).await?;
-    tx.abort_jobs(takeover.id).await
-}
-
-/// An end without a reason.
-fn finish(status: ExecutionStatus) -> ExecutionFinish {
-    ExecutionFinish { status, reason: None, output: None }
+    ending::abort(tx, takeover.id, Reason::Poison).await.map(drop)
 }
 
 /// Milliseconds since 1970.

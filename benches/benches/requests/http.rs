@@ -44,6 +44,7 @@ impl Rig {
             manifest: Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugin.toml"))),
             database_url: None,
             admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
+            outside: Default::default(),
         };
         let server = Server::start(options).await.expect("the server starts");
         let client = Client::builder().no_proxy().build().expect("a client");

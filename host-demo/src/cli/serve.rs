@@ -2,8 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use clap::Args;
+use clap::{Args, builder::BoolishValueParser};
 use tracing_subscriber::EnvFilter;
+use workflow::{OutsideOptions, Permission};
 
 use crate::{
     bootstrap::Admin,
@@ -26,6 +27,9 @@ pub(super) struct ServeOptions {
     /// `sqlite:PATH`; by default the file host.db in the data directory
     #[arg(long, env = "HOST_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// Lets request nodes reach addresses that are not public: this machine, the local network
+    #[arg(long, env = "HOST_ALLOW_PRIVATE_REQUESTS", value_parser = BoolishValueParser::new())]
+    allow_private_requests: bool,
 }
 
 /// The variables that the first start reads. They are no arguments, because other users can see those.
@@ -66,6 +70,7 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
         manifest: Some(options.manifest),
         database_url: options.database_url,
         admin,
+        outside: OutsideOptions { private_requests: permission(options.allow_private_requests) },
     })
     .await?;
     if let Some(password) = server.made_password() {
@@ -76,6 +81,10 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
     tracing::info!("stopping");
     server.shutdown().await;
     Ok(())
+}
+
+fn permission(granted: bool) -> Permission {
+    if granted { Permission::Granted } else { Permission::Denied }
 }
 
 #[cfg(unix)]

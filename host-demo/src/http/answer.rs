@@ -7,6 +7,8 @@ use axum::{
 use serde_json::{Value, json};
 use store::{Page, Record};
 
+use crate::pipeline::Considered;
+
 /// A successful answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Answer {
@@ -55,11 +57,13 @@ pub(crate) struct Reply {
     pub(crate) answer: Answer,
     /// Their messages, in order; left out of the body when empty.
     pub(crate) messages: Vec<String>,
+    /// Why workflows fired or did not, if that was asked.
+    pub(crate) explain: Option<Vec<Considered>>,
 }
 
 impl From<Answer> for Reply {
     fn from(answer: Answer) -> Self {
-        Self { answer, messages: Vec::new() }
+        Self { answer, messages: Vec::new(), explain: None }
     }
 }
 
@@ -68,6 +72,9 @@ impl IntoResponse for Reply {
         let mut body = self.answer.body();
         if !self.messages.is_empty() {
             body["messages"] = self.messages.iter().map(|message| json!({ "message": message })).collect();
+        }
+        if let Some(considered) = self.explain {
+            body["explain"] = json!(considered);
         }
         Json(body).into_response()
     }

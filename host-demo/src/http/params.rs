@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use store::{Page, Select};
 
 use super::{address::key_value, error::ApiError};
+use crate::pipeline::Curiosity;
 
 /// Longest `triggerWorkflows`, in bytes: some 400 keys with paths.
 const BINDINGS_MAX_BYTES: usize = 8_192;
@@ -56,8 +57,37 @@ pub(crate) struct Params {
     pub(crate) filter_keys: Vec<String>,
     /// Whether a manual run also makes a new version.
     pub(crate) auto_revision: bool,
+    /// The node from which an execution is run again.
+    pub(crate) node_id: Option<Value>,
+    /// The job that a person ends.
+    pub(crate) job_id: Option<Value>,
+    /// Whether the caller asks why workflows fire or do not.
+    pub(crate) curiosity: Curiosity,
+    /// Which action of which collection is asked about.
+    pub(crate) question: Question,
     /// The token, for callers that cannot send headers.
     pub(crate) token: Option<String>,
+}
+
+/// An action that is asked about, as it came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// The collection's name.
+    pub(crate) collection: Option<String>,
+    /// The action's name.
+    pub(crate) action: Option<String>,
+    /// Who does it.
+    pub(crate) origin: Origin,
+}
+
+/// Who writes a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A user, over this API.
+    #[default]
+    User,
+    /// A node of a workflow.
+    Node,
 }
 
 impl Params {
@@ -96,8 +126,31 @@ impl Params {
             update_association_values: list(take("updateAssociationValues"), "updateAssociationValues")?,
             filter_keys: list(take("filterKeys"), "filterKeys")?,
             auto_revision: matches!(take("autoRevision").as_ref().and_then(Value::as_str), Some("1" | "true")),
+            node_id: take("nodeId").map(key).transpose()?,
+            job_id: take("jobId").map(key).transpose()?,
+            curiosity: match text(take("explain")).as_deref() {
+                Some("1" | "true") => Curiosity::Why,
+                Some(_) | None => Curiosity::Silent,
+            },
+            question: Question {
+                collection: text(take("collection")),
+                action: text(take("action")),
+                origin: origin(take("origin"))?,
+            },
             token: take("token").and_then(|value| value.as_str().map(str::to_owned)),
         })
+    }
+}
+
+fn text(value: Option<Value>) -> Option<String> {
+    value.and_then(|value| value.as_str().map(str::to_owned))
+}
+
+fn origin(value: Option<Value>) -> Result<Origin, ApiError> {
+    match text(value).as_deref() {
+        None | Some("user") => Ok(Origin::User),
+        Some("node") => Ok(Origin::Node),
+        Some(_) => Err(invalid("\"origin\" has to be \"user\" or \"node\"")),
     }
 }
 
@@ -221,6 +274,22 @@ mod tests {
     }
 
     #[test]
+    fn questions() {
+        let check = |query: &str, curiosity: Curiosity, question: Question| {
+            let params = Params::parse(query).expect(query);
+            assert_eq!((params.curiosity, params.question), (curiosity, question), "{query}");
+        };
+        check("", Curiosity::Silent, Question::default());
+        check("explain=0", Curiosity::Silent, Question::default());
+        check("explain=1", Curiosity::Why, Question::default());
+        check("explain=true", Curiosity::Why, Question::default());
+        let (collection, action) = (Some("posts".to_owned()), Some("create".to_owned()));
+        let about = |origin| Question { collection: collection.clone(), action: action.clone(), origin };
+        check("collection=posts&action=create", Curiosity::Silent, about(Origin::User));
+        check("collection=posts&action=create&origin=node", Curiosity::Silent, about(Origin::Node));
+    }
+
+    #[test]
     fn refusals() {
         for query in [
             "pageSize=0",
@@ -231,6 +300,7 @@ mod tests {
             "filter=1",
             "filter=[]",
             "filterByTk=%7B",
+            "origin=moon",
             "triggerWorkflows[a]=1",
             "triggerWorkflows[][x]=1",
             "fields[a]=1",

@@ -7,7 +7,7 @@ use plugin_api::Action;
 use serde_json::{Value, json};
 use store::{Record, Schema, UserId, WriteOptions, write::AssociationChange};
 
-use super::resource::Resource;
+use super::{post_action::Curiosity, resource::Resource};
 use crate::{
     access::{Allowance, RequestContext, Right, Role, accounts::AccountGuard},
     http::{body::Values, error::ApiError, params::Params},
@@ -71,6 +71,8 @@ pub(crate) struct Write {
     pub(super) guard: AccountGuard,
     /// The raw bindings of the request.
     pub(super) bindings: String,
+    /// Whether the caller asks why workflows fire or do not.
+    pub(super) curiosity: Curiosity,
     /// Authorship and nested changes.
     pub(super) options: WriteOptions,
 }
@@ -111,7 +113,7 @@ impl Write {
     ///
     /// # Errors
     ///
-    /// 403 without the right, 400 for values or parameters of another shape.
+    /// 403 without the right (asking why takes an administrator), 400 for values or parameters of another shape.
     pub(crate) async fn prepare(
         context: &RequestContext,
         schema: &Schema,
@@ -122,6 +124,9 @@ impl Write {
     ) -> Result<Self, ApiError> {
         let collection = &resource.collection;
         let role = context.role();
+        if params.curiosity != Curiosity::Silent {
+            role.require_manager()?;
+        }
         let allowance = Allowance { role, schema, update_associations: &params.update_association_values };
         let wanted = || -> Result<Wanted, ApiError> {
             let wanted = Wanted {
@@ -188,6 +193,7 @@ impl Write {
             action,
             input,
             bindings: params.trigger_workflows,
+            curiosity: params.curiosity,
             options: WriteOptions {
                 author: Some(UserId(context.actor().id.0)),
                 update_associations: params.update_association_values,

@@ -7,6 +7,9 @@
 //! action   ─ what is asked for, and whether the role may
 //! transaction ─ the write and post_action in one transaction; then verdict
 //! post_action ─ asks the hooks, loads the trigger data, stores the executions
+//! terms    ─ what records have to be like for a workflow to get them
+//! explain  ─ why workflows fire or do not
+//! foresee  ─ what an action would start, without doing it
 //! verdict  ─ runs the synchronous executions in order and turns their outcome into the answer
 //! ```
 //!
@@ -14,16 +17,22 @@
 //! HTTP headers, node types or the plugins' ABI.
 
 mod action;
+mod explain;
+mod foresee;
 mod post_action;
 mod read;
 mod resource;
 mod schema_view;
+mod terms;
 mod transaction;
 mod verdict;
 
 use std::sync::Arc;
 
 pub(crate) use action::{Write, WriteAction};
+pub(crate) use explain::Considered;
+pub(crate) use foresee::foresee;
+pub(crate) use post_action::Curiosity;
 pub(crate) use resource::{Resource, SourceRef};
 pub(crate) use schema_view::StoreSchemaView;
 

@@ -1,19 +1,34 @@
 //! What a user's action starts: asks the plugins, loads the trigger data, and stores the executions, all in the action's
 //! own transaction.
 //!
+//! ```text
+//! Asker::decide ─ the plugins' plan, before anything is written ─ Decision
+//! Decision::look_back ─ records as they are before the action, if a firing asks for them
+//!     the action
+//! Decision::starts ─ loads what is handed over, judges the terms ─ Starts ─ enqueue
+//! ```
+//!
 //! A plugin that fails, names a workflow that is not enabled any more, or a path that is not there, starts nothing and harms
 //! nobody: the action and everybody else's workflows go on.
 
 use std::{collections::HashSet, sync::Arc};
 
 use plugin_api::{
-    Action, ActionEvent, AssociationPath, CollectionRef, ExecutionMode, Firing, Phase, UserId, schema::MAIN_DATA_SOURCE,
+    Action, ActionEvent, AssociationPath, Batch, CollectionRef, ExecutionMode, Firing, Phase, Previous, UserId,
+    schema::MAIN_DATA_SOURCE,
 };
 use serde_json::{Value, json};
-use store::{ClaimedBy, Collection, Conn, ExecutionId, NewExecution, Record, Select, StoreError, Tx, WorkflowId};
+use store::{
+    ClaimedBy, Collection, Conn, ExecutionId, Filter, Find, NewExecution, Record, Schema, Select, StoreError, Tx,
+    WorkflowId, WorkflowRow,
+};
 use uuid::Uuid;
 
-use super::schema_view::StoreSchemaView;
+use super::{
+    explain::{self, Considered, Reason},
+    schema_view::StoreSchemaView,
+    terms::{Actor, BeforeByKey, Passed, Terms},
+};
 use crate::{access::RequestContext, http::error::ApiError, plugins::Plugins};
 
 /// Most executions of one action: what one transaction may hold up the writer with.
@@ -21,14 +36,23 @@ const EXECUTIONS_MAX: usize = 10_000;
 
 /// An action that was done, or, for deletions, is about to be.
 pub(super) struct Event<'a> {
-    /// What was done.
-    pub(super) action: Action,
     /// To records of this collection.
     pub(super) collection: &'a Arc<Collection>,
     /// The records, whole, with the submitted associations, in order.
     pub(super) records: &'a [Record],
     /// The association paths that values were submitted for.
     pub(super) submitted: &'a [String],
+}
+
+/// Whether somebody asks why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Curiosity {
+    /// What fires, fires.
+    Silent,
+    /// An administrator wants to know what fires, and why the rest does not.
+    Why,
+    /// The same, about a record that a workflow's node writes.
+    WhyNotFromNodes,
 }
 
 /// Asks on behalf of one request.
@@ -44,6 +68,25 @@ pub(super) struct Asker {
     pub(super) user_id: UserId,
     /// In which role.
     pub(super) role: String,
+    /// Whether the answer is wanted.
+    pub(super) curiosity: Curiosity,
+}
+
+/// What the plugins want to start. By default, nothing.
+#[derive(Default)]
+pub(super) struct Decision {
+    wanted: Vec<Wanted>,
+    considered: Vec<Considered>,
+}
+
+/// One workflow that a plugin wants to start.
+struct Wanted {
+    firing: Firing,
+    key: String,
+    terms: Terms,
+    before: BeforeByKey,
+    /// Its line among those considered.
+    line: usize,
 }
 
 /// One execution to be stored.
@@ -52,6 +95,15 @@ pub(super) struct Start {
     key: String,
     mode: ExecutionMode,
     context: Value,
+}
+
+/// What an action starts, and what was thought about it.
+#[derive(Default)]
+pub(super) struct Starts {
+    /// In the order to start them, for each mode.
+    pub(super) executions: Vec<Start>,
+    /// In the same order, then what does not start.
+    pub(super) considered: Vec<Considered>,
 }
 
 /// What was stored.
@@ -64,67 +116,204 @@ pub(super) struct Queued {
 }
 
 impl Asker {
-    pub(super) fn new(plugins: Arc<Plugins>, bindings: String, context: &RequestContext) -> Self {
+    pub(super) fn new(plugins: Arc<Plugins>, bindings: String, context: &RequestContext, curiosity: Curiosity) -> Self {
         Self {
             plugins,
             bindings,
             user: context.actor().record.clone(),
             user_id: UserId(context.actor().id.0),
             role: context.role().name().to_owned(),
+            curiosity,
         }
     }
 
-    /// Decides what the event starts and loads its data.
-    pub(super) async fn starts(&self, conn: &mut Conn, event: &Event<'_>) -> Result<Vec<Start>, ApiError> {
-        let collection = CollectionRef::new(MAIN_DATA_SOURCE, event.collection.name.as_str());
+    /// Asks the plugins what an action on a collection is to start. One that nobody waits for costs one lookup.
+    pub(super) async fn decide(
+        &self,
+        conn: &mut Conn,
+        action: Option<Action>,
+        collection: &Collection,
+    ) -> Result<Decision, ApiError> {
+        let mut decision = Decision::default();
+        let Some(action) = action else { return Ok(decision) };
         let bound = !self.bindings.is_empty();
-        if event.records.is_empty() || !self.plugins.waits_for(Phase::After, event.action, &collection, bound) {
-            return Ok(Vec::new());
+        let watched = CollectionRef::new(MAIN_DATA_SOURCE, collection.name.as_str());
+        if self.curiosity == Curiosity::Silent && !self.plugins.waits_for(Phase::After, action, &watched, bound) {
+            return Ok(decision);
         }
-        let mut starts = Vec::new();
-        for firing in self.plan(conn, event.action, &collection) {
+        let (firings, skips) = self.plan(conn, action, &watched);
+        let schema = Arc::clone(conn.schema());
+        for firing in firings {
             let id = WorkflowId(firing.workflow.0);
             let Some(workflow) = conn.workflow(id).await?.filter(|workflow| workflow.enabled) else {
                 tracing::debug!(workflow = %id, "not enabled any more, does not start");
                 continue;
             };
-            let data = match load(conn, event, &firing).await {
-                Ok(data) => data,
+            decision.want(self, &schema, collection, &workflow, firing);
+        }
+        decision.considered.extend(skips.into_iter().map(Considered::skipped));
+        if self.curiosity != Curiosity::Silent {
+            explain::complete(conn, &self.plugins, &watched, &mut decision.considered).await?;
+        }
+        Ok(decision)
+    }
+
+    fn plan(&self, conn: &Conn, action: Action, collection: &CollectionRef) -> (Vec<Firing>, Vec<plugin_api::Skip>) {
+        let view = StoreSchemaView(conn.schema());
+        let mut event = ActionEvent::new(Phase::After, action, collection, &view);
+        event.bindings = &self.bindings;
+        event.actor = Some(self.user_id);
+        event.role = &self.role;
+        let answers = match self.curiosity {
+            Curiosity::Silent => self.plugins.plan(&event),
+            Curiosity::Why | Curiosity::WhyNotFromNodes => self.plugins.explain(&event),
+        };
+        let (mut firings, mut skips) = (Vec::new(), Vec::new());
+        // Faults are logged where they happen.
+        for plan in answers.into_iter().filter_map(|answer| answer.result.ok()) {
+            firings.extend(plan.firings);
+            skips.extend(plan.skips);
+        }
+        (firings, skips)
+    }
+}
+
+impl Decision {
+    /// Takes in what a plugin wants to start, unless it cannot.
+    fn want(&mut self, asker: &Asker, schema: &Schema, from: &Collection, workflow: &WorkflowRow, firing: Firing) {
+        let mut considered = Considered::wanted(&workflow.key, workflow.id, workflow.title.clone(), &firing.path);
+        let line = self.considered.len();
+        match (asker.curiosity, end(schema, from, &firing.path)) {
+            (Curiosity::WhyNotFromNodes, _) => considered.refuse(Reason::LoopGuard),
+            (Curiosity::Silent | Curiosity::Why, None) => {
+                tracing::warn!(workflow = %workflow.id, path = %firing.path, "leads nowhere, does not start");
+                considered.refuse(Reason::UnknownPath);
+            }
+            (Curiosity::Silent | Curiosity::Why, Some(collection)) => match Terms::new(schema, collection, &firing) {
+                Ok(terms) => {
+                    let before = BeforeByKey::default();
+                    self.wanted.push(Wanted { key: workflow.key.clone(), firing, terms, before, line });
+                }
+                Err(error) => {
+                    tracing::warn!(workflow = %workflow.id, "its terms do not fit any more, does not start: {error}");
+                    considered.refuse(Reason::TermsInvalid);
+                }
+            },
+        }
+        self.considered.push(considered);
+    }
+
+    /// Reads the records that an action is about as they are before it, for the firings that ask for them.
+    pub(super) async fn look_back(
+        &mut self,
+        conn: &mut Conn,
+        collection: &Arc<Collection>,
+        filter: &Filter,
+    ) -> Result<(), ApiError> {
+        if !self.wanted.iter().any(|wanted| wanted.terms.look_back()) {
+            return Ok(());
+        }
+        let records = conn.find(&Find { filter: filter.clone(), ..Find::all(Arc::clone(collection)) }).await?;
+        let event = Event { collection, records: &records, submitted: &[] };
+        for wanted in self.wanted.iter_mut().filter(|wanted| wanted.terms.look_back()) {
+            let records = load(conn, &event, &wanted.firing).await?;
+            wanted.before = wanted.terms.remember(conn, records).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads the data of what starts.
+    pub(super) async fn starts(
+        mut self,
+        conn: &mut Conn,
+        asker: &Asker,
+        event: &Event<'_>,
+    ) -> Result<Starts, ApiError> {
+        let mut starts = Starts::default();
+        let actor = Actor { user: &asker.user, role: &asker.role };
+        for Wanted { firing, key, terms, before, line } in self.wanted {
+            let considered = &mut self.considered[line];
+            let loaded = match load(conn, event, &firing).await {
+                Ok(records) => records,
                 Err(StoreError::Invalid { message, .. }) => {
-                    tracing::warn!(workflow = %id, path = %firing.path, "cannot be loaded, does not start: {message}");
+                    let workflow = firing.workflow.0;
+                    tracing::warn!(workflow, path = %firing.path, "cannot be loaded, does not start: {message}");
+                    considered.refuse(Reason::UnknownPath);
                     continue;
                 }
                 Err(error) => return Err(error.into()),
             };
-            starts.extend(data.into_iter().map(|record| Start {
-                workflow: id,
-                key: workflow.key.clone(),
+            if loaded.is_empty() {
+                considered.refuse(if event.records.is_empty() { Reason::NoRecord } else { Reason::AssociationEmpty });
+                continue;
+            }
+            let count = loaded.len();
+            let passed = terms.pass(conn, loaded, before, &actor).await?;
+            if passed.records.is_empty() {
+                let unchanged = passed.unchanged == count;
+                considered.refuse(if unchanged { Reason::Unchanged } else { Reason::ConditionFalse });
+                continue;
+            }
+            let contexts = contexts(asker, &firing, passed);
+            considered.fire(contexts.len());
+            starts.executions.extend(contexts.into_iter().map(|context| Start {
+                workflow: WorkflowId(firing.workflow.0),
+                key: key.clone(),
                 mode: firing.mode,
-                context: json!({"data": record, "user": self.user, "roleName": self.role}),
+                context,
             }));
-            if starts.len() > EXECUTIONS_MAX {
+            if starts.executions.len() > EXECUTIONS_MAX {
                 return Err(ApiError::invalid(
                     "TOO_MANY_EXECUTIONS",
                     format!("the action would start more than {EXECUTIONS_MAX} executions"),
                 ));
             }
         }
+        starts.considered = self.considered;
+        starts.considered.iter().for_each(Considered::trace);
         Ok(starts)
     }
 
-    fn plan(&self, conn: &Conn, action: Action, collection: &CollectionRef) -> Vec<Firing> {
-        let view = StoreSchemaView(conn.schema());
-        let mut event = ActionEvent::new(Phase::After, action, collection, &view);
-        event.bindings = &self.bindings;
-        event.actor = Some(self.user_id);
-        event.role = &self.role;
-        // Faults are logged where they happen.
-        self.plugins
-            .plan(&event)
-            .into_iter()
-            .filter_map(|answer| answer.result.ok())
-            .flat_map(|plan| plan.firings)
-            .collect()
+    /// Says as much as can be said without a record.
+    pub(super) fn without_records(mut self) -> Vec<Considered> {
+        for wanted in &self.wanted {
+            let considered = &mut self.considered[wanted.line];
+            if wanted.terms.are_none() && wanted.firing.path.is_empty() {
+                considered.fire_for_any();
+            } else {
+                considered.leave_open();
+            }
+        }
+        self.considered.iter().for_each(Considered::trace);
+        self.considered
+    }
+}
+
+/// The collection at the end of a path; `None` if a segment is no association.
+fn end<'s>(schema: &'s Schema, from: &Collection, path: &AssociationPath) -> Option<&'s Arc<Collection>> {
+    let from = schema.collection(&from.name).ok()?;
+    path.segments()
+        .iter()
+        .try_fold(from, |collection, segment| schema.collection(&collection.association(segment)?.target).ok())
+}
+
+/// What each execution gets.
+fn contexts(asker: &Asker, firing: &Firing, passed: Passed) -> Vec<Value> {
+    let context = |data: Value, previous: Value| {
+        let mut context = json!({"data": data, "user": asker.user, "roleName": asker.role});
+        if firing.previous == Previous::Included {
+            context["previous"] = previous;
+        }
+        context
+    };
+    let pairs = passed.records.into_iter();
+    let pairs = pairs.map(|(data, before)| (Value::Object(data), before.map_or(Value::Null, Value::Object)));
+    match firing.batch {
+        Batch::PerRecord => pairs.map(|(data, before)| context(data, before)).collect(),
+        Batch::PerBatch => {
+            let (data, before): (Vec<Value>, Vec<Value>) = pairs.unzip();
+            vec![context(data.into(), before.into())]
+        }
     }
 }
 

@@ -1,7 +1,11 @@
 //! The schema as plugins may look at it.
 
-use plugin_api::{Association, Cardinality, CollectionRef, SchemaView, schema::MAIN_DATA_SOURCE};
-use store::Schema;
+use plugin_api::{
+    Association, Cardinality, CollectionRef, Condition, PluginError, SchemaView, schema::MAIN_DATA_SOURCE,
+};
+use store::{Collection, Schema, StoreError};
+
+use super::terms;
 
 /// One snapshot of the store's schema; the store is the main data source and the only one.
 pub(crate) struct StoreSchemaView<'a>(pub(crate) &'a Schema);
@@ -22,5 +26,29 @@ impl SchemaView for StoreSchemaView<'_> {
         let association = self.0.collection(collection.name()).ok()?.association(field)?;
         let cardinality = if association.kind.is_to_one() { Cardinality::One } else { Cardinality::Many };
         Some(Association { target: CollectionRef::new(MAIN_DATA_SOURCE, association.target.as_str()), cardinality })
+    }
+
+    fn check_condition(&self, collection: &CollectionRef, condition: &Condition) -> Result<(), PluginError> {
+        terms::parse_condition(self.0, self.collection(collection)?, &condition.0).map(drop).map_err(refusal)
+    }
+
+    fn check_comparable(&self, collection: &CollectionRef, field: &str) -> Result<(), PluginError> {
+        terms::compared_field(self.collection(collection)?, field).map(drop).map_err(refusal)
+    }
+}
+
+impl StoreSchemaView<'_> {
+    fn collection(&self, collection: &CollectionRef) -> Result<&Collection, PluginError> {
+        let found =
+            self.0.collection(collection.name()).ok().filter(|_| self.has_data_source(collection.data_source()));
+        found.map(|found| &**found).ok_or_else(|| PluginError::invalid(format!("There is no collection {collection}")))
+    }
+}
+
+/// What the store does not accept is a mistake of the one who configures.
+fn refusal(error: StoreError) -> PluginError {
+    match error {
+        StoreError::Invalid { message, .. } => PluginError::invalid(message),
+        other => PluginError::fault(other.to_string()),
     }
 }

@@ -1,16 +1,18 @@
 //! One write with everything it starts, in one transaction; then the synchronous workflows.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use store::{
-    AssociationKind, Collection, Conn, Filter, Find, Page, Record, Schema, Tx, WriteOptions, write::AssociationChange,
+    AssociationKind, Collection, Conn, Filter, Find, Page, Record, Schema, StoreError, Tx, WriteOptions,
+    write::AssociationChange,
 };
 
 use super::{
     action::{Input, Shape, Wanted, Write, no_source},
-    post_action::{self, Asker, Event, Queued, Start},
+    explain::Considered,
+    post_action::{self, Asker, Curiosity, Event, Queued, Starts},
     resource::Resource,
     verdict,
 };
@@ -30,6 +32,19 @@ const NESTING_MAX: usize = 16;
 struct Done {
     answer: Answer,
     queued: Queued,
+    considered: Vec<Considered>,
+}
+
+/// How a write that is not meant ends: it told what it would have done, or failed.
+enum Rehearsed {
+    Told(Vec<Considered>),
+    Failed(ApiError),
+}
+
+impl From<StoreError> for Rehearsed {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 impl Write {
@@ -39,14 +54,16 @@ impl Write {
     ///
     /// Before the commit nothing is stored; after it, the verdict of a synchronous workflow.
     pub(crate) async fn perform(self, host: &Arc<Host>, context: &RequestContext) -> Result<Reply, ApiError> {
-        let asker = Asker::new(Arc::clone(&host.plugins), self.bindings.clone(), context);
+        let curiosity = self.curiosity;
+        let asker = Asker::new(Arc::clone(&host.plugins), self.bindings.clone(), context, curiosity);
         let claim = host.engine.claim();
         let done = host
             .store
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Done, ApiError>> {
                 Box::pin(async move {
                     let (answer, starts) = self.write(tx, &asker).await?;
-                    Ok(Done { answer, queued: post_action::enqueue(tx, starts, &claim).await? })
+                    let queued = post_action::enqueue(tx, starts.executions, &claim).await?;
+                    Ok(Done { answer, queued, considered: starts.considered })
                 })
             })
             .await?;
@@ -54,13 +71,47 @@ impl Write {
         if !done.queued.background.is_empty() {
             host.engine.wake(&done.queued.background);
         }
-        Ok(Reply { answer: done.answer, messages })
+        let explain = match curiosity {
+            Curiosity::Silent => None,
+            Curiosity::Why | Curiosity::WhyNotFromNodes => Some(done.considered),
+        };
+        Ok(Reply { answer: done.answer, messages, explain })
     }
 
-    async fn write(self, tx: &mut Tx, asker: &Asker) -> Result<(Answer, Vec<Start>), ApiError> {
+    /// Does the write, says what it starts, and takes everything back.
+    ///
+    /// # Errors
+    ///
+    /// What the write itself would end with.
+    pub(crate) async fn rehearse(
+        self,
+        host: &Arc<Host>,
+        context: &RequestContext,
+    ) -> Result<Vec<Considered>, ApiError> {
+        let asker = Asker::new(Arc::clone(&host.plugins), self.bindings.clone(), context, self.curiosity);
+        let told = host
+            .store
+            .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Infallible, Rehearsed>> {
+                Box::pin(async move {
+                    // The error is what makes the store take back what was written.
+                    Err(match self.write(tx, &asker).await {
+                        Ok((_, starts)) => Rehearsed::Told(starts.considered),
+                        Err(error) => Rehearsed::Failed(error),
+                    })
+                })
+            })
+            .await;
+        match told {
+            Err(Rehearsed::Told(considered)) => Ok(considered),
+            Err(Rehearsed::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn write(self, tx: &mut Tx, asker: &Asker) -> Result<(Answer, Starts), ApiError> {
         // The schema may have changed since the request was prepared.
         let resource = self.resource.renew(tx.schema())?;
         let work = Work { resource, guard: self.guard, options: self.options };
+        let mut decision = asker.decide(tx, self.action.event(), work.collection()).await?;
         let (answer, records, submitted) = match self.input {
             Input::Create { items, shape } => {
                 let submitted = submitted_paths(tx.schema(), work.collection(), &items);
@@ -78,6 +129,7 @@ impl Write {
             Input::Update { values, wanted } => {
                 let filter = work.matching(tx, &wanted).await?;
                 let submitted = submitted_paths(tx.schema(), work.collection(), std::slice::from_ref(&values));
+                decision.look_back(tx, work.collection(), &filter).await?;
                 let records = work.update(tx, &filter, values).await?;
                 (Answer::records(records.clone()), records, submitted)
             }
@@ -89,6 +141,7 @@ impl Write {
                     (Some(record), Some(update)) => {
                         let key = work.collection().key_of(&record).ok_or_else(no_key)?;
                         let filter = Filter::by_key(work.collection(), &key)?;
+                        decision.look_back(tx, work.collection(), &filter).await?;
                         let records = work.update(tx, &filter, update).await?;
                         (Answer::records(records.clone()), records, submitted)
                     }
@@ -104,16 +157,19 @@ impl Write {
                 // Associations are followed while the records are still there.
                 let doomed = Find { filter: filter.clone(), ..Find::all(work.collection().clone()) };
                 let records = tx.find(&doomed).await?;
-                let starts = starts(tx, asker, self.action.event(), work.collection(), &records, &[]).await?;
+                decision.look_back(tx, work.collection(), &filter).await?;
+                let event = Event { collection: work.collection(), records: &records, submitted: &[] };
+                let starts = decision.starts(tx, asker, &event).await?;
                 let gone = tx.destroy(work.collection(), &filter).await?;
                 return Ok((Answer::Data(json!(gone.len())), starts));
             }
             Input::Associate { change, keys } => {
                 work.associate(tx, change, &keys).await?;
-                return Ok((Answer::Empty, Vec::new()));
+                return Ok((Answer::Empty, Starts::default()));
             }
         };
-        let starts = starts(tx, asker, self.action.event(), work.collection(), &records, &submitted).await?;
+        let event = Event { collection: work.collection(), records: &records, submitted: &submitted };
+        let starts = decision.starts(tx, asker, &event).await?;
         Ok((answer, starts))
     }
 }
@@ -197,20 +253,6 @@ impl Work {
             filter = filter.and(source.scope(conn, collection).await?);
         }
         Ok(filter)
-    }
-}
-
-async fn starts(
-    conn: &mut Conn,
-    asker: &Asker,
-    action: Option<plugin_api::Action>,
-    collection: &Arc<Collection>,
-    records: &[Record],
-    submitted: &[String],
-) -> Result<Vec<Start>, ApiError> {
-    match action {
-        Some(action) => asker.starts(conn, &Event { action, collection, records, submitted }).await,
-        None => Ok(Vec::new()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use plugin_api::{
-    Action, ActionEvent, ActionHook, CollectionRef, ErrorKind, ManualRun, Phase, Plan, PluginError, SchemaView,
+    Action, ActionEvent, ActionHook, CollectionRef, Detail, ErrorKind, ManualRun, Phase, Plan, PluginError, SchemaView,
     TriggerInfo, Workflow, WorkflowId,
 };
 use serde_json::Value;
@@ -104,6 +104,27 @@ impl Plugins {
                 let result = hook.plan(event);
                 if let Err(error) = &result {
                     tracing::error!(plugin = &**plugin, %error, "a hook failed");
+                }
+                HookAnswer { plugin: Arc::clone(plugin), result }
+            })
+            .collect()
+    }
+
+    /// Asks every hook, also those that do not wait for the action, for all it can tell about it. What the ones that do not
+    /// wait would start is left out: it does not start.
+    pub fn explain(&self, event: &ActionEvent<'_>) -> Vec<HookAnswer> {
+        let bound = !event.bindings.is_empty();
+        let waiting = self.registry.interests.hooks(event.phase, event.action, event.collection, bound);
+        let mut event = *event;
+        event.detail = Detail::Everything;
+        let hooks = self.registry.hooks.iter().enumerate();
+        hooks
+            .map(|(position, (plugin, hook))| {
+                let mut result = hook.plan(&event);
+                match &mut result {
+                    Ok(plan) if !waiting.contains(&position) => plan.firings.clear(),
+                    Ok(_) => {}
+                    Err(error) => tracing::error!(plugin = &**plugin, %error, "a hook failed"),
                 }
                 HookAnswer { plugin: Arc::clone(plugin), result }
             })

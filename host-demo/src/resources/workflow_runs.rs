@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plugin_api::{AssociationPath, ManualData, ManualRun, schema::MAIN_DATA_SOURCE};
+use plugin_api::{AssociationPath, Batch, ManualData, ManualRun, schema::MAIN_DATA_SOURCE};
 use serde_json::{Value, json};
 use store::{ClaimedBy, ExecutionId, NewExecution, Select, Tx, UserId, WorkflowId, WorkflowRow, workflows::Revision};
 use uuid::Uuid;
@@ -81,6 +81,10 @@ async fn enqueue(
                 .map(Value::Object)
                 .ok_or_else(|| ApiError::Refused("record not found".to_owned()))?
         }
+    };
+    let data = match run.batch {
+        Batch::PerRecord => data,
+        Batch::PerBatch => json!([data]),
     };
     let mut context = json!({"data": data, "user": user});
     if let Some(role) = run.role {

@@ -11,7 +11,7 @@ use crate::{
     access::RequestContext,
     host::Host,
     http::{answer::Answer, error::ApiError},
-    triggers,
+    pipeline, triggers,
 };
 
 pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
@@ -32,6 +32,7 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
         }
         "revision" => revise(host, &call).await,
         "execute" => workflow_runs::execute(host, author, call).await,
+        "explain" => Ok(Answer::Data(json!(pipeline::foresee(host, context, call.params, call.values).await?))),
         "triggers" => Ok(Answer::Data(trigger_types(host)?)),
         "nodeTypes" => Ok(Answer::Data(node_types(host))),
         _ => Err(call.unknown_action()),

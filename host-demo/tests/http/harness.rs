@@ -39,6 +39,7 @@ pub(crate) fn options(folder: &Path) -> ServerOptions {
         manifest: Some(manifest),
         database_url: None,
         admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
+        outside: workflow::OutsideOptions::default(),
     }
 }
 

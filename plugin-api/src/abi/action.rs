@@ -9,7 +9,7 @@ use abi_stable::{
 
 use super::schema::{SchemaClient, SchemaObject};
 use crate::{
-    action::{Action, ActionEvent, ActionHook, Phase},
+    action::{Action, ActionEvent, ActionHook, Detail, Phase},
     error::PluginError,
     id::UserId,
     plan::Plan,
@@ -25,6 +25,10 @@ pub trait RawAction {
     /// What 1.0 knows about an action. The frozen prefix ends here.
     #[sabi(last_prefix_field)]
     fn facts(&self) -> ActionFacts<'_>;
+    /// How much is to be told: 0 = the decision, 1 = everything. Since 1.1.
+    fn detail(&self) -> u8 {
+        0
+    }
 }
 
 /// What 1.0 knows about an action. Frozen.
@@ -91,6 +95,13 @@ impl RawAction for ActionProvider<'_> {
             role: event.role.into(),
         }
     }
+
+    fn detail(&self) -> u8 {
+        match self.0.detail {
+            Detail::Decision => 0,
+            Detail::Everything => 1,
+        }
+    }
 }
 
 /// Asks a hook, on the plugin's side.
@@ -109,6 +120,8 @@ pub(crate) fn ask(
         bindings: facts.bindings.as_str(),
         actor: facts.actor.into_option().map(UserId),
         role: facts.role.as_str(),
+        // What a later host may ask for beyond everything is still answered with everything.
+        detail: if action.detail() == 0 { Detail::Decision } else { Detail::Everything },
         schema: &schema,
     };
     hook.plan(&event)

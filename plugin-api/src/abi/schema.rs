@@ -9,9 +9,13 @@ use abi_stable::{
     std_types::{RNone, ROption, RSome, RStr, RString},
 };
 
-use super::guard::guarded;
+use super::{
+    error::{AbiResult, answer, read, result, write},
+    guard::guarded,
+};
 use crate::{
     error::PluginError,
+    plan::Condition,
     schema::{Association, Cardinality, CollectionRef, SchemaView},
 };
 
@@ -28,6 +32,16 @@ pub trait RawSchema {
     /// Says where an association field leads. The frozen prefix ends here.
     #[sabi(last_prefix_field)]
     fn association(&self, data_source: RStr<'_>, name: RStr<'_>, field: RStr<'_>) -> ROption<AbiAssociation>;
+    /// Checks a [`Condition`] (JSON text). Since 1.1.
+    fn check_condition(&self, data_source: RStr<'_>, name: RStr<'_>, condition: RStr<'_>) -> AbiResult<()> {
+        let _ = (data_source, name, condition);
+        answer(Err(PluginError::invalid("This host does not judge conditions")))
+    }
+    /// Checks that a field's values can be compared. Since 1.1.
+    fn check_comparable(&self, data_source: RStr<'_>, name: RStr<'_>, field: RStr<'_>) -> AbiResult<()> {
+        let _ = (data_source, name, field);
+        answer(Err(PluginError::invalid("This host does not compare fields")))
+    }
 }
 
 /// An [`Association`]. Frozen.
@@ -101,6 +115,18 @@ impl RawSchema for SchemaProvider<'_> {
             None => RNone,
         }
     }
+
+    fn check_condition(&self, data_source: RStr<'_>, name: RStr<'_>, condition: RStr<'_>) -> AbiResult<()> {
+        let collection = CollectionRef::new(data_source.as_str(), name.as_str());
+        answer(self.ask(Ok(()), |view| {
+            view.check_condition(&collection, &read::<Condition>("condition", condition.as_str())?)
+        }))
+    }
+
+    fn check_comparable(&self, data_source: RStr<'_>, name: RStr<'_>, field: RStr<'_>) -> AbiResult<()> {
+        let collection = CollectionRef::new(data_source.as_str(), name.as_str());
+        answer(self.ask(Ok(()), |view| view.check_comparable(&collection, field.as_str())))
+    }
 }
 
 /// Makes a [`SchemaView`] of the object, on the plugin's side.
@@ -121,5 +147,14 @@ impl SchemaView for SchemaClient<'_> {
             target: CollectionRef::new(association.data_source, association.name),
             cardinality: if association.to_many { Cardinality::Many } else { Cardinality::One },
         })
+    }
+
+    fn check_condition(&self, collection: &CollectionRef, condition: &Condition) -> Result<(), PluginError> {
+        let condition = write("condition", condition)?;
+        result(self.0.check_condition(collection.data_source().into(), collection.name().into(), condition.as_rstr()))
+    }
+
+    fn check_comparable(&self, collection: &CollectionRef, field: &str) -> Result<(), PluginError> {
+        result(self.0.check_comparable(collection.data_source().into(), collection.name().into(), field.into()))
     }
 }

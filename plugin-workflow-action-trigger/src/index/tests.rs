@@ -3,7 +3,7 @@ use std::sync::Arc;
 use plugin_api::{CollectionRef, ExecutionMode, Workflow, WorkflowId};
 
 use super::{Enabled, Index, SharedIndex};
-use crate::config::{ActionType, Config};
+use crate::config::{ActionType, BatchMode, Config};
 
 fn workflow(id: i64, key: &str, collection: &str, watches: &[ActionType]) -> Enabled {
     Arc::new(Workflow {
@@ -15,6 +15,10 @@ fn workflow(id: i64, key: &str, collection: &str, watches: &[ActionType]) -> Ena
             global: !watches.is_empty(),
             actions: watches.to_vec(),
             appends: Vec::new(),
+            condition: None,
+            changed: Vec::new(),
+            previous: false,
+            batch: BatchMode::PerRecord,
         },
     })
 }

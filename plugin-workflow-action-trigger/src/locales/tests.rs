@@ -2,10 +2,26 @@ use std::collections::HashSet;
 
 use plugin_api::Language;
 
-use super::{ACTIONS, APPENDS, COLLECTION, DATA, DESCRIPTION, GLOBAL, ROLE_NAME, TITLE, Translations, USER};
+use super::{
+    ACTIONS, APPENDS, BATCH, CHANGED, COLLECTION, CONDITION, DATA, DESCRIPTION, GLOBAL, PREVIOUS, ROLE_NAME, TITLE,
+    Translations, USER,
+};
 
-const ALL: [&Translations; 9] =
-    [&TITLE, &DESCRIPTION, &DATA, &USER, &ROLE_NAME, &COLLECTION, &GLOBAL, &ACTIONS, &APPENDS];
+const ALL: [&Translations; 13] = [
+    &TITLE,
+    &DESCRIPTION,
+    &DATA,
+    &USER,
+    &ROLE_NAME,
+    &COLLECTION,
+    &GLOBAL,
+    &ACTIONS,
+    &APPENDS,
+    &CONDITION,
+    &CHANGED,
+    &PREVIOUS,
+    &BATCH,
+];
 
 #[test]
 fn every_text_is_its_own_in_every_language() {

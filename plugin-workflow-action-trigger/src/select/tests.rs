@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use plugin_api::{
-    Action, ActionEvent, Association, AssociationPath, Cardinality, CollectionRef, ExecutionMode, Phase, Plan,
-    SchemaView, SkipReason, Workflow, WorkflowId,
+    Action, ActionEvent, Association, AssociationPath, Batch, Cardinality, CollectionRef, Detail, ExecutionMode,
+    Firing, Phase, Plan, Previous, SchemaView, SkipReason, Workflow, WorkflowId,
 };
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::select;
 use crate::{
-    config::{ActionType, Config},
+    config::{ActionType, BatchMode, Config},
     index::Index,
 };
 
@@ -58,6 +59,10 @@ fn index(lines: &str) -> Index {
                 global: rest.first() == Some(&"global"),
                 actions: rest.iter().skip(1).map(|action| action_type(action)).collect(),
                 appends: Vec::new(),
+                condition: None,
+                changed: Vec::new(),
+                previous: false,
+                batch: BatchMode::PerRecord,
             },
         }));
     }
@@ -207,6 +212,66 @@ fn preloads_and_mode_come_from_the_workflow() {
     index.enable(&Arc::new(Workflow { id: WorkflowId(1), key: "a".to_owned(), mode: ExecutionMode::Sync, config }));
     let firing = &decide(&index, Action::Create, "posts", "a").firings[0];
     assert_eq!((&firing.preloads, firing.mode), (&appends, ExecutionMode::Sync));
+}
+
+#[test]
+fn terms_go_along_and_changes_are_asked_of_updates_alone() {
+    let terms = |action, config: serde_json::Value| {
+        let mut index = Index::default();
+        let config: Config = serde_json::from_value(config).expect("a configuration");
+        index.enable(&Arc::new(Workflow {
+            id: WorkflowId(1),
+            key: "a".to_owned(),
+            mode: ExecutionMode::Async,
+            config,
+        }));
+        decide(&index, action, "posts", "a").firings.remove(0)
+    };
+    let plain = terms(Action::Update, json!({"collection": "posts", "condition": {}}));
+    assert_eq!(plain, Firing::new(WorkflowId(1), ExecutionMode::Async), "terms that say nothing are none");
+
+    let condition = json!({"data.title": "x"});
+    let config = json!({"collection": "posts", "condition": condition, "changed": ["title"], "previous": true,
+        "batch": "perBatch"});
+    for (action, changed) in [(Action::Create, &[][..]), (Action::Update, &["title"]), (Action::Destroy, &[])] {
+        let firing = terms(action, config.clone());
+        assert_eq!(serde_json::to_value(&firing.condition).expect("JSON"), condition);
+        assert_eq!(firing.changed, changed, "{action:?}");
+        assert_eq!((firing.previous, firing.batch), (Previous::Included, Batch::PerBatch));
+    }
+}
+
+#[test]
+fn who_asks_why_hears_of_workflows_that_were_not_named() {
+    let enabled =
+        "1 local posts async\n2 g posts async global update\n3 cat categories async\n4 both posts sync global create";
+    let skips = |action, bindings: &str, detail| {
+        let posts = CollectionRef::parse("posts");
+        let mut event = ActionEvent::new(Phase::After, action, &posts, &Blog);
+        (event.bindings, event.detail) = (bindings, detail);
+        let plan = select(&index(enabled), &event);
+        plan.skips.iter().map(|skip| format!("{} {:?}", skip.key, skip.reason)).collect::<Vec<_>>()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(skips(Action::Create, "", Detail::Decision), none);
+    assert_eq!(skips(Action::Create, "", Detail::Everything), ["local NotBound", "g ActionNotChosen"]);
+    assert_eq!(skips(Action::Create, "local,x", Detail::Everything), ["x NotEnabled", "g ActionNotChosen"]);
+    assert_eq!(
+        skips(Action::Update, "cat", Detail::Everything),
+        ["cat OtherCollection", "local NotBound", "both ActionNotChosen"]
+    );
+    assert_eq!(skips(Action::UpdateOrCreate, "cat,x,x", Detail::Decision), none);
+    assert_eq!(
+        skips(Action::UpdateOrCreate, "cat,x,x", Detail::Everything),
+        [
+            "cat ActionNotChosen",
+            "x NotEnabled",
+            "x Repeated",
+            "local ActionNotChosen",
+            "g ActionNotChosen",
+            "both ActionNotChosen"
+        ]
+    );
 }
 
 proptest! {

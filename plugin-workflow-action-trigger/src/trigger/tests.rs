@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use plugin_api::{
-    Action, Association, Button, Cardinality, CollectionRef, ErrorKind, ExecutionMode, ManualData, SchemaView, Trigger,
-    UserId, When, Workflow, WorkflowId,
+    Action, Association, Batch, Button, Cardinality, CollectionRef, Condition, ErrorKind, ExecutionMode, ManualData,
+    PluginError, SchemaView, Trigger, UserId, When, Workflow, WorkflowId,
 };
 use serde_json::{Value, json};
 
@@ -36,6 +36,17 @@ impl SchemaView for Blog {
         (collection.name() == "posts" && field == "category")
             .then(|| Association { target: CollectionRef::parse("categories"), cardinality: Cardinality::One })
     }
+
+    fn check_condition(&self, _: &CollectionRef, condition: &Condition) -> Result<(), PluginError> {
+        match condition.0.keys().find(|name| !name.starts_with("data.")) {
+            Some(name) => Err(PluginError::invalid(format!("{name} is unknown"))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_comparable(&self, _: &CollectionRef, field: &str) -> Result<(), PluginError> {
+        if field == "title" { Ok(()) } else { Err(PluginError::invalid(format!("{field} is unknown"))) }
+    }
 }
 
 #[test]
@@ -50,6 +61,10 @@ fn a_configuration_names_what_exists() {
     };
     check(json!({"collection": "posts", "appends": ["category"], "unknown": 1}), Ok(()));
     check(json!({"collection": "main:posts"}), Ok(()));
+    check(json!({"collection": "posts", "condition": {"data.title": "x"}, "changed": ["title"]}), Ok(()));
+    check(json!({"collection": "posts", "condition": null, "changed": []}), Ok(()));
+    check(json!({"collection": "posts", "condition": {"title": "x"}}), Err(r#""condition": title is unknown"#));
+    check(json!({"collection": "posts", "changed": ["title", "x"]}), Err(r#""changed": x is unknown"#));
     check(json!({"collection": "nosuch:posts"}), Err(r#"Data source "nosuch" does not exist"#));
     check(json!({"collection": "nosuch"}), Err(r#"Collection "nosuch" does not exist in data source "main""#));
     check(json!({"collection": ""}), Err(r#"Collection "" does not exist in data source "main""#));
@@ -111,6 +126,14 @@ fn a_manual_run_keeps_the_given_role() {
     let input = json!({"data": 1, "userId": 7, "roleName": "member"});
     let run = trigger().manual(&config(json!({"collection": "posts"})), input).expect("a good input");
     assert_eq!(run.role.as_deref(), Some("member"));
+    assert_eq!(run.batch, Batch::PerRecord);
+}
+
+#[test]
+fn a_manual_run_hands_over_what_actions_do() {
+    let config = config(json!({"collection": "posts", "batch": "perBatch"}));
+    let run = trigger().manual(&config, json!({"data": 1, "userId": 7})).expect("a good input");
+    assert_eq!(run.batch, Batch::PerBatch);
 }
 
 #[test]
@@ -150,8 +173,11 @@ fn the_schema_says_what_the_form_needs() {
     assert_eq!(schema["properties"]["collection"]["x-selector"], "collection");
     assert_eq!(schema["properties"]["appends"]["x-selector"], "association-path");
     assert_eq!(schema["properties"]["actions"]["x-visible-if"], json!({"global": true}));
+    assert_eq!(schema["properties"]["condition"]["x-selector"], "filter");
+    assert_eq!(schema["properties"]["changed"]["x-selector"], "field");
+    assert_eq!(schema["properties"]["previous"]["x-variable"], "previous");
     assert!(schema.get("additionalProperties").is_none(), "unknown fields are accepted");
-    for field in ["collection", "global", "actions", "appends"] {
+    for field in ["collection", "global", "actions", "appends", "condition", "changed", "previous", "batch"] {
         let titles = &schema["properties"][field]["x-title"];
         assert!(
             titles["en"].is_string() && schema["properties"][field]["title"] == titles["en"],

@@ -41,8 +41,9 @@ CREATE INDEX "executions.expiresAt" ON "executions" ("expiresAt") WHERE "status"
 CREATE INDEX "executions.notBefore" ON "executions" ("notBefore") WHERE "status" IS NULL AND "notBefore" IS NOT NULL;
 CREATE INDEX "executions.deadLetter" ON "executions" ("workflowId", "id") WHERE "deadLetter" = 1;
 CREATE INDEX "executions.retryOf" ON "executions" ("retryOf") WHERE "retryOf" IS NOT NULL;
--- What is before others with the same key, and what is behind.
-CREATE INDEX "executions.concurrencyKey" ON "executions" ("workflowId", "concurrencyKey", "id")
-    WHERE "concurrencyKey" IS NOT NULL AND "status" IS NULL;
-CREATE INDEX "executions.concurrencyKeyRunning" ON "executions" ("workflowId", "concurrencyKey")
-    WHERE "concurrencyKey" IS NOT NULL AND "status" = 0 AND ("claimedBy" IS NOT NULL OR "ready" = 1);
+-- What runs or may run with a key, and what is queued behind it.
+CREATE INDEX "executions.keyRunning" ON "executions" ("workflowId", "concurrencyKey")
+    WHERE "status" = 0 AND ("claimedBy" IS NOT NULL OR "ready" = 1) AND "concurrencyKey" IS NOT NULL;
+CREATE INDEX "executions.keyQueued" ON "executions" ("workflowId", "concurrencyKey")
+    WHERE "status" IS NULL AND "heldBack" IS NULL AND "notBefore" IS NULL AND "concurrencyKey" IS NOT NULL;
+CREATE INDEX "executions.heldBack" ON "executions" ("workflowId", "concurrencyKey", "id") WHERE "heldBack" = 1;

@@ -30,9 +30,10 @@ impl Tx {
             .query(
                 r#"UPDATE "executions"
                    SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL,
-                       "ready" = NULL, "notBefore" = NULL, "updatedAt" = ?
+                       "ready" = NULL, "notBefore" = NULL, "heldBack" = NULL, "updatedAt" = ?
                    WHERE "id" = ?
-                   RETURNING "id", "workflowId", "key", "createdAt", "startedAt",
+                   RETURNING "id", "workflowId", "key", "createdAt", "startedAt", "concurrencyKey",
+                             "deadLetter" IS NULL AND
                              EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
                                      WHERE "workflows"."id" = "executions"."workflowId"
                                        AND "unkept"."value" = "executions"."status") AS "unkept",
@@ -54,14 +55,21 @@ impl Tx {
         if rows.first().map_or(Ok(false), |row| row.get("asks"))? {
             self.close_tasks(id).await?;
         }
-        let released = match status {
+        let mut released = match status {
             ExecutionStatus::Resolved => self.release_chain(id).await?,
             _ => {
                 self.drop_chain(id).await?;
                 Vec::new()
             }
         };
-        if rows.first().map_or(Ok(false), |row| row.get("unkept"))? {
+        let Some(row) = rows.first() else { return Ok(released) };
+        if let Some(key) = row.get::<Option<String>>("concurrencyKey")? {
+            let workflow = WorkflowId(row.get("workflowId")?);
+            if self.let_next(workflow, &key).await? {
+                released.push(workflow);
+            }
+        }
+        if row.get("unkept")? {
             self.run(r#"DELETE FROM "executions" WHERE "id" = ?"#, [id.0.into()]).await?;
         }
         Ok(released)
@@ -99,7 +107,7 @@ impl Tx {
                      UNION
                      SELECT "executions"."id" FROM "executions" JOIN "chain" ON "executions"."waitsFor" = "chain"."id")
                    DELETE FROM "executions" WHERE "id" IN (SELECT "id" FROM "chain") AND "status" IS NULL
-                   RETURNING "id", "workflowId", "key", "createdAt", "startedAt""#,
+                   RETURNING "id", "workflowId", "key", "createdAt", "startedAt", "concurrencyKey""#,
                 [id.0.into()],
             )
             .await?;
@@ -108,24 +116,41 @@ impl Tx {
         for row in &rows {
             let dropped = ExecutionChange::read(row, ExecutionStep::Dropped, &now)?;
             counts.add(dropped.workflow_id, dropped.key.clone());
+            if let Some(key) = row.get::<Option<String>>("concurrencyKey")? {
+                self.let_next(dropped.workflow_id, &key).await?;
+            }
             self.note(Change::Execution(dropped));
         }
-        self.count_executions(&counts, -1).await
+        self.count_executions(&counts, -1).await.map(drop)
     }
 
-    /// Adds executions to the numbers in their workflows, or takes them off.
-    pub(super) async fn count_executions(&mut self, counts: &Counts, sign: i64) -> Result<(), StoreError> {
+    /// Adds executions to the numbers in their workflows, or takes them off. Answers the versions among these that have a
+    /// concurrency key, with its variable.
+    pub(super) async fn count_executions(
+        &mut self,
+        counts: &Counts,
+        sign: i64,
+    ) -> Result<Vec<(WorkflowId, String)>, StoreError> {
+        let mut keyed = Vec::new();
         for ((workflow, key), count) in &counts.0 {
-            self.run(
-                r#"UPDATE "workflows"
-                   SET "allExecuted" = max("allExecuted" + ?1, 0),
-                       "executed" = CASE "id" WHEN ?2 THEN max("executed" + ?1, 0) ELSE "executed" END
-                   WHERE "key" = ?3"#,
-                [(sign * count).into(), workflow.0.into(), key.as_str().into()],
-            )
-            .await?;
+            let rows = self
+                .query(
+                    r#"UPDATE "workflows"
+                       SET "allExecuted" = max("allExecuted" + ?1, 0),
+                           "executed" = CASE "id" WHEN ?2 THEN max("executed" + ?1, 0) ELSE "executed" END
+                       WHERE "key" = ?3
+                       RETURNING CASE WHEN "id" = ?2 AND json_type("options", '$.concurrencyKey') = 'text'
+                                 THEN json_extract("options", '$.concurrencyKey') END AS "variable""#,
+                    [(sign * count).into(), workflow.0.into(), key.as_str().into()],
+                )
+                .await?;
+            for row in &rows {
+                if let Some(variable) = row.get::<Option<String>>("variable")? {
+                    keyed.push((*workflow, variable));
+                }
+            }
         }
-        Ok(())
+        Ok(keyed)
     }
 }
 

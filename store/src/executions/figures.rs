@@ -26,7 +26,8 @@ impl Conn {
             .query(
                 r#"WITH "queue" AS (
                      SELECT count(*) AS "queued", min("id") AS "oldest" FROM "executions"
-                     WHERE "status" IS NULL AND "claimedBy" IS NULL AND "waitsFor" IS NULL)
+                     WHERE "status" IS NULL AND "claimedBy" IS NULL AND "waitsFor" IS NULL
+                       AND "notBefore" IS NULL AND "heldBack" IS NULL)
                    SELECT "queued",
                           (SELECT "createdAt" FROM "executions" WHERE "id" = "oldest") AS "oldestQueuedAt",
                           (SELECT count(*) FROM "executions" WHERE "claimedBy" IS NOT NULL) AS "claimed",

@@ -40,16 +40,17 @@ pub enum HandBack {
 }
 
 impl Conn {
-    /// Says how an execution stands towards a process; `None` if there is no such execution.
+    /// Says how an execution stands towards a process, or towards nobody: whether it is free. `None` if there is no such
+    /// execution.
     ///
     /// # Errors
     ///
     /// Database errors.
-    pub async fn standing(&mut self, id: ExecutionId, by: &ClaimedBy) -> Result<Option<Standing>, StoreError> {
+    pub async fn standing(&mut self, id: ExecutionId, by: Option<&ClaimedBy>) -> Result<Option<Standing>, StoreError> {
         let rows = self
             .query(
                 r#"SELECT "status", "claimedBy" IS ? AS "held" FROM "executions" WHERE "id" = ?"#,
-                [by.0.as_str().into(), id.0.into()],
+                [by.map(|by| by.0.as_str()).into(), id.0.into()],
             )
             .await?;
         let Some(row) = rows.first() else { return Ok(None) };

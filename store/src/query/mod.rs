@@ -3,6 +3,7 @@
 //! A [`Filter`] is parsed from the wire against the schema, and compiled into one condition, or tried on a record at hand; a [`Select`] becomes a plan,
 //! a tree with a node per appended path, that costs one statement per node however many records there are.
 
+mod aggregate;
 mod compile;
 mod filter;
 mod follow;
@@ -22,6 +23,7 @@ use crate::{
     schema::{Collection, Schema},
 };
 
+pub use aggregate::{Aggregate, Aggregator, RelatedTo, Repeated};
 pub use filter::Filter;
 pub(crate) use plan::Plan;
 

@@ -1,5 +1,6 @@
 //! Drives the store over a real database in a temporary folder.
 
+mod aggregates;
 mod agreement;
 mod appends;
 mod associations;

@@ -3,6 +3,8 @@
 mod access;
 mod bad_input;
 mod crash;
+mod depth;
+mod explain;
 mod harness;
 mod lifecycle;
 mod plugins;

@@ -1,11 +1,13 @@
-//! The line in which tasks wait for a worker. Each task is in it once, so it is no longer than there are workflows with work
-//! and executions to be gone on with; the executions themselves wait in the store.
+//! The line in which tasks wait for a worker. Each task is in it once, or as often as its workflow runs executions side by
+//! side, so it is no longer than there are workers, workflows with work and executions to be gone on with; the executions
+//! themselves wait in the store.
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use store::WorkflowId;
 use tokio::sync::Notify;
 
 use crate::processor::Task;
@@ -19,11 +21,21 @@ pub(super) struct Line {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Task>,
-    known: HashMap<TaskKey, Place>,
+    waiting: VecDeque<Ticket>,
+    known: HashMap<TicketKey, Place>,
+    /// How many places workflows have of which several executions may run at once.
+    widths: HashMap<WorkflowId, u32>,
 }
 
-type TaskKey = (bool, i64);
+type TicketKey = (bool, i64, u32);
+
+/// A task, at one of the places its workflow has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ticket {
+    pub(super) task: Task,
+    /// Counted from 0.
+    slot: u32,
+}
 
 /// Where a known task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,10 +48,10 @@ enum Place {
     RunningAgain,
 }
 
-fn key(task: Task) -> TaskKey {
-    match task {
-        Task::Next(workflow) => (false, workflow.0),
-        Task::This(execution) => (true, execution.0),
+fn key(ticket: Ticket) -> TicketKey {
+    match ticket.task {
+        Task::Next(workflow) => (false, workflow.0, ticket.slot),
+        Task::This(execution) => (true, execution.0, 0),
     }
 }
 
@@ -48,36 +60,63 @@ impl Line {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a task at the back, unless it is in the line. One that is running is done once more afterwards: what the hint
-    /// is about may have come too late for the worker to see.
+    /// Puts a task at the back, unless it is in the line. One that is running at all its places is done once more
+    /// afterwards: what the hint is about may have come too late for the worker to see.
     pub(super) fn push(&self, task: Task) {
         let mut state = self.state();
-        let place = state.known.get(&key(task)).copied();
-        match place {
-            Some(Place::Waiting | Place::RunningAgain) => {}
-            Some(Place::Running) => {
-                state.known.insert(key(task), Place::RunningAgain);
+        let width = match task {
+            Task::Next(workflow) => state.widths.get(&workflow).copied().unwrap_or(1),
+            Task::This(_) => 1,
+        };
+        for slot in 0..width {
+            let ticket = Ticket { task, slot };
+            match state.known.get(&key(ticket)) {
+                Some(Place::Waiting) => return,
+                Some(Place::Running | Place::RunningAgain) => {}
+                None => return self.enter(&mut state, ticket),
             }
-            None => {
-                state.known.insert(key(task), Place::Waiting);
-                state.waiting.push_back(task);
-                self.pushed.notify_one();
+        }
+        state.known.insert(key(Ticket { task, slot: 0 }), Place::RunningAgain);
+    }
+
+    /// Takes note that as many executions of a workflow may run at once, of which one runs with this ticket, and puts the
+    /// workflow into the line for the next one.
+    pub(super) fn widen(&self, ticket: Ticket, width: u32) {
+        let Task::Next(workflow) = ticket.task else { return };
+        let mut state = self.state();
+        if width <= 1 {
+            if !state.widths.is_empty() {
+                state.widths.remove(&workflow);
             }
+            return;
+        }
+        state.widths.insert(workflow, width);
+        let next = (0..width).map(|slot| Ticket { slot, ..ticket }).find(|next| !state.known.contains_key(&key(*next)));
+        let waits = (0..width)
+            .any(|slot| state.known.get(&key(Ticket { slot, ..ticket })).is_some_and(|place| *place == Place::Waiting));
+        if let (Some(next), false) = (next, waits) {
+            self.enter(&mut state, next);
         }
     }
 
+    fn enter(&self, state: &mut State, ticket: Ticket) {
+        state.known.insert(key(ticket), Place::Waiting);
+        state.waiting.push_back(ticket);
+        self.pushed.notify_one();
+    }
+
     /// Takes the task at the front; waits until there is one.
-    pub(super) async fn take(&self) -> Task {
+    pub(super) async fn take(&self) -> Ticket {
         loop {
             let pushed = self.pushed.notified();
             {
                 let mut state = self.state();
-                if let Some(task) = state.waiting.pop_front() {
-                    state.known.insert(key(task), Place::Running);
+                if let Some(ticket) = state.waiting.pop_front() {
+                    state.known.insert(key(ticket), Place::Running);
                     if !state.waiting.is_empty() {
                         self.pushed.notify_one();
                     }
-                    return task;
+                    return ticket;
                 }
             }
             pushed.await;
@@ -85,13 +124,11 @@ impl Line {
     }
 
     /// Takes note that a worker is through with a task, and puts it at the back if there is more to do.
-    pub(super) fn done(&self, task: Task, more: bool) {
+    pub(super) fn done(&self, ticket: Ticket, more: bool) {
         let mut state = self.state();
-        let place = state.known.remove(&key(task));
+        let place = state.known.remove(&key(ticket));
         if more || place == Some(Place::RunningAgain) {
-            state.known.insert(key(task), Place::Waiting);
-            state.waiting.push_back(task);
-            self.pushed.notify_one();
+            self.enter(&mut state, ticket);
         }
     }
 
@@ -103,7 +140,7 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use store::{ExecutionId, WorkflowId};
+    use store::ExecutionId;
 
     use super::*;
 
@@ -111,16 +148,24 @@ mod tests {
     const B: Task = Task::Next(WorkflowId(2));
     const C: Task = Task::This(ExecutionId(1));
 
+    async fn take(line: &Line) -> Task {
+        line.take().await.task
+    }
+
+    fn done(line: &Line, task: Task, more: bool) {
+        line.done(Ticket { task, slot: 0 }, more);
+    }
+
     #[tokio::test]
     async fn tasks_are_in_line_once_and_served_in_order() {
         let line = Line::default();
         for task in [A, B, A, C, B] {
             line.push(task);
         }
-        assert_eq!([line.take().await, line.take().await, line.take().await], [A, B, C]);
+        assert_eq!([take(&line).await, take(&line).await, take(&line).await], [A, B, C]);
         for task in [A, B, C] {
             assert!(!line.is_empty());
-            line.done(task, false);
+            done(&line, task, false);
         }
         assert!(line.is_empty());
     }
@@ -130,14 +175,41 @@ mod tests {
         let line = Line::default();
         line.push(A);
         line.push(B);
-        assert_eq!(line.take().await, A);
+        assert_eq!(take(&line).await, A);
         line.push(A);
-        line.done(A, false);
-        assert_eq!([line.take().await, line.take().await], [B, A]);
-        line.done(B, true);
-        line.done(A, false);
-        assert_eq!(line.take().await, B);
-        line.done(B, false);
+        done(&line, A, false);
+        assert_eq!([take(&line).await, take(&line).await], [B, A]);
+        done(&line, B, true);
+        done(&line, A, false);
+        assert_eq!(take(&line).await, B);
+        done(&line, B, false);
+        assert!(line.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_wide_workflow_has_several_places() {
+        let line = Line::default();
+        line.push(A);
+        let first = line.take().await;
+        line.widen(first, 3);
+        line.push(B);
+        let second = line.take().await;
+        assert_eq!((second.task, second.slot), (A, 1));
+        line.widen(second, 3);
+        line.widen(first, 3);
+        assert_eq!(take(&line).await, B);
+        let third = line.take().await;
+        assert_eq!((third.task, third.slot), (A, 2));
+        // All places are taken: it is done once more.
+        line.push(A);
+        line.widen(third, 3);
+        line.done(second, false);
+        line.done(third, false);
+        line.done(first, false);
+        assert_eq!(line.take().await, first);
+        done(&line, B, false);
+        line.widen(first, 1);
+        line.done(first, false);
         assert!(line.is_empty());
     }
 }

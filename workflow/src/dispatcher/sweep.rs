@@ -1,10 +1,11 @@
-//! The sweep: looks into the store for work that no hint told of, and for jobs that fall due.
+//! The sweep: looks into the store for work that no hint told of, for what falls due, and for executions whose time is over.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
     time::{Duration, SystemTime},
 };
 
+use futures::future::BoxFuture;
 use store::StoreError;
 use tokio::sync::Notify;
 
@@ -76,6 +77,14 @@ impl Dispatcher {
         self.processor.hand_back_interrupted().await?;
         let now_ms = millis(SystemTime::now());
         let mut conn = self.store.read().await?;
+        // What may begin now, with what is taken back, is in the queue before it is read.
+        let not_before = conn.next_not_before().await?;
+        if not_before.is_some_and(|not_before| not_before <= now_ms) {
+            drop(conn);
+            self.queue_due(now_ms).await?;
+            conn = self.store.read().await?;
+        }
+        let not_before = conn.next_not_before().await?;
         if conn.has_expired_claims(now_ms).await? {
             drop(conn);
             self.processor.take_back().await?;
@@ -88,8 +97,28 @@ impl Dispatcher {
             self.line.push(Task::This(id));
         }
         let queued = conn.workflows_with_queued().await?;
+        let (expired, next_expiry) = conn.expired_executions(now_ms, DUE_PER_SWEEP).await?;
         drop(conn);
         self.wake(&queued);
+        for id in &expired {
+            if let Some(woken) = self.processor.expire(*id, None).await? {
+                self.wake(&woken);
+            }
+        }
+        let more = more || !expired.is_empty();
+        let next = [next, not_before, next_expiry].into_iter().flatten().min();
         Ok(if more { Some(now_ms) } else { next })
+    }
+
+    /// Lets begin what may from now on.
+    async fn queue_due(&self, now_ms: i64) -> Result<(), StoreError> {
+        let workflows = self
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<_, StoreError>> {
+                Box::pin(async move { tx.queue_due(now_ms, DUE_PER_SWEEP).await })
+            })
+            .await?;
+        self.wake(&workflows);
+        Ok(())
     }
 }

@@ -4,18 +4,24 @@
 //! [`Effect`]: a result, or something to be written. What is written and the job that says so are stored in one transaction
 //! by the processor, so a node's effect happens once, whatever breaks. Nodes never see the queue, HTTP or access rights.
 
+mod aggregate;
 mod calculation;
 mod calculator;
 mod condition;
 mod create;
+mod date_calculation;
 mod delay;
 mod destroy;
 mod end;
+mod json_query;
+mod json_variable_mapping;
 mod lenient;
 mod query;
 mod records;
 mod registry;
+mod request;
 mod response_message;
+mod script;
 mod update;
 
 use std::future::Future;
@@ -29,6 +35,7 @@ use store::{ExecutionId, Job, JobId, JobStatus, NodeRow, Store, StoreError, Tx};
 
 use crate::{
     expression::{ExpressionError, Expressions},
+    outside::Outside,
     variables::{self, Scope},
 };
 
@@ -88,6 +95,8 @@ pub(crate) struct Run<'r> {
     pub(crate) scope: &'r Scope,
     /// The expression evaluator.
     pub(crate) expressions: &'r Expressions,
+    /// The ways out of the store.
+    pub(crate) outside: &'r Outside,
     /// The execution that the node runs in.
     pub(crate) execution: ExecutionId,
     /// The node, as it is stored.
@@ -99,7 +108,6 @@ pub(crate) struct Run<'r> {
 impl Run<'_> {
     /// Names this run of the node for the world outside: the same again when the node is repeated because its job could not be
     /// stored, another one in every other execution, node and round. Of the form `<execution>-<node's key>[-<round>…]`.
-    #[allow(dead_code, reason = "the first node to reach outside is on its way")]
     pub(crate) fn idempotency_key(&self) -> String {
         let mut key = format!("{}-{}", self.execution.0, self.node.key);
         for round in self.rounds {
@@ -249,7 +257,7 @@ mod tests {
     async fn the_idempotency_key_names_the_execution_the_node_and_the_round() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", folder.path().join("data.db").display())).await.unwrap();
-        let (scope, expressions) = (Scope::new(json!({})), Expressions::default());
+        let (scope, expressions, outside) = (Scope::new(json!({})), Expressions::default(), Outside::default());
         let node = NodeRow {
             id: NodeId(3),
             key: "k3y".into(),
@@ -263,8 +271,16 @@ mod tests {
         };
         let key = |rounds: &[u64]| {
             let execution = ExecutionId(7);
-            Run { store: &store, scope: &scope, expressions: &expressions, execution, node: &node, rounds }
-                .idempotency_key()
+            Run {
+                store: &store,
+                scope: &scope,
+                expressions: &expressions,
+                outside: &outside,
+                execution,
+                node: &node,
+                rounds,
+            }
+            .idempotency_key()
         };
         assert_eq!([key(&[]), key(&[0]), key(&[2, 11])], ["7-k3y", "7-k3y-0", "7-k3y-2-11"]);
     }

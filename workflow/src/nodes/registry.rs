@@ -9,8 +9,10 @@ use jsonschema::{
 use serde_json::Value;
 
 use super::{
-    Node, NodeType, Typed, calculation::Calculation, condition::Condition, create::Create, delay::Delay,
-    destroy::Destroy, end::End, query::Query, response_message::ResponseMessage, update::Update,
+    Node, NodeType, Typed, aggregate::Aggregate, calculation::Calculation, condition::Condition, create::Create,
+    date_calculation::DateCalculation, delay::Delay, destroy::Destroy, end::End, json_query::JsonQuery,
+    json_variable_mapping::JsonVariableMapping, query::Query, request::Request, response_message::ResponseMessage,
+    script::Script, update::Update,
 };
 use crate::{EngineError, NodeTypeInfo, expression::Expressions, variables::holds_variable};
 
@@ -38,6 +40,12 @@ impl NodeTypes {
         types.add::<End>()?;
         types.add::<ResponseMessage>()?;
         types.add::<Delay>()?;
+        types.add::<Aggregate>()?;
+        types.add::<DateCalculation>()?;
+        types.add::<JsonQuery>()?;
+        types.add::<JsonVariableMapping>()?;
+        types.add::<Request>()?;
+        types.add::<Script>()?;
         Ok(types)
     }
 

@@ -6,9 +6,9 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use store::{Execution, ExecutionStatus, Job, JobId, JobStatus, NewJob, Standing, StoreError, Tx, WorkflowId};
 
-use super::{Begun, Lane, Processor, Ran, Task, finish, millis};
+use super::{Begun, Lane, Processor, Ran, Task, millis};
 use crate::{
-    EngineError, Outcome,
+    EngineError, Outcome, ending,
     nodes::{Effect, NodeError, NodeResult, Run, Work},
     plan::{Plan, Step},
     variables::Scope,
@@ -151,6 +151,7 @@ impl<'p> Walk<'p> {
             store: &self.processor.store,
             scope: &self.scope,
             expressions: &self.processor.expressions,
+            outside: &self.processor.outside,
             execution: self.execution.id,
             node: &planned.row,
             rounds: &[],
@@ -282,7 +283,7 @@ struct Transaction {
 
 impl Transaction {
     async fn carry_out(mut self, tx: &mut Tx, then: Then) -> Result<Committed, NodeError> {
-        match tx.standing(self.execution, &self.processor.claim).await? {
+        match tx.standing(self.execution, Some(&self.processor.claim)).await? {
             Some(Standing { status: ExecutionStatus::Started, held: true }) => {}
             // Ended meanwhile, or taken over by another process after a long pause of this one.
             Some(Standing { status, .. }) => return Ok((Stored::Stopped(status), self.last, None)),
@@ -328,7 +329,7 @@ impl Transaction {
     }
 
     async fn end(&self, tx: &mut Tx, status: ExecutionStatus, last: Option<Job>) -> Result<Stored, StoreError> {
-        let woken = tx.finish(self.execution, finish(status)).await?;
+        let woken = ending::end(tx, self.execution, status).await?;
         Ok(Stored::Ended { status, woken, last })
     }
 

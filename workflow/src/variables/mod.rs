@@ -8,6 +8,6 @@ mod path;
 mod scope;
 mod template;
 
-pub(crate) use path::Path;
+pub(crate) use path::{Path, follow};
 pub(crate) use scope::Scope;
 pub(crate) use template::{Part, holds_variable, parts, resolve};

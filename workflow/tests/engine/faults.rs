@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 use store::{ExecutionId, Faults, NewExecution, Store, StoreError, WorkflowRow};
-use workflow::{Engine, EngineError, EngineOptions, Instance};
+use workflow::{Engine, EngineError, EngineOptions, Instance, OutsideOptions};
 
 use crate::harness::{Harness, log, node, object};
 
@@ -136,7 +136,12 @@ impl Chain {
 /// One engine after the other, each of which takes over from the one before.
 async fn start(store: &Store) -> Result<Engine, EngineError> {
     let instance = Instance { name: Some("one".into()), ..Instance::default() };
-    Engine::start_as(store.clone(), EngineOptions { parallel_workflows: 4 }, instance).await
+    Engine::start_as(
+        store.clone(),
+        EngineOptions { parallel_workflows: 4, outside: OutsideOptions::default() },
+        instance,
+    )
+    .await
 }
 
 /// The executions of an action.

@@ -5,11 +5,11 @@ use std::{future::Future, sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use store::{
-    Execution, ExecutionId, ExecutionStatus, Faults, Filter, Find, Job, NewExecution, NodeRow, Record, Sort, Store,
-    StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
+    Execution, ExecutionId, ExecutionStatus, Faults, Filter, Find, Job, JobStatus, NewExecution, NodeRow, Record, Sort,
+    Store, StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use tempfile::TempDir;
-use workflow::{Engine, EngineOptions, Instance, Outcome};
+use workflow::{Engine, EngineOptions, Instance, Outcome, OutsideOptions};
 
 /// Longest wait for a condition: far beyond what any test takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Harness {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
+    options: EngineOptions,
     folder: TempDir,
 }
 
@@ -63,10 +64,20 @@ impl Harness {
     }
 
     pub(crate) async fn with_workers(parallel_workflows: usize) -> Self {
+        Self::with(parallel_workflows, OutsideOptions::default()).await
+    }
+
+    /// With an operator who lets nodes do more, or less.
+    pub(crate) async fn with_outside(outside: OutsideOptions) -> Self {
+        Self::with(4, outside).await
+    }
+
+    async fn with(parallel_workflows: usize, outside: OutsideOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&url(&folder)).await.unwrap();
-        let engine = Engine::start(store.clone(), EngineOptions { parallel_workflows }).await.unwrap();
-        let harness = Self { store, engine, folder };
+        let options = EngineOptions { parallel_workflows, outside };
+        let engine = Engine::start(store.clone(), options.clone()).await.unwrap();
+        let harness = Self { store, engine, options, folder };
         for definition in [
             json!({"name": "logs", "fields": [{"type": "string", "name": "tag"}]}),
             json!({"name": "posts", "createdBy": true, "fields": [
@@ -93,17 +104,25 @@ impl Harness {
         Store::open_with_faults(&url(&self.folder), faults).await
     }
 
+    /// Writes what the store never would.
+    pub(crate) async fn damage(&self, statement: &'static str) {
+        use sqlx::{ConnectOptions as _, Connection as _, Executor as _, sqlite::SqliteConnectOptions};
+        let options = SqliteConnectOptions::new().filename(self.folder.path().join("data.db"));
+        let mut connection = options.connect().await.unwrap();
+        connection.execute(statement).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
     /// Stops this engine as a crash would, and starts another one on the same database.
     pub(crate) async fn restart(&mut self) {
         self.engine.shutdown(Duration::ZERO).await;
-        self.engine = Engine::start(self.store.clone(), EngineOptions { parallel_workflows: 4 }).await.unwrap();
+        self.engine = Engine::start(self.store.clone(), self.options.clone()).await.unwrap();
     }
 
     /// A further engine on the same database, as in another process: with a writer of its own.
     pub(crate) async fn another_engine(&self, instance: Instance) -> (Store, Engine) {
         let store = self.open().await;
-        let options = EngineOptions { parallel_workflows: 4 };
-        let engine = Engine::start_as(store.clone(), options, instance).await.unwrap();
+        let engine = Engine::start_as(store.clone(), self.options.clone(), instance).await.unwrap();
         (store, engine)
     }
 
@@ -177,6 +196,15 @@ impl Harness {
     pub(crate) async fn run(&self, workflow: &WorkflowRow, context: Value) -> Outcome {
         let ids = self.enqueue(vec![self.direct(workflow, context)]).await;
         self.engine.run(ids[0]).await.unwrap()
+    }
+
+    /// Runs one node on a context, and answers the execution's and the job's state and the job's result.
+    pub(crate) async fn run_node(&self, node: Node, context: Value) -> (ExecutionStatus, JobStatus, Value) {
+        let workflow = self.workflow(vec![node]).await;
+        let outcome = self.run(&workflow, context).await;
+        let jobs = self.jobs(outcome.id).await;
+        assert_eq!(jobs.len(), 1);
+        (outcome.status, jobs[0].status, jobs[0].result.clone())
     }
 
     pub(crate) async fn find(&self, id: ExecutionId) -> Option<Execution> {

@@ -78,7 +78,7 @@ async fn a_live_process_keeps_what_it_does() {
     let until = std::time::Instant::now() + 5 * SHORT;
     harness.until_so(|| async { std::time::Instant::now() > until }).await;
     assert_eq!(harness.status(id).await, ExecutionStatus::Queued);
-    let standing = harness.store.read().await.unwrap().standing(id, &claim).await.unwrap().unwrap();
+    let standing = harness.store.read().await.unwrap().standing(id, Some(&claim)).await.unwrap().unwrap();
     assert!(standing.held);
     assert_eq!(other.run(id).await.unwrap().status, ExecutionStatus::Resolved);
     other.shutdown(LONG).await;
@@ -173,4 +173,20 @@ async fn getting_somewhere_clears_the_count() {
         })
         .await;
     assert_eq!(times, Some(1));
+}
+
+#[tokio::test]
+async fn an_execution_that_cannot_be_read_is_isolated() {
+    let harness = Harness::new().await;
+    let workflow = harness.workflow(vec![log("{{$context.data}}")]).await;
+    let claim = Some(ClaimedBy("nobody yet".into()));
+    harness.write(|tx| Box::pin(async move { tx.lease(&ClaimedBy("nobody yet".into()), None, i64::MAX).await })).await;
+    let held = NewExecution { claimed_by: claim, ..harness.execution(&workflow, json!({"data": "bad"})) };
+    let bad = harness.enqueue(vec![held]).await[0];
+    harness.damage("UPDATE \"executions\" SET \"context\" = '{', \"claimedBy\" = NULL").await;
+    let good = harness.trigger(&workflow, json!({"data": "good"})).await;
+    harness.until(good, ExecutionStatus::Resolved).await;
+    assert_eq!(harness.logs().await, ["good"]);
+    let state = harness.store.read().await.unwrap().execution_status(bad).await.unwrap();
+    assert_eq!(state, Some(ExecutionStatus::Error));
 }

@@ -1,11 +1,21 @@
 //! The engine on a real database.
 
+mod aggregate;
+mod concurrency;
 mod control;
+mod date_calculation;
 mod dispatch;
 mod faults;
 mod harness;
+mod history;
+mod json_query;
+mod json_variable_mapping;
 mod leases;
 mod nodes;
 mod recovery;
+mod request;
 mod resume;
+mod retries;
+mod script;
+mod timeouts;
 mod versions;

@@ -28,11 +28,13 @@ required = true
 pub(crate) struct HostOptions {
     pub(crate) manifest: String,
     pub(crate) password: Option<&'static str>,
+    /// What goes to the log.
+    pub(crate) log: &'static str,
 }
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { manifest: BUILT_IN_PLUGINS.to_owned(), password: Some(PASSWORD) }
+        Self { manifest: BUILT_IN_PLUGINS.to_owned(), password: Some(PASSWORD), log: "info" }
     }
 }
 
@@ -41,6 +43,7 @@ pub(crate) struct Host {
     child: Child,
     folder: TempDir,
     password: Option<&'static str>,
+    log_filter: &'static str,
     base_url: String,
     /// What the server printed before it listened.
     pub(crate) greeting: Vec<String>,
@@ -54,20 +57,20 @@ impl Host {
     pub(crate) async fn start_with(options: HostOptions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("plugin.toml"), &options.manifest).expect("the manifest is written");
-        Self::run(folder, options.password).await
+        Self::run(folder, options.password, options.log).await
     }
 
     /// Starts a server that is expected not to come up; answers its exit status and what it wrote.
     pub(crate) fn refuse(options: &HostOptions) -> (ExitStatus, String) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("plugin.toml"), &options.manifest).expect("the manifest is written");
-        let output = command(folder.path(), options.password).output().expect("the server runs");
+        let output = command(folder.path(), options.password, options.log).output().expect("the server runs");
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         (output.status, text)
     }
 
-    async fn run(folder: TempDir, password: Option<&'static str>) -> Self {
-        let mut child = command(folder.path(), password)
+    async fn run(folder: TempDir, password: Option<&'static str>, log_filter: &'static str) -> Self {
+        let mut child = command(folder.path(), password, log_filter)
             .stdout(Stdio::piped())
             .stderr(log_file(folder.path()))
             .spawn()
@@ -88,7 +91,7 @@ impl Host {
             }
             greeting.push(line);
         };
-        Self { child, folder, password, base_url, greeting }
+        Self { child, folder, password, log_filter, base_url, greeting }
     }
 
     pub(crate) fn base_url(&self) -> &str {
@@ -120,7 +123,7 @@ impl Host {
     pub(crate) async fn restart(mut self) -> Self {
         self.child.wait().expect("the server is reaped");
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a temporary folder"));
-        Self::run(folder, self.password).await
+        Self::run(folder, self.password, self.log_filter).await
     }
 
     /// SIGTERM; answers the exit status.
@@ -148,7 +151,7 @@ fn log_file(folder: &Path) -> fs::File {
 }
 
 /// `serve` with nothing inherited from the environment that could change it.
-fn command(folder: &Path, password: Option<&str>) -> Command {
+fn command(folder: &Path, password: Option<&str>, log: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
@@ -157,7 +160,8 @@ fn command(folder: &Path, password: Option<&str>) -> Command {
         .arg(folder.join("plugin.toml"))
         .env_remove("HOST_DATABASE_URL")
         .env("HOST_ADMIN_EMAIL", EMAIL)
-        .env("RUST_LOG", "info")
+        .env("RUST_LOG", log)
+        .env("NO_COLOR", "1")
         .stdin(Stdio::null());
     match password {
         Some(password) => command.env("HOST_ADMIN_PASSWORD", password),

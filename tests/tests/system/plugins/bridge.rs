@@ -45,7 +45,7 @@ fn a_trigger_type_describes_itself() {
     let plugins = load(vec![fixture()]);
     let report = &plugins.reports()[0];
     assert_eq!(report.state, PluginState::Loaded, "{report:?}");
-    assert_eq!(report.api_version.as_deref(), Some("1.0.0"));
+    assert_eq!(report.api_version.as_deref(), Some("1.1.0"));
     assert!(report.rustc.as_deref().is_some_and(|rustc| rustc.starts_with("rustc 1.")), "{report:?}");
 
     let trigger = trigger(&plugins);
@@ -85,12 +85,8 @@ fn a_hook_is_asked_while_workflows_wait() {
     assert!(!plugins.waits_for(Phase::Before, Action::Create, &posts, false));
     assert!(!plugins.waits_for(Phase::After, Action::Create, &CollectionRef::parse("tags"), true));
 
-    let firing = |id, path| Firing {
-        workflow: WorkflowId(id),
-        path: AssociationPath::parse(path),
-        preloads: vec![],
-        mode: ExecutionMode::Sync,
-    };
+    let firing =
+        |id, path| Firing { path: AssociationPath::parse(path), ..Firing::new(WorkflowId(id), ExecutionMode::Sync) };
     let plan_of_create = only_plan(plan(&plugins, Action::Create, "posts", "", &Schema::blog()));
     assert_eq!(plan_of_create.firings, [firing(1, ""), firing(2, "category")]);
     let unknown = |key: &str, path, reason| Skip { key: key.into(), path: AssociationPath::parse(path), reason };

@@ -1,0 +1,161 @@
+//! Claims: an execution is run by one process at a time, and no more of a workflow at once than its options say.
+
+use super::{ClaimedBy, Execution};
+use crate::{
+    db::Tx,
+    error::StoreError,
+    id::{ExecutionId, WorkflowId},
+    moment,
+};
+
+/// When an execution that begins at the bound moment is to be aborted.
+macro_rules! expires_at {
+    () => {
+        r#"(SELECT strftime('%Y-%m-%dT%H:%M:%fZ', ?, '+' || (json_extract("options", '$.timeout') / 1000.0) || ' seconds')
+            FROM "workflows" WHERE "workflows"."id" = "executions"."workflowId"
+              AND json_type("options", '$.timeout') = 'integer' AND json_extract("options", '$.timeout') > 0)"#
+    };
+}
+
+/// How many executions of a workflow may run at once; those with keys hold each other back instead.
+macro_rules! concurrency {
+    () => {
+        r#"coalesce((SELECT CASE WHEN json_type("options", '$.concurrencyKey') = 'text' THEN 1000
+                                 ELSE json_extract("options", '$.concurrency') END
+                     FROM "workflows" WHERE "workflows"."id" = "executions"."workflowId"), 1)"#
+    };
+}
+
+/// A claimed execution, and how many of its workflow may run at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// The execution, started.
+    pub execution: Execution,
+    /// At least 1.
+    pub concurrency: u32,
+}
+
+impl Claimed {
+    fn read(row: &crate::db::Row) -> Result<Self, StoreError> {
+        let concurrency = row.get::<Option<i64>>("concurrency")?.and_then(|number| u32::try_from(number).ok());
+        Ok(Self { execution: Execution::read(row)?, concurrency: concurrency.unwrap_or(1).max(1) })
+    }
+}
+
+impl Tx {
+    /// Claims the oldest queued execution of a workflow and starts it, unless as many of it run as may at once: those that
+    /// somebody holds, and those that are to be gone on with. One statement, whose cost depends neither on the length of the
+    /// queue nor on the history.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn claim_next(&mut self, workflow: WorkflowId, by: &ClaimedBy) -> Result<Option<Claimed>, StoreError> {
+        let now = moment::now();
+        let rows = self
+            .query(
+                concat!(
+                    r#"UPDATE "executions"
+                       SET "status" = 0, "dispatched" = 1, "claimedBy" = ?, "startedAt" = ?, "updatedAt" = ?, "expiresAt" = "#,
+                    expires_at!(),
+                    r#"WHERE "id" = (SELECT "id" FROM "executions"
+                                     WHERE "workflowId" = ? AND "status" IS NULL AND "claimedBy" IS NULL
+                                       AND "waitsFor" IS NULL AND "notBefore" IS NULL AND "heldBack" IS NULL
+                                     ORDER BY "id" LIMIT 1)
+                         AND (SELECT count(*) FROM "executions" AS "running" WHERE "running"."workflowId" = ?
+                                AND "running"."status" = 0
+                                AND ("running"."claimedBy" IS NOT NULL OR "running"."ready" = 1)) < "#,
+                    concurrency!(),
+                    r#" AND NOT EXISTS (SELECT 1 FROM "workflowRemains" AS "gone" WHERE "gone"."workflowId" = "executions"."workflowId")
+                       RETURNING "id", "workflowId", "status", "context", "stack", "manually", "expiresAt", "retryOf",
+                         "key", "createdAt", "startedAt", "#,
+                    concurrency!(),
+                    r#" AS "concurrency""#
+                ),
+                [
+                    by.0.as_str().into(),
+                    now.as_str().into(),
+                    now.as_str().into(),
+                    now.as_str().into(),
+                    workflow.0.into(),
+                    workflow.0.into(),
+                ],
+            )
+            .await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        self.note_claim(row, &now)?;
+        Claimed::read(row).map(Some)
+    }
+
+    /// Starts a queued execution that `by` holds already, or takes up a started one again that nobody holds; `None` if
+    /// somebody else has it, it has ended, or it is gone. How many others run does not matter.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn claim(&mut self, id: ExecutionId, by: &ClaimedBy) -> Result<Option<Execution>, StoreError> {
+        let now = moment::now();
+        let rows = self
+            .query(
+                concat!(
+                    r#"UPDATE "executions"
+                       SET "status" = 0, "dispatched" = 1, "claimedBy" = ?, "startedAt" = coalesce("startedAt", ?),
+                           "updatedAt" = ?, "ready" = NULL, "heldBack" = NULL,
+                           "expiresAt" = CASE WHEN "status" IS NULL THEN "#,
+                    expires_at!(),
+                    r#" ELSE "expiresAt" END
+                       WHERE "id" = ? AND "waitsFor" IS NULL
+                         AND (("status" IS NULL AND "claimedBy" = ?) OR ("status" = 0 AND "claimedBy" IS NULL))
+                         AND NOT EXISTS (SELECT 1 FROM "workflowRemains" AS "gone" WHERE "gone"."workflowId" = "executions"."workflowId")
+                       RETURNING "id", "workflowId", "status", "context", "stack", "manually", "expiresAt", "retryOf",
+                         "key", "createdAt", "startedAt""#
+                ),
+                [
+                    by.0.as_str().into(),
+                    now.as_str().into(),
+                    now.as_str().into(),
+                    now.as_str().into(),
+                    id.0.into(),
+                    by.0.as_str().into(),
+                ],
+            )
+            .await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        self.note_claim(row, &now)?;
+        Execution::read(row).map(Some)
+    }
+
+    /// Gives up the claim of an execution that waits for a job. Says whether it can go on already, because a job of it
+    /// was ended meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn release(&mut self, id: ExecutionId) -> Result<bool, StoreError> {
+        let rows = self
+            .query(
+                r#"UPDATE "executions" SET "claimedBy" = NULL, "takeovers" = 0 WHERE "id" = ? AND "status" = 0
+                   RETURNING "ready", "workflowId", "concurrencyKey""#,
+                [id.0.into()],
+            )
+            .await?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        let ready = row.get::<Option<bool>>("ready")?.unwrap_or(false);
+        if let (false, Some(key)) = (ready, row.get::<Option<String>>("concurrencyKey")?) {
+            self.let_next(WorkflowId(row.get("workflowId")?), &key).await?;
+        }
+        Ok(ready)
+    }
+
+    /// Leaves word that a started execution is to be gone on with, by whoever holds it or takes it up. Stays until it is
+    /// claimed the next time.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn set_ready(&mut self, id: ExecutionId) -> Result<(), StoreError> {
+        self.run(r#"UPDATE "executions" SET "ready" = 1 WHERE "id" = ? AND "status" = 0"#, [id.0.into()])
+            .await
+            .map(drop)
+    }
+}
