@@ -73,7 +73,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     let mut random = StdRng::seed_from_u64(options.seed);
     let place = Place::new(&options.program)?;
     let mut server = place.start().await?;
-    let (mut load, caller) = Load::prepare(&server.url, &Kind::ALL).await?;
+    let (mut load, caller) = Load::prepare(&server.url, &Kind::ALONE).await?;
     load.start(&caller, Shape { callers: CALLERS, seed: options.seed, bulk: BULK });
 
     let (mut kills, mut kills_while_starting) = (0, 0);

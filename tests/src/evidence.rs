@@ -40,6 +40,9 @@ const EXECUTIONS: &str = r#"SELECT "id", "workflowId", "context" ->> '$.data.mar
     FROM "executions" ORDER BY "id""#;
 const STEPS: &str = r#"SELECT "mark", "step", count(*) AS "count" FROM "logs" GROUP BY "mark", "step""#;
 const UNFINISHED: &str = r#"SELECT count(*) FROM "executions" WHERE "status" IS NULL OR "status" = 0"#;
+const STORED: &str = r#"SELECT count(*) FROM "executions""#;
+const OPEN: &str = r#"SELECT "id" FROM "executions" WHERE "workflowId" = ? AND ("status" IS NULL OR "status" = 0)
+    ORDER BY "id" LIMIT ?"#;
 
 /// A connection to a server's database that changes nothing.
 pub(crate) struct Reader(SqliteConnection);
@@ -55,6 +58,17 @@ impl Reader {
     /// Counts the executions that have not ended.
     pub(crate) async fn unfinished(&mut self) -> Result<i64> {
         Ok(sqlx::query_scalar(UNFINISHED).fetch_one(&mut self.0).await?)
+    }
+
+    /// Counts all executions.
+    pub(crate) async fn stored(&mut self) -> Result<i64> {
+        Ok(sqlx::query_scalar(STORED).fetch_one(&mut self.0).await?)
+    }
+
+    /// The ids of executions of a workflow that have not ended, oldest first, so many at most.
+    pub(crate) async fn open_executions(&mut self, workflow: i64, limit: usize) -> Result<Vec<i64>> {
+        let ids = sqlx::query_scalar(OPEN).bind(workflow).bind(i64::try_from(limit)?);
+        Ok(ids.fetch_all(&mut self.0).await?)
     }
 
     pub(crate) async fn evidence(&mut self) -> Result<Evidence> {

@@ -7,11 +7,12 @@
 //!                                 └──> evidence ──> verdict: a list of broken promises, empty if all is well
 //! ```
 //!
-//! [`crash`] kills; the system tests call it in a short form, the program of the same name in a long one. Nothing here looks inside the server while it runs; the database is read when it has stopped.
+//! [`crash`] kills, [`soak`] runs long; the system tests call them in a short form, the programs of the same names in a long one. Nothing here looks inside the server while it runs; the database is read when it has stopped.
 
 pub mod crash;
 mod evidence;
 mod ledger;
 mod load;
 mod place;
+pub mod soak;
 mod verdict;

@@ -96,6 +96,12 @@ impl Place {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
+    /// Bytes of the database with its log.
+    pub(crate) fn database_bytes(&self) -> u64 {
+        let files = ["host.db", "host.db-wal"].map(|name| self.folder.path().join("data").join(name));
+        files.iter().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum()
+    }
+
     fn log(&self) -> PathBuf {
         self.folder.path().join("server.log")
     }
@@ -117,6 +123,14 @@ impl Server {
             bail!("the server stopped with {status}");
         }
         Ok(())
+    }
+
+    /// Bytes of memory it holds, where the system tells.
+    pub(crate) fn resident_bytes(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kibibytes * 1024)
     }
 }
 

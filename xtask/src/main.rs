@@ -11,6 +11,7 @@ mod conformance;
 mod crash;
 mod demo;
 mod server;
+mod soak;
 mod tidy;
 
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Task {
     Bench(bench::Options),
     /// Kill a server under load, again and again; nothing may be lost, doubled or stuck
     Crash(crash::Options),
+    /// Run very many executions with restarts and cancellations, and watch memory and files
+    Soak(soak::Options),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -63,5 +66,6 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Conformance(options) => conformance::run(options).await,
         Task::Bench(options) => bench::run(options),
         Task::Crash(options) => crash::run(&options),
+        Task::Soak(options) => soak::run(&options),
     }
 }

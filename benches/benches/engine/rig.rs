@@ -73,14 +73,13 @@ impl Rig {
     }
 
     /// Stores executions for whoever drains the queue.
-    pub(crate) async fn enqueue(&self, workflow: &WorkflowRow, executions: usize) -> Vec<ExecutionId> {
-        let mut ids = Vec::with_capacity(executions);
+    pub(crate) async fn enqueue(&self, workflow: &WorkflowRow, executions: usize) {
+        let mut ids: Vec<ExecutionId> = Vec::with_capacity(executions);
         while ids.len() < executions {
             let new: Vec<_> = (ids.len()..executions).take(PER_WRITE).map(|_| execution(workflow)).collect();
             let stored = self.store.write(move |tx| Box::pin(async move { tx.enqueue(new).await }));
             ids.extend(stored.await.map_err(|error: StoreError| error).expect("they are stored"));
         }
-        ids
     }
 
     /// Starts an engine and waits until it has worked off the queue.

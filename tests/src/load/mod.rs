@@ -43,6 +43,10 @@ impl Load {
         Ok((load, caller))
     }
 
+    pub(crate) fn scene(&self) -> Arc<Scene> {
+        Arc::clone(&self.scene)
+    }
+
     /// Sets the callers to work.
     pub(crate) fn start(&mut self, caller: &Caller, shape: Shape) {
         for number in 0..shape.callers {

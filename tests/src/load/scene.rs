@@ -23,12 +23,18 @@ pub(crate) enum Kind {
     Second,
     /// Before the answer, which it turns into a refusal.
     Refusing,
+    /// In the background, waits until somebody cancels it.
+    Parked,
 }
 
 impl Kind {
-    /// All of them.
-    pub(crate) const ALL: [Self; 6] =
+    /// Those that end by themselves.
+    pub(crate) const ALONE: [Self; 6] =
         [Self::Long, Self::Delayed, Self::Empty, Self::First, Self::Second, Self::Refusing];
+
+    /// Those, and what has to be cancelled.
+    pub(crate) const WITH_PARKED: [Self; 7] =
+        [Self::Long, Self::Delayed, Self::Empty, Self::First, Self::Second, Self::Refusing, Self::Parked];
 
     pub(crate) fn is_sync(self) -> bool {
         matches!(self, Self::First | Self::Second | Self::Refusing)
@@ -39,6 +45,7 @@ impl Kind {
         match self {
             Self::Long | Self::Delayed | Self::Empty | Self::First | Self::Second => 1,
             Self::Refusing => -1,
+            Self::Parked => -3,
         }
     }
 
@@ -70,6 +77,7 @@ impl Kind {
                 ("response-message", json!({"message": "no"})),
                 ("end", json!({"endStatus": -1})),
             ],
+            Self::Parked => vec![step("parked-1"), delay(3_600_000)],
         }
     }
 }
@@ -121,6 +129,11 @@ impl Scene {
     /// What each workflow promises, by its id.
     pub(crate) fn promises(&self) -> BTreeMap<i64, Promise> {
         self.workflows.iter().map(|bound| (bound.id, bound.kind.promise())).collect()
+    }
+
+    /// The workflows of a kind.
+    pub(crate) fn of(&self, kind: Kind) -> impl Iterator<Item = &Bound> {
+        self.workflows.iter().filter(move |bound| bound.kind == kind)
     }
 }
 
