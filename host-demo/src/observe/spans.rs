@@ -3,7 +3,7 @@
 //! Spans follow a request to its action, its executions and their nodes. What is run in the background has a span of its own;
 //! it carries the same `event` as the action that queued it.
 
-use std::time::Duration;
+use std::{io::IsTerminal as _, time::Duration};
 
 use clap::ValueEnum;
 use opentelemetry::trace::TracerProvider as _;
@@ -41,7 +41,8 @@ impl Spans {
         let is_asked_for = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let provider = if ENDPOINT_VARIABLES.into_iter().any(is_asked_for) { Some(provider()?) } else { None };
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-        let log = fmt::layer().with_writer(std::io::stderr);
+        // Colours are for people: a file or a pipe gets plain text.
+        let log = fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
         let log = match format {
             LogFormat::Text => log.boxed(),
             LogFormat::Json => log.json().boxed(),

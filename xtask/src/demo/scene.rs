@@ -78,7 +78,7 @@ impl Scene {
                     break executions;
                 }
             };
-            println!("workflow {} ({}): {} executions have ended", made.key, workflow.title, executions.len());
+            println!("workflow {} ({}): executions that have ended: {}", made.key, workflow.title, executions.len());
             if let Some(failed) = executions.iter().find(|execution| execution["status"] != 1) {
                 bail!("execution {} ended with status {}", failed["id"], failed["status"]);
             }
