@@ -105,7 +105,7 @@
 //! 7. [`text`] and [`error`]: localised text, errors
 //!
 //! The `abi` module below them is the only place where `abi_stable` types appear.
-//! What 1.0 had is frozen; this is 1.1. The crate grows only by the rules in `docs/adr/0001-abi.md`.
+//! What 1.0 had is frozen; this is 1.2. The crate grows only by the rules in `docs/adr/0001-abi.md`.
 
 pub mod action;
 pub mod binding;
