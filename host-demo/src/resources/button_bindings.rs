@@ -35,99 +35,115 @@ pub(super) struct Entry {
 }
 
 pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
-    let key = name_of(call.source_key()?)?.to_owned();
+    let button = name_of(call.source_key()?)?.to_owned();
     if matches!(call.address.action.as_str(), "list" | "get") {
-        let mut conn = host.store.read().await?;
-        let button = visible(&mut conn, context, &key).await?;
-        let bindings = described(&mut conn, &host.plugins, &button).await?["bindings"].take();
-        if call.address.action == "list" {
-            return Ok(Answer::Data(bindings));
-        }
-        let id = id_of(&call.key()?)?;
-        return Ok(Answer::Data(pick(bindings, |binding| binding["id"] == id).ok_or_else(ApiError::no_record)?));
+        return read(host, context, &button, &call).await;
     }
     context.role().require_manager()?;
     match call.address.action.as_str() {
-        "create" => {
-            let values = call.values.into_given_object()?;
-            let (entry, position) = (Entry::read(&values)?, position(&values)?);
-            let (workflow_key, path) = (entry.workflow_key.clone(), entry.path.clone());
-            let bindings = change(host, key, move |tx, plugins, button| {
-                Box::pin(async move {
-                    let mut drafts = drafts(button);
-                    let position = position.unwrap_or(usize::MAX).min(drafts.len());
-                    drafts.insert(position, entry.draft());
-                    bind(tx, plugins, button, drafts).await
-                })
-            })
-            .await?;
-            let made = |binding: &Value| binding["workflowKey"] == workflow_key && binding["path"] == path;
-            pick(bindings, made).map(Answer::Data).ok_or_else(ApiError::no_record)
-        }
+        "create" => create(host, button, &call.values.into_given_object()?).await,
         "update" => {
             let id = id_of(&call.key()?)?;
-            let values = call.values.into_given_object()?;
-            let bindings = change(host, key, move |tx, plugins, button| {
-                Box::pin(async move {
-                    let mut drafts = drafts(button);
-                    let draft = find(&mut drafts, id)?;
-                    if values.contains_key("workflowKey") {
-                        draft.workflow_key = required_text(&values, "workflowKey")?;
-                    }
-                    if values.contains_key("path") {
-                        draft.path = path(&values)?;
-                    }
-                    bind(tx, plugins, button, drafts).await
-                })
-            })
-            .await?;
-            Ok(Answer::Data(pick(bindings, |binding| binding["id"] == id).into_iter().collect()))
+            update(host, button, id, call.values.into_given_object()?).await
         }
         "move" => {
             let id = id_of(&call.key()?)?;
-            let position = position(&call.values.into_given_object()?)?;
-            let position = position.ok_or_else(|| ApiError::invalid("REQUIRED", "\"position\" is required"))?;
-            let bindings = change(host, key, move |tx, plugins, button| {
-                Box::pin(async move {
-                    let mut drafts = drafts(button);
-                    let moved = find(&mut drafts, id)?.clone();
-                    drafts.retain(|draft| draft.id != moved.id);
-                    drafts.insert(position.min(drafts.len()), moved);
-                    bind(tx, plugins, button, drafts).await
-                })
-            })
-            .await?;
-            Ok(Answer::Data(bindings))
+            relocate(host, button, id, &call.values.into_given_object()?).await
         }
-        "set" => {
-            let entries = match call.values {
-                Values::Many(items) => entries(items)?,
-                Values::Nothing | Values::One(_) => {
-                    return Err(ApiError::invalid("INVALID_BODY", "the body has to be an array of bindings"));
-                }
-            };
-            let bindings =
-                change(host, key, move |tx, plugins, button| Box::pin(replace(tx, plugins, button, entries))).await?;
-            Ok(Answer::Data(bindings))
-        }
-        "destroy" => {
-            let ids: Vec<i64> = call.keys().iter().map(id_of).collect::<Result<_, _>>()?;
-            if ids.is_empty() {
-                return Err(ApiError::invalid("FILTER_REQUIRED", "\"filterByTk\" is required"));
+        "set" => match call.values {
+            Values::Many(items) => set(host, button, entries(items)?).await,
+            // A body that was forgotten must not look like an empty list.
+            Values::Nothing | Values::One(_) => {
+                Err(ApiError::invalid("INVALID_BODY", "the body has to be an array of bindings"))
             }
-            let before_and_after = host.store.write::<_, ApiError, _>(move |tx| {
-                Box::pin(async move {
-                    let before = present(tx, &key).await?;
-                    let mut drafts = drafts(&before);
-                    drafts.retain(|draft| draft.id.is_none_or(|id| !ids.contains(&id.0)));
-                    Ok((before.bindings.len(), tx.set_bindings(&key, drafts).await?.bindings.len()))
-                })
-            });
-            let (before, after) = before_and_after.await?;
-            Ok(Answer::Data(json!(before - after)))
-        }
+        },
+        "destroy" => destroy(host, button, &call.keys()).await,
         _ => Err(call.unknown_action()),
     }
+}
+
+async fn read(host: &Host, context: &RequestContext, button: &str, call: &Call) -> Result<Answer, ApiError> {
+    let mut conn = host.store.read().await?;
+    let button = visible(&mut conn, context, button).await?;
+    let bindings = described(&mut conn, &host.plugins, &button).await?["bindings"].take();
+    if call.address.action == "list" {
+        return Ok(Answer::Data(bindings));
+    }
+    let id = id_of(&call.key()?)?;
+    pick(bindings, |binding| binding["id"] == id).map(Answer::Data).ok_or_else(ApiError::no_record)
+}
+
+async fn create(host: &Arc<Host>, button: String, values: &Record) -> Result<Answer, ApiError> {
+    let (entry, position) = (Entry::read(values)?, position(values)?);
+    let workflow_key = entry.workflow_key.clone();
+    let bindings = change(host, button, move |tx, plugins, button| {
+        Box::pin(async move {
+            let mut drafts = drafts(button);
+            let position = position.unwrap_or(usize::MAX).min(drafts.len());
+            drafts.insert(position, entry.draft());
+            bind(tx, plugins, button, drafts).await
+        })
+    })
+    .await?;
+    // A workflow is bound to a button once.
+    let made = pick(bindings, |binding| binding["workflowKey"] == workflow_key);
+    made.map(Answer::Data).ok_or_else(ApiError::no_record)
+}
+
+async fn update(host: &Arc<Host>, button: String, id: i64, values: Record) -> Result<Answer, ApiError> {
+    let bindings = change(host, button, move |tx, plugins, button| {
+        Box::pin(async move {
+            let mut drafts = drafts(button);
+            let draft = find(&mut drafts, id)?;
+            if values.contains_key("workflowKey") {
+                draft.workflow_key = required_text(&values, "workflowKey")?;
+            }
+            if values.contains_key("path") {
+                draft.path = path(&values)?;
+            }
+            bind(tx, plugins, button, drafts).await
+        })
+    })
+    .await?;
+    Ok(Answer::Data(pick(bindings, |binding| binding["id"] == id).into_iter().collect()))
+}
+
+async fn relocate(host: &Arc<Host>, button: String, id: i64, values: &Record) -> Result<Answer, ApiError> {
+    let position = position(values)?.ok_or_else(|| ApiError::invalid("REQUIRED", "\"position\" is required"))?;
+    let bindings = change(host, button, move |tx, plugins, button| {
+        Box::pin(async move {
+            let mut drafts = drafts(button);
+            let moved = find(&mut drafts, id)?.clone();
+            drafts.retain(|draft| draft.id != moved.id);
+            drafts.insert(position.min(drafts.len()), moved);
+            bind(tx, plugins, button, drafts).await
+        })
+    })
+    .await?;
+    Ok(Answer::Data(bindings))
+}
+
+async fn set(host: &Arc<Host>, button: String, entries: Vec<Entry>) -> Result<Answer, ApiError> {
+    let bindings =
+        change(host, button, move |tx, plugins, button| Box::pin(replace(tx, plugins, button, entries))).await?;
+    Ok(Answer::Data(bindings))
+}
+
+async fn destroy(host: &Arc<Host>, button: String, keys: &[Value]) -> Result<Answer, ApiError> {
+    let ids: Vec<i64> = keys.iter().map(id_of).collect::<Result<_, _>>()?;
+    if ids.is_empty() {
+        return Err(ApiError::invalid("FILTER_REQUIRED", "\"filterByTk\" is required"));
+    }
+    let gone = host.store.write::<_, ApiError, _>(move |tx| {
+        Box::pin(async move {
+            let before = present(tx, &button).await?;
+            let mut drafts = drafts(&before);
+            drafts.retain(|draft| draft.id.is_none_or(|id| !ids.contains(&id.0)));
+            let after = tx.set_bindings(&button, drafts).await?;
+            Ok(before.bindings.len() - after.bindings.len())
+        })
+    });
+    Ok(Answer::Data(json!(gone.await?)))
 }
 
 /// Reads what is to be bound.

@@ -13,7 +13,7 @@ use crate::{
     bindings::{self, Judge, KINDS, Strictness},
     host::Host,
     http::{answer::Answer, error::ApiError, params::Paging},
-    plugins::Plugins,
+    plugins::{LoadedTrigger, Plugins},
 };
 
 /// Longest key and longest text of a button, in characters: as long as the store's texts.
@@ -226,7 +226,7 @@ async fn options(host: &Host, call: Call) -> Result<Answer, ApiError> {
 /// The matrix, as the plugins have it, and how strictly it is kept to.
 fn info(host: &Host) -> Value {
     let types = KINDS.map(|kind| {
-        let triggers = host.plugins.triggers().map(|trigger| trigger.info());
+        let triggers = host.plugins.triggers().map(LoadedTrigger::info);
         let fitting = triggers.filter(|info| info.binding.buttons.contains(&kind)).map(|info| info.id.as_str());
         json!({
             "type": kind,

@@ -103,6 +103,14 @@ async fn what_the_request_names_itself_comes_after_the_button_and_repeated_ones_
     blog.admin.post("buttons/b/bindings:set", json!([])).await.ok();
     blog.admin.post("posts:create?button=b", json!({"title": "z"})).await.ok();
     assert_eq!(blog.log().await, ["bound", "own"], "a button without bindings fires nothing");
+
+    let category = blog.admin.post("categories:create", json!({"title": "c"})).await.ok();
+    blog.admin.post("buttons/b/bindings:create", json!({"workflowKey": bound.key})).await.ok();
+    let below = format!("categories/{}/posts:create?button=b", category["id"]);
+    let posts = json!({"type": "hasMany", "name": "posts", "target": "posts", "foreignKey": "categoryId"});
+    blog.admin.post("collections/categories/fields:create", posts).await.ok();
+    blog.admin.post(&below, json!({"title": "below"})).await.ok();
+    assert_eq!(blog.log().await, ["bound", "own", "bound"], "the collection is the one at the association's end");
 }
 
 #[tokio::test]
