@@ -6,3 +6,4 @@ mod lifecycle;
 mod management;
 mod requests;
 mod rights;
+mod tasks;
