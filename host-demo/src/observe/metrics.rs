@@ -100,6 +100,7 @@ async fn read(host: &Host) -> Result<(), StoreError> {
     gauge!("workflow_postponed_executions").set(wide(figures.postponed));
     gauge!("workflow_dead_letters").set(wide(figures.dead_letters));
     gauge!("workflow_waiting_jobs").set(wide(figures.waiting_jobs));
+    gauge!("workflow_open_tasks").set(wide(figures.open_tasks));
     let streams = STREAMS_MAX.saturating_sub(host.streams.available_permits());
     gauge!("http_event_streams").set(wide(u64::try_from(streams).unwrap_or(u64::MAX)));
     Ok(())
@@ -118,6 +119,7 @@ fn describe() {
     describe_gauge!("workflow_postponed_executions", "Repetitions of failed executions that wait for their time");
     describe_gauge!("workflow_dead_letters", "Executions that failed for good and are kept");
     describe_gauge!("workflow_waiting_jobs", "Pending jobs that wait for a moment");
+    describe_gauge!("workflow_open_tasks", "Tasks that people have not decided");
     describe_counter!("workflow_executions_queued_total", "Executions stored");
     describe_counter!("workflow_executions_repeated_total", "Executions stored to repeat one that has ended");
     describe_counter!("workflow_executions_started_total", "Executions begun for the first time");
