@@ -63,7 +63,7 @@ pub(crate) async fn foresee(
         let values = if values == Values::Nothing { Values::One(store::Record::new()) } else { values };
         return Write::prepare(context, &schema, resource, action, params, values).await?.rehearse(host, context).await;
     }
-    let asker = Asker::new(Arc::clone(&host.plugins), params.trigger_workflows, context, params.curiosity);
+    let asker = Asker::new(host.plugins.current(), params.trigger_workflows, context, params.curiosity);
     let mut conn = host.store.read().await?;
     Ok(asker.decide(&mut conn, action.event(), &collection).await?.without_records())
 }

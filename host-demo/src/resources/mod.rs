@@ -1,4 +1,4 @@
-//! The management resources: schema, roles, users, workflows, executions. Everything else is data.
+//! The management resources: schema, roles, users, workflows, executions, plugins. Everything else is data.
 //!
 //! Reads of built-in collections go through the pipeline like any other; what writes to them has rules of its own, and is
 //! for administrators.
@@ -8,6 +8,7 @@ mod collections;
 pub(crate) mod execution_stream;
 mod executions;
 mod nodes;
+mod plugins;
 mod roles;
 mod users;
 mod workflow_runs;
@@ -58,6 +59,7 @@ pub(crate) async fn dispatch(host: &Arc<Host>, context: &RequestContext, call: C
         (Some("workflows"), "nodes") => nodes::answer_below_workflow(host, context, call).await?,
         (None, "flow_nodes") => nodes::answer(host, context, call).await?,
         (None, "executions") => executions::answer(host, context, call).await?,
+        (None, "plugins") => plugins::answer(host, context, call).await?,
         (None, "users") => return users::answer(host, context, call).await,
         _ => {
             let Call { address, params, values } = call;
