@@ -1,5 +1,5 @@
-//! The management resources: schema, roles, users, workflows, buttons, executions; and what people have of their own: tasks and
-//! notifications. Everything else is data.
+//! The management resources: schema, roles, users, workflows, buttons, executions, plugins; and what people have of their own:
+//! tasks and notifications. Everything else is data.
 //!
 //! Reads of built-in collections go through the pipeline like any other; what writes to them has rules of its own, and is
 //! for administrators.
@@ -13,6 +13,7 @@ mod executions;
 mod nodes;
 mod notifications;
 mod own;
+mod plugins;
 mod roles;
 mod tasks;
 mod users;
@@ -68,6 +69,7 @@ pub(crate) async fn dispatch(host: &Arc<Host>, context: &RequestContext, call: C
         (None, "executions") => executions::answer(host, context, call).await?,
         (None, "workflowTasks") => tasks::answer(host, context, call).await?,
         (None, "notifications") => notifications::answer(host, context, call).await?,
+        (None, "plugins") => plugins::answer(host, context, call).await?,
         (None, "users") => return users::answer(host, context, call).await,
         _ => {
             let Call { address, params, values } = call;
