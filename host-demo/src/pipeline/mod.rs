@@ -5,8 +5,10 @@
 //! resource ─ which collection, below which source record
 //! read     ─ list, get
 //! action   ─ what is asked for, and whether the role may
+//! interception ─ what runs before the write, and may refuse it or change its values
 //! transaction ─ the write and post_action in one transaction; then verdict
 //! post_action ─ asks the hooks, loads the trigger data, stores the executions
+//! custom_action ─ starts workflows for a button that is about no record
 //! terms    ─ what records have to be like for a workflow to get them
 //! explain  ─ why workflows fire or do not
 //! foresee  ─ what an action would start, without doing it
@@ -17,8 +19,10 @@
 //! HTTP headers, node types or the plugins' ABI.
 
 mod action;
+mod custom_action;
 mod explain;
 mod foresee;
+mod interception;
 mod post_action;
 mod read;
 mod resource;
@@ -30,6 +34,7 @@ mod verdict;
 use std::sync::Arc;
 
 pub(crate) use action::{Write, WriteAction};
+pub(crate) use custom_action::trigger_without_records;
 pub(crate) use explain::Considered;
 pub(crate) use foresee::foresee;
 pub(crate) use post_action::Curiosity;

@@ -125,7 +125,12 @@ impl Plugins {
                 match &mut result {
                     Ok(plan) if !waiting.contains(&position) => plan.firings.clear(),
                     Ok(_) => {}
-                    Err(error) => tracing::error!(plugin = &**plugin, %error, "a hook failed"),
+                    Err(error) => {
+                        tracing::error!(plugin = &**plugin, %error, "a hook failed");
+                        if !waiting.contains(&position) {
+                            result = Ok(Plan::default());
+                        }
+                    }
                 }
                 HookAnswer { plugin: Arc::clone(plugin), result }
             })

@@ -2,7 +2,9 @@
 
 mod access;
 mod bad_input;
+mod before_action;
 mod crash;
+mod custom_action;
 mod depth;
 mod explain;
 mod harness;
