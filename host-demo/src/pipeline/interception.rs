@@ -185,12 +185,11 @@ async fn run_one(
     let mut outcome = verdict::run(&host.engine, id).await?;
     let (ended, output) = (outcome.ended_by_node, outcome.output.take());
     let messages = verdict::verdict(outcome)?;
-    if let (false, Some(mut output)) = (ended, output) {
-        if let Some(values) = output.get_mut(VALUES).map(Value::take) {
-            write.amend(&host.store.schema(), values).await.inspect_err(|error| {
-                tracing::warn!(execution = id.0, "its output does not fit the request: {error}");
-            })?;
-        }
+    let values = output.and_then(|mut output| output.get_mut(VALUES).map(Value::take));
+    if let (false, Some(values)) = (ended, values) {
+        write.amend(&host.store.schema(), values).await.inspect_err(|error| {
+            tracing::warn!(execution = id.0, "its output does not fit the request: {error}");
+        })?;
     }
     Ok((messages, ended))
 }

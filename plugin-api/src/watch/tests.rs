@@ -44,7 +44,7 @@ fn hook_and_trigger_share_the_index() {
 #[test]
 fn fields_name_what_exists() {
     let check = |result: Result<(), PluginError>, expected: Result<(), &str>| {
-        let said = result.as_ref().map(|()| ()).map_err(|error| {
+        let said = result.as_ref().copied().map_err(|error| {
             assert_eq!(error.kind, ErrorKind::Invalid);
             error.message.as_str()
         });

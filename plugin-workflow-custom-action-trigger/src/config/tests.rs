@@ -81,7 +81,7 @@ fn workflows_without_records_watch_no_collection() {
     assert!(!config(json!({"type": 1, "collection": "posts"})).is_global(), "it is always named");
 }
 
-fn manual(values: Value, data: Value) -> Result<ManualRun, String> {
+fn manual(values: Value, data: &Value) -> Result<ManualRun, String> {
     config(values).manual(json!({"data": data, "userId": 7})).map_err(|error| error.message)
 }
 
@@ -90,7 +90,7 @@ fn a_manual_run_hands_over_what_the_button_does() {
     let posts = || CollectionRef::parse("posts");
     let load = |key: Value| ManualData::Load { collection: posts(), key, preloads: vec![] };
     let check = |kind: u8, data: Value, expected: ManualData, batch: Batch| {
-        let run = manual(json!({"type": kind, "collection": "posts"}), data.clone()).expect("a good input");
+        let run = manual(json!({"type": kind, "collection": "posts"}), &data).expect("a good input");
         assert_eq!((run.data, run.batch), (expected, batch), "type {kind} {data}");
     };
     check(0, json!([1, {"x": 2}]), ManualData::Given(json!([1, {"x": 2}])), Batch::PerRecord);
@@ -99,7 +99,7 @@ fn a_manual_run_hands_over_what_the_button_does() {
     check(2, json!(12), load(json!(12)), Batch::PerBatch);
     check(2, json!([1, "b"]), load(json!([1, "b"])), Batch::PerRecord);
     check(2, json!([{"id": 1}, {"id": 2}]), ManualData::Given(json!([{"id": 1}, {"id": 2}])), Batch::PerRecord);
-    let whole = manual(json!({"type": 2, "collection": "posts", "appends": ["category"]}), json!([{"id": 1}, 2]));
+    let whole = manual(json!({"type": 2, "collection": "posts", "appends": ["category"]}), &json!([{"id": 1}, 2]));
     let preloads = vec![AssociationPath::parse("category")];
     let keys = ManualData::Load { collection: posts(), key: json!([{"id": 1}, 2]), preloads };
     assert_eq!(whole.expect("a good input").data, keys);
@@ -108,7 +108,7 @@ fn a_manual_run_hands_over_what_the_button_does() {
 #[test]
 fn a_manual_run_says_what_is_wrong() {
     let check = |kind: u8, data: Value, message: &str| {
-        let said = manual(json!({"type": kind, "collection": "posts"}), data).expect_err("a bad input");
+        let said = manual(json!({"type": kind, "collection": "posts"}), &data).expect_err("a bad input");
         assert_eq!(said, message);
     };
     check(0, Value::Null, r#""data" is required"#);

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 
 use crate::harness::{Blog, Client, Host, NewWorkflow, fixture::Workflow};
 
@@ -291,9 +292,10 @@ async fn many_callers_at_once_each_have_their_own_verdict() {
         .global(&["create"])
         .node("condition", json!({"engine": "basic", "rejectOnFalse": true, "calculation": even}));
     let guard = blog.workflow(guard).await;
+    let callers = TaskTracker::new();
     let calls = (0..16).map(|number| {
         let admin = blog.admin.clone();
-        tokio::spawn(async move {
+        callers.spawn(async move {
             let values = json!({"title": number.to_string(), "read": number % 2});
             (number, admin.post("posts:create", values).await.status)
         })
