@@ -11,6 +11,7 @@ pub(crate) struct Blog {
 
 /// A workflow to be made. Its nodes form one line.
 pub(crate) struct NewWorkflow {
+    pub(crate) trigger: &'static str,
     pub(crate) config: Value,
     pub(crate) sync: bool,
     pub(crate) nodes: Vec<(&'static str, Value)>,
@@ -26,7 +27,13 @@ pub(crate) struct Workflow {
 impl NewWorkflow {
     /// An asynchronous workflow without nodes, bound locally.
     pub(crate) fn on(collection: &str) -> Self {
-        Self { config: json!({"collection": collection}), sync: false, nodes: Vec::new() }
+        Self { trigger: "action", config: json!({"collection": collection}), sync: false, nodes: Vec::new() }
+    }
+
+    /// Of another trigger type than the post-action event.
+    pub(crate) fn of_type(mut self, trigger: &'static str) -> Self {
+        self.trigger = trigger;
+        self
     }
 
     pub(crate) fn sync(mut self) -> Self {
@@ -89,7 +96,7 @@ impl Blog {
 
     /// Makes and enables a workflow.
     pub(crate) async fn workflow(&self, new: NewWorkflow) -> Workflow {
-        let values = json!({"title": "test", "type": "action", "sync": new.sync, "config": new.config});
+        let values = json!({"title": "test", "type": new.trigger, "sync": new.sync, "config": new.config});
         let made = self.admin.post("workflows:create", values).await.ok();
         let workflow =
             Workflow { id: made["id"].as_i64().expect("an id"), key: made["key"].as_str().expect("a key").into() };

@@ -5,6 +5,7 @@ mod bridge;
 mod command;
 mod logging;
 mod panics;
+mod previous;
 mod registration;
 
 use std::{collections::BTreeMap, env, env::consts, path::PathBuf};
