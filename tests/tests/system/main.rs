@@ -5,6 +5,7 @@ mod bad_input;
 mod crash;
 mod depth;
 mod explain;
+mod guide;
 mod harness;
 mod lifecycle;
 mod plugins;
