@@ -5,7 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
-use abi_stable::{library::AbiHeaderRef, sabi_trait::TD_Opaque, std_types::RSlice};
+use abi_stable::{
+    library::{AbiHeaderRef, LibHeader},
+    sabi_trait::TD_Opaque,
+    std_types::RSlice,
+};
 use libloading::Library;
 use plugin_api::{
     PluginError,
@@ -55,7 +59,7 @@ pub(crate) fn open(path: &Path) -> Result<PluginModuleRef, OpenError> {
     // never closed, so the reference stays valid.
     let header = unsafe { library.get::<AbiHeaderRef>(ROOT_SYMBOL.as_bytes()) }
         .map_err(|_| OpenError::NoPlugin { path: path.to_owned() })?;
-    let module = (*header).upgrade().and_then(|header| header.init_root_module::<PluginModuleRef>());
+    let module = (*header).upgrade().and_then(LibHeader::init_root_module::<PluginModuleRef>);
     module.map_err(|error| {
         // The rest is the whole layout of both sides.
         let reason = error.to_string().lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
