@@ -6,9 +6,14 @@ use super::{
     error::{AbiResult, answer, read, result, write},
     guard::guarded,
     hook::{self, HookClient, HookObject},
+    node::{self, NodeClient, NodeObject},
     trigger::{self, TriggerClient, TriggerObject},
 };
-use crate::{action::Interest, error::PluginError, plugin::Registrar};
+use crate::{
+    action::Interest,
+    error::PluginError,
+    plugin::{Parts, Registrar},
+};
 
 /// The host's registrar for the time of a call.
 pub type RegistrarObject<'a> = RawRegistrar_TO<'a, RMut<'a, ()>>;
@@ -21,6 +26,11 @@ pub trait RawRegistrar {
     /// Takes a hook with its [`Interest`]s as JSON text. The frozen prefix ends here.
     #[sabi(last_prefix_field)]
     fn action_hook(&mut self, interests: RStr<'_>, hook: HookObject) -> AbiResult<()>;
+    /// Takes a node type. Since 1.2; a host before it refuses.
+    fn node(&mut self, node: NodeObject) -> AbiResult<()> {
+        let _ = node;
+        answer(Err(PluginError::unavailable("this host takes no node types: it needs plugin-api 1.2 or later")))
+    }
 }
 
 /// What a plugin handed over, as the host keeps it.
@@ -30,6 +40,8 @@ pub struct Offers {
     pub triggers: Vec<TriggerClient>,
     /// The hooks in their order, with the actions they are always asked about.
     pub hooks: Vec<(Vec<Interest>, HookClient)>,
+    /// The node types in their order.
+    pub nodes: Vec<NodeClient>,
 }
 
 impl Offers {
@@ -53,17 +65,27 @@ impl RawRegistrar for Offers {
             Ok(())
         }))
     }
+
+    fn node(&mut self, node: NodeObject) -> AbiResult<()> {
+        answer(guarded("the host's registrar", || {
+            self.nodes.push(NodeClient::new(node));
+            Ok(())
+        }))
+    }
 }
 
 /// Hands everything over, on the plugin's side.
 pub(crate) fn hand_over(registrar: Registrar, mut host: RegistrarObject<'_>) -> Result<(), PluginError> {
-    let (triggers, hooks) = registrar.into_parts();
+    let Parts { triggers, hooks, nodes } = registrar.into_parts();
     for trigger in triggers {
         result(host.trigger(trigger::provide(trigger)))?;
     }
     for offered in hooks {
         let interests = write("interests", &offered.interests)?;
         result(host.action_hook(interests.as_rstr(), hook::provide(offered.hook)))?;
+    }
+    for node in nodes {
+        result(host.node(node::provide(node)))?;
     }
     Ok(())
 }
