@@ -13,7 +13,8 @@
 //! 6. `resources`: collections, roles, workflows, executions, signing in
 //! 7. `observe`: metrics, logs and spans, for the operator
 //! 8. `triggers`, [`plugins`]: workflow configurations, and trigger plugins loaded from libraries
-//! 9. `bindings`: which workflows fit which button
+//! 9. `provided_nodes`: the plugins' node types, as the engine knows them
+//! 10. `bindings`: which workflows fit which button
 
 mod access;
 mod bindings;
@@ -25,6 +26,7 @@ mod http;
 mod observe;
 mod pipeline;
 pub mod plugins;
+mod provided_nodes;
 mod resources;
 pub mod server;
 mod triggers;

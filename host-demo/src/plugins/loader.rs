@@ -5,11 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use plugin_api::{Interest, TriggerInfo};
+use plugin_api::{Interest, NodeInfo, TriggerInfo};
 use serde_json::Value;
 
 use super::{
-    bridge::{Hook, OpenLibrary, Trigger},
+    bridge::{Hook, NodeType, OpenLibrary, Trigger},
     error::LoadProblem,
     image::Images,
     locate,
@@ -27,12 +27,20 @@ pub(super) struct Candidate {
     pub(super) settings_schema: Value,
     pub(super) triggers: Vec<OfferedTrigger>,
     pub(super) hooks: Vec<(Vec<Interest>, Hook)>,
+    pub(super) nodes: Vec<OfferedNode>,
 }
 
 /// A trigger type with what it says about itself.
 pub(super) struct OfferedTrigger {
     pub(super) trigger: Trigger,
     pub(super) info: TriggerInfo,
+    pub(super) config_schema: Value,
+}
+
+/// A node type with what it says about itself.
+pub(super) struct OfferedNode {
+    pub(super) node: NodeType,
+    pub(super) info: NodeInfo,
     pub(super) config_schema: Value,
 }
 
@@ -105,7 +113,16 @@ fn make(library: &OpenLibrary, image: PathBuf, settings: &Value) -> Result<Candi
             Ok(OfferedTrigger { trigger, info, config_schema })
         })
         .collect::<Result<_, LoadProblem>>()?;
-    Ok(Candidate { id: library.id().to_owned(), image, settings_schema, triggers, hooks: offers.hooks })
+    let nodes = offers
+        .nodes
+        .into_iter()
+        .map(|node| {
+            let info = node.info().map_err(LoadProblem::Register)?;
+            let config_schema = node.config_schema().map_err(LoadProblem::Register)?;
+            Ok(OfferedNode { node, info, config_schema })
+        })
+        .collect::<Result<_, LoadProblem>>()?;
+    Ok(Candidate { id: library.id().to_owned(), image, settings_schema, triggers, hooks: offers.hooks, nodes })
 }
 
 /// Names the first setting that does not fit.
