@@ -126,25 +126,28 @@ impl Engine {
         self.inner.dispatcher.run(id).await
     }
 
-    /// Ends an execution that has not ended: aborted, with reason `manual_cancel`. A running one stops at its next node.
+    /// Ends an execution that has not ended: aborted, with reason `manual_cancel`. A running one stops at its next node. The
+    /// executions that it waits for are aborted with it, with reason `parent_ended`.
     ///
     /// # Errors
     ///
     /// [`EngineError::NotFound`]; [`store::StoreError::IllegalMove`] if it has ended.
     pub async fn cancel(&self, id: ExecutionId) -> Result<(), EngineError> {
-        let woken = self
+        let (woken, parent) = self
             .inner
             .store
             .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
                 Box::pin(async move {
-                    if tx.execution_status(id).await?.is_none() {
-                        return Err(EngineError::NotFound);
-                    }
-                    Ok(ending::abort(tx, id, Reason::ManualCancel).await?)
+                    let execution = tx.execution(id).await?.ok_or(EngineError::NotFound)?;
+                    let woken = ending::abort(tx, id, Reason::ManualCancel).await?;
+                    Ok((woken, execution.stack.last().copied()))
                 })
             })
             .await?;
         self.wake(&woken);
+        if let Some(parent) = parent {
+            self.inner.dispatcher.go_on(parent);
+        }
         Ok(())
     }
 

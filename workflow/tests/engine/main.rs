@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod branching;
+mod children;
 mod concurrency;
 mod control;
 mod date_calculation;
