@@ -12,7 +12,7 @@ use crate::{
     dispatcher::{Dispatcher, Lease},
     ending::{self, Reason},
     expression::Expressions,
-    nodes::NodeTypes,
+    nodes::{FaultPoint, NodeFaults, NodeTypes},
     outside::Outside,
     processor::Processor,
 };
@@ -78,8 +78,30 @@ impl Engine {
     ///
     /// Database errors.
     pub async fn start_as(store: Store, options: EngineOptions, instance: Instance) -> Result<Self, EngineError> {
+        Self::launch(store, options, instance, FaultPoint::default()).await
+    }
+
+    /// [`Self::start`], with nodes that fail when a test says so.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn start_with_faults(
+        store: Store,
+        options: EngineOptions,
+        faults: Arc<dyn NodeFaults>,
+    ) -> Result<Self, EngineError> {
+        Self::launch(store, options, Instance::default(), FaultPoint::new(faults)).await
+    }
+
+    async fn launch(
+        store: Store,
+        options: EngineOptions,
+        instance: Instance,
+        faults: FaultPoint,
+    ) -> Result<Self, EngineError> {
         let claim = ClaimedBy(uuid::Uuid::new_v4().to_string());
-        let types = Arc::new(NodeTypes::built_in()?);
+        let types = Arc::new(NodeTypes::built_in(faults)?);
         let expressions = Expressions::default();
         let lease = Lease::take(store.clone(), claim.clone(), instance).await?;
         let outside = Outside::new(&options.outside);

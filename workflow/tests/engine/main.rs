@@ -14,6 +14,7 @@ mod json_query;
 mod json_variable_mapping;
 mod leases;
 mod model;
+mod node_faults;
 mod nodes;
 mod parallel;
 mod recovery;
