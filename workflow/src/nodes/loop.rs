@@ -19,7 +19,7 @@ const MAX_ROUNDS: usize = 10_000;
 /// Runs its branch once for each item. The job's result says how many rounds were gone through and whether it broke off.
 pub(super) struct Loop;
 
-/// The configuration of a [`Loop`].
+/// Runs its branch once for each item.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {

@@ -15,6 +15,7 @@ mod delay;
 mod destroy;
 mod end;
 mod faults;
+mod form;
 mod json_query;
 mod json_variable_mapping;
 mod lenient;
@@ -263,7 +264,7 @@ impl<T: NodeType> Typed<T> {
 #[async_trait]
 impl<T: NodeType> Node for Typed<T> {
     fn config_schema(&self) -> Value {
-        schemars::schema_for!(T::Config).to_value()
+        form::readable(T::NAME, schemars::schema_for!(T::Config).to_value())
     }
 
     fn check(&self, config: &Value, expressions: &Expressions) -> Result<(), String> {

@@ -16,7 +16,7 @@ use crate::{loop_guard, variables::Path};
 /// `{"execution": id}` if it is not waited for.
 pub(super) struct Subflow;
 
-/// The configuration of a [`Subflow`].
+/// Runs another workflow in an execution of its own.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {
