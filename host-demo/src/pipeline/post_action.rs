@@ -276,6 +276,15 @@ impl Decision {
         Ok(starts)
     }
 
+    /// What there is to say about an action that is refused: nothing that was wanted starts.
+    pub(super) fn if_the_action_fails(&self) -> Vec<Considered> {
+        let mut considered = self.considered.clone();
+        for wanted in &self.wanted {
+            considered[wanted.line].refuse(Reason::ActionFailed);
+        }
+        considered
+    }
+
     /// Says as much as can be said without a record.
     pub(super) fn without_records(mut self) -> Vec<Considered> {
         for wanted in &self.wanted {

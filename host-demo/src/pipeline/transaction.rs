@@ -64,7 +64,9 @@ impl Write {
             .store
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Done, ApiError>> {
                 let work = async move {
-                    let (answer, starts) = self.write(tx, &asker).await?;
+                    let mut in_vain = Vec::new();
+                    let written = self.write(tx, &asker, &mut in_vain).await;
+                    let (answer, starts) = written.map_err(|error| error.explained(in_vain))?;
                     let queued = post_action::enqueue(tx, starts.executions, &claim).await?;
                     Ok(Done { answer, queued, considered: starts.considered })
                 };
@@ -74,14 +76,17 @@ impl Write {
         if !done.queued.event_key.is_empty() {
             tracing::Span::current().record("event", &done.queued.event_key);
         }
-        let messages = verdict::judge(&host.engine, &done.queued.chain).await?;
-        if !done.queued.background.is_empty() {
-            host.engine.wake(&done.queued.background);
-        }
         let explain = match curiosity {
             Curiosity::Silent => None,
             Curiosity::Why | Curiosity::WhyNotFromNodes => Some(done.considered),
         };
+        let messages = match verdict::judge(&host.engine, &done.queued.chain).await {
+            Ok(messages) => messages,
+            Err(error) => return Err(error.explained(explain.unwrap_or_default())),
+        };
+        if !done.queued.background.is_empty() {
+            host.engine.wake(&done.queued.background);
+        }
         Ok(Reply { answer: done.answer, messages, explain })
     }
 
@@ -101,7 +106,7 @@ impl Write {
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Infallible, Rehearsed>> {
                 Box::pin(async move {
                     // The error is what makes the store take back what was written.
-                    Err(match self.write(tx, &asker).await {
+                    Err(match self.write(tx, &asker, &mut Vec::new()).await {
                         Ok((_, starts)) => Rehearsed::Told(starts.considered),
                         Err(error) => Rehearsed::Failed(error),
                     })
@@ -114,11 +119,20 @@ impl Write {
         }
     }
 
-    async fn write(self, tx: &mut Tx, asker: &Asker) -> Result<(Answer, Starts), ApiError> {
+    /// Writes, and says what that starts. Leaves in `in_vain` what there is to say to those who ask if it fails.
+    async fn write(
+        self,
+        tx: &mut Tx,
+        asker: &Asker,
+        in_vain: &mut Vec<Considered>,
+    ) -> Result<(Answer, Starts), ApiError> {
         // The schema may have changed since the request was prepared.
         let resource = self.resource.renew(tx.schema())?;
         let work = Work { resource, guard: self.guard, options: self.options };
         let mut decision = asker.decide(tx, self.action.event(), work.collection()).await?;
+        if asker.curiosity != Curiosity::Silent {
+            *in_vain = decision.if_the_action_fails();
+        }
         let (answer, records, submitted) = match self.input {
             Input::Create { items, shape } => {
                 let submitted = submitted_paths(tx.schema(), work.collection(), &items);
