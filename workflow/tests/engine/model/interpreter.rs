@@ -14,6 +14,8 @@ pub(super) struct Model {
     pub(super) results: BTreeMap<usize, Vec<(i64, Value)>>,
     /// Nodes in branches that were cut short somewhere.
     pub(super) open: BTreeSet<usize>,
+    /// What the workflow has come across that is worth knowing it was there.
+    pub(super) met: BTreeSet<&'static str>,
 }
 
 /// How a line was left.
@@ -34,7 +36,7 @@ impl Model {
     /// Behind the declaration of the variable.
     pub(super) fn new() -> Self {
         let results = BTreeMap::from([(0, vec![(1, json!(0))])]);
-        Self { variable: 0, assignments: 0, results, open: BTreeSet::new() }
+        Self { variable: 0, assignments: 0, results, open: BTreeSet::new(), met: BTreeSet::new() }
     }
 
     fn note(&mut self, number: usize, status: i64, result: Value) {
@@ -129,6 +131,9 @@ impl Model {
                 }
                 (Left::Open(_), "break" | "continue") | (Left::Unknown, _) => return Left::Unknown,
                 (left @ (Left::Broken(status) | Left::Ends(status) | Left::Open(status)), _) => {
+                    if left.ends() {
+                        self.met.insert("an end in a loop");
+                    }
                     self.note(number, status, json!({"looped": looped, "broken": true}));
                     return left;
                 }
@@ -139,7 +144,8 @@ impl Model {
     }
 
     /// Branches do not see each other; behind the node the last one that assigned has its way.
-    fn parallel(&mut self, number: usize, mode: &str, branches: &[Vec<Tree>], winner: Option<usize>) -> Left {
+    fn parallel(&mut self, number: usize, mode: &'static str, branches: &[Vec<Tree>], winner: Option<usize>) -> Left {
+        self.met.insert(mode);
         let before = self.variable;
         let (mut first, mut walked) = (number + 1, Vec::new());
         for (place, branch) in branches.iter().enumerate() {
@@ -192,6 +198,9 @@ impl Model {
             .map(|branch| if branch.nodes == decider.nodes { json!(branch.left.status()) } else { Value::Null })
             .collect();
         let status = decider.left.status();
+        if decider.left.ends() {
+            self.met.insert("an end in a branch");
+        }
         self.note(number, status, json!(statuses));
         match decider.left {
             Left::Broken(status) if others().any(|branch| branch.assigned.is_some()) => Left::Open(status),
