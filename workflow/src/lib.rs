@@ -37,7 +37,7 @@ use store::{ExecutionId, ExecutionStatus};
 
 pub use engine::{Engine, EngineOptions, Instance};
 pub use error::EngineError;
-pub use nodes::is_built_in;
+pub use nodes::{NodeFault, NodeFaults, NodeStep, is_built_in};
 pub use options::WorkflowOptions;
 pub use outside::{
     OutsideOptions, Permission,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::locales;
 
-/// The configuration of an `approval` node.
+/// Asks people to approve, and waits for their decision.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "Approval")]

@@ -9,7 +9,9 @@ use store::{
     Store, StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use tempfile::TempDir;
-use workflow::{Engine, EngineOptions, Instance, Outcome, OutsideOptions};
+use workflow::{
+    Engine, EngineOptions, Instance, NodeFaults, Outcome, OutsideOptions, Permission, provided::ProvidedNodes,
+};
 
 /// Longest wait for a condition: far beyond what any test takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,6 +72,25 @@ impl Harness {
     /// With an operator who lets nodes do more, or less.
     pub(crate) async fn with_outside(outside: OutsideOptions) -> Self {
         Self::with(4, outside).await
+    }
+
+    /// With nodes that fail when these say so, and an operator who lets nodes do everything.
+    pub(crate) async fn with_node_faults(faults: Arc<dyn NodeFaults>) -> Self {
+        let outside = OutsideOptions { private_requests: Permission::Granted, sql: Permission::Granted, mail: None };
+        let mut harness = Self::with_outside(outside).await;
+        harness.engine.shutdown(Duration::ZERO).await;
+        harness.engine =
+            Engine::start_with_faults(harness.store.clone(), harness.options.clone(), faults).await.unwrap();
+        harness
+    }
+
+    /// With node types of others.
+    pub(crate) async fn with_nodes(nodes: Arc<dyn ProvidedNodes>) -> Self {
+        let mut harness = Self::new().await;
+        harness.engine.shutdown(Duration::ZERO).await;
+        let (store, options) = (harness.store.clone(), harness.options.clone());
+        harness.engine = Engine::start_with_nodes(store, options, Instance::default(), nodes).await.unwrap();
+        harness
     }
 
     async fn with(parallel_workflows: usize, outside: OutsideOptions) -> Self {

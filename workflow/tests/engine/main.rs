@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod branching;
+mod children;
 mod concurrency;
 mod control;
 mod date_calculation;
@@ -14,9 +15,11 @@ mod json_variable_mapping;
 mod leases;
 mod manual;
 mod model;
+mod node_faults;
 mod nodes;
 mod notification;
 mod parallel;
+mod provided;
 mod recovery;
 mod request;
 mod resume;
