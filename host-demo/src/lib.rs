@@ -13,6 +13,7 @@
 //! 6. `resources`: collections, roles, workflows, executions, signing in
 //! 7. `observe`: metrics, logs and spans, for the operator
 //! 8. `triggers`, [`plugins`]: workflow configurations, and trigger plugins loaded from libraries
+//! 9. `services`: what plugins may ask of the server
 
 mod access;
 pub mod bootstrap;
@@ -25,6 +26,7 @@ mod pipeline;
 pub mod plugins;
 mod resources;
 pub mod server;
+mod services;
 mod triggers;
 
 pub use error::HostError;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Subcommand;
-use plugin_api::{Action, Button, ExecutionMode, Interest, Language, Phase, When};
+use plugin_api::{Action, Button, ExecutionMode, Interest, Language, Phase, Service, When};
 
 use crate::plugins::{self, Manifest, PluginReport, PluginState, Plugins};
 
@@ -88,6 +88,12 @@ fn write_report(out: &mut impl Write, report: &PluginReport) -> io::Result<()> {
     writeln!(out, "  library  {}", report.library)?;
     if let (Some(api), Some(rustc)) = (&report.api_version, &report.rustc) {
         writeln!(out, "  built    plugin-api {api}, {rustc}")?;
+    }
+    if !report.needs.is_empty() {
+        writeln!(out, "  needs    {}", report.needs.join(", "))?;
+    }
+    if !report.grants.is_empty() {
+        writeln!(out, "  grants   {}", words(&report.grants, Service::name))?;
     }
     for trigger in &report.triggers {
         writeln!(out, "  trigger  {}  \"{}\"", trigger.id, trigger.title.get(Language::English))?;

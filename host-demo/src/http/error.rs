@@ -172,6 +172,17 @@ impl ApiError {
         }
     }
 
+    /// What the operator reads: the error and what caused it.
+    pub(crate) fn causes(&self) -> String {
+        let mut causes = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            causes = format!("{causes}: {cause}");
+            source = cause.source();
+        }
+        causes
+    }
+
     /// What the caller reads.
     fn public(&self) -> Value {
         if let Self::Rejected { messages } = self {
@@ -216,13 +227,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
         if status.is_server_error() {
-            let mut causes = self.to_string();
-            let mut source = std::error::Error::source(&self);
-            while let Some(cause) = source {
-                causes = format!("{causes}: {cause}");
-                source = cause.source();
-            }
-            tracing::error!(status = status.as_u16(), "{causes}");
+            tracing::error!(status = status.as_u16(), "{}", self.causes());
         } else {
             tracing::debug!(status = status.as_u16(), "{self}");
         }

@@ -1,8 +1,11 @@
 //! From an entry of the manifest to a plugin that is made but not yet admitted.
 
-use std::path::{self, Path};
+use std::{
+    path::{self, Path},
+    sync::Arc,
+};
 
-use plugin_api::{Interest, TriggerInfo};
+use plugin_api::{Interest, Service, TriggerInfo};
 use serde_json::Value;
 
 use super::{
@@ -13,6 +16,7 @@ use super::{
     manifest::{ManifestEntry, is_id},
     registry::Registry,
     report::{PluginReport, PluginState},
+    services::{Door, Session},
 };
 
 /// A plugin that was made. Dropping it undoes everything.
@@ -20,6 +24,7 @@ pub(super) struct Candidate {
     pub(super) id: String,
     pub(super) triggers: Vec<OfferedTrigger>,
     pub(super) hooks: Vec<(Vec<Interest>, Hook)>,
+    pub(super) session: Arc<Session>,
 }
 
 /// A trigger type with what it says about itself.
@@ -33,6 +38,7 @@ pub(super) struct OfferedTrigger {
 pub(super) fn load(
     entry: &ManifestEntry,
     images: &mut Images,
+    door: &Arc<Door>,
     report: &mut PluginReport,
 ) -> Result<Candidate, LoadProblem> {
     let library = open(&entry.library, entry.sha256.as_deref(), images, report)?;
@@ -41,11 +47,13 @@ pub(super) fn load(
     }
     let settings =
         serde_json::to_value(&entry.settings).map_err(|error| LoadProblem::Settings { reason: error.to_string() })?;
-    make(&library, &settings)
+    let needs = needs(&library, report)?;
+    check_grants(&needs, &entry.grants)?;
+    make(&library, &settings, Session::new(library.id(), entry.grants.clone(), Arc::clone(door)))
 }
 
-/// Loads a library that no manifest lists, with no settings, and reports on it; for people who write plugins. A file in
-/// the working directory goes before a crate name.
+/// Loads a library that no manifest lists, with no settings and granted what it needs, and reports on it; for people who
+/// write plugins. No host runs: it can call none of the services. A file in the working directory goes before a crate name.
 pub fn check(library: &Path) -> PluginReport {
     let here = path::absolute(library).ok().filter(|path| path.exists());
     let library = here.as_deref().unwrap_or(library);
@@ -53,7 +61,9 @@ pub fn check(library: &Path) -> PluginReport {
     let outcome = Images::new().and_then(|mut images| {
         let library = open(library, None, &mut images, &mut report)?;
         library.id().clone_into(&mut report.id);
-        let candidate = make(&library, &Value::Object(serde_json::Map::new()))?;
+        let grants = needs(&library, &mut report)?;
+        let session = Session::new(library.id(), grants, Arc::default());
+        let candidate = make(&library, &Value::Object(serde_json::Map::new()), session)?;
         Registry::default().admit(candidate, &mut report)
     });
     report.finish(outcome.as_ref().err());
@@ -75,13 +85,30 @@ fn open(
     Ok(library)
 }
 
-fn make(library: &OpenLibrary, settings: &Value) -> Result<Candidate, LoadProblem> {
+/// Reads what a plugin needs.
+fn needs(library: &OpenLibrary, report: &mut PluginReport) -> Result<Vec<Service>, LoadProblem> {
+    report.needs = library.needs().map_err(LoadProblem::Register)?;
+    let unknown = || report.needs.iter().filter(|name| Service::from_name(name).is_none()).cloned().collect();
+    let known: Option<Vec<Service>> = report.needs.iter().map(|name| Service::from_name(name)).collect();
+    known.ok_or_else(|| LoadProblem::UnknownServices { services: unknown() })
+}
+
+fn check_grants(needs: &[Service], grants: &[Service]) -> Result<(), LoadProblem> {
+    let missing: Vec<Service> = needs.iter().filter(|need| !grants.contains(need)).copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let grants = grants.iter().chain(&missing).copied().collect();
+    Err(LoadProblem::NotGranted { missing, grants })
+}
+
+fn make(library: &OpenLibrary, settings: &Value, session: Arc<Session>) -> Result<Candidate, LoadProblem> {
     if !is_id(library.id()) {
         return Err(LoadProblem::BadId { id: library.id().to_owned() });
     }
     check_settings(&library.settings_schema().map_err(LoadProblem::Register)?, settings)?;
-    let offers = library.make(settings).map_err(LoadProblem::Register)?;
-    let triggers = offers
+    let offers = library.make(settings, session.handle()).map_err(LoadProblem::Register)?;
+    let triggers: Vec<OfferedTrigger> = offers
         .triggers
         .into_iter()
         .map(|trigger| {
@@ -90,7 +117,8 @@ fn make(library: &OpenLibrary, settings: &Value) -> Result<Candidate, LoadProble
             Ok(OfferedTrigger { trigger, info, config_schema })
         })
         .collect::<Result<_, LoadProblem>>()?;
-    Ok(Candidate { id: library.id().to_owned(), triggers, hooks: offers.hooks })
+    session.owns(triggers.iter().map(|offered| offered.info.id.clone()));
+    Ok(Candidate { id: library.id().to_owned(), triggers, hooks: offers.hooks, session })
 }
 
 /// Names the first setting that does not fit.
@@ -118,6 +146,8 @@ impl PluginReport {
             version: None,
             api_version: None,
             rustc: None,
+            needs: Vec::new(),
+            grants: entry.grants.clone(),
             triggers: Vec::new(),
             hooks: Vec::new(),
             error: None,

@@ -12,6 +12,8 @@
 //! No lock is held while a plugin runs, and whatever a plugin does ends in a [`PluginError`](plugin_api::PluginError):
 //! one plugin's failure is a line in its [`PluginReport`], not the end of the host.
 //!
+//! What plugins ask of the host in turn goes through `services`.
+//!
 //! This module knows nothing of HTTP, of the database or of what an action does.
 
 mod bridge;
@@ -25,9 +27,11 @@ mod preflight;
 mod private_folder;
 mod registry;
 mod report;
+mod services;
 
 pub use error::{LoadProblem, PluginHostError};
 pub use loader::check;
 pub use manifest::{Manifest, ManifestEntry};
 pub use registry::{HookAnswer, LoadedTrigger, Plugins};
 pub use report::{HookReport, PluginReport, PluginState, TriggerReport};
+pub(crate) use services::{Answering, Backend, Caller};

@@ -1,12 +1,17 @@
 //! The plugins of a running host: their trigger types and hooks, and who waits for what.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, Weak},
+};
 
 use plugin_api::{
     Action, ActionEvent, ActionHook, CollectionRef, Detail, ErrorKind, ManualRun, Phase, Plan, PluginError, SchemaView,
     TriggerInfo, Workflow, WorkflowId,
 };
 use serde_json::Value;
+use tokio_util::task::TaskTracker;
 
 use super::{
     bridge::{Hook, Trigger},
@@ -16,12 +21,15 @@ use super::{
     loader::{self, Candidate},
     manifest::{Manifest, is_id},
     report::{HookReport, PluginReport, TriggerReport},
+    services::{Backend, Door, Session},
 };
 
 /// All plugins of a manifest: loaded, failed or switched off.
 pub struct Plugins {
     registry: Registry,
     reports: Vec<PluginReport>,
+    /// Through which the plugins call the host.
+    door: Arc<Door>,
     /// Private copies of the libraries, for debuggers; they go with this value.
     _images: Option<Images>,
 }
@@ -46,11 +54,12 @@ impl Plugins {
         let mut registry = Registry::default();
         let mut reports = Vec::with_capacity(manifest.plugins.len());
         let mut images = None;
+        let door = Arc::new(Door::default());
         for entry in &manifest.plugins {
             let mut report = PluginReport::new(entry);
             if entry.enabled {
                 let outcome = take_images(&mut images)
-                    .and_then(|images| loader::load(entry, images, &mut report))
+                    .and_then(|images| loader::load(entry, images, &door, &mut report))
                     .and_then(|candidate| registry.admit(candidate, &mut report));
                 report.finish(outcome.as_ref().err());
                 match (outcome, &report.error) {
@@ -63,12 +72,22 @@ impl Plugins {
             }
             reports.push(report);
         }
-        Ok(Self { registry, reports, _images: images })
+        Ok(Self { registry, reports, door, _images: images })
     }
 
     /// No plugins at all.
     pub fn none() -> Self {
-        Self { registry: Registry::default(), reports: Vec::new(), _images: None }
+        Self { registry: Registry::default(), reports: Vec::new(), door: Arc::default(), _images: None }
+    }
+
+    /// Lets the plugins call services from now on, which run on this runtime, among `tasks`.
+    pub(crate) fn open_services(&self, backend: Weak<dyn Backend>, tasks: TaskTracker) {
+        self.door.open(backend, tasks);
+    }
+
+    /// Lets the plugins call no services any more.
+    pub(crate) fn close_services(&self) {
+        self.door.close();
     }
 
     /// What became of each plugin, in the manifest's order.
@@ -147,6 +166,8 @@ pub(super) struct Registry {
     by_type: HashMap<String, usize>,
     hooks: Vec<(Arc<str>, Hook)>,
     interests: Arc<Interests>,
+    /// What the plugins' calls to services stand on.
+    sessions: Vec<Arc<Session>>,
 }
 
 impl Registry {
@@ -167,6 +188,7 @@ impl Registry {
 
         // Nothing below can fail.
         let plugin: Arc<str> = candidate.id.into();
+        self.sessions.push(candidate.session);
         let hooks = self.hooks.len()..self.hooks.len() + candidate.hooks.len();
         for (position, (interests, hook)) in hooks.clone().zip(candidate.hooks) {
             self.interests.declare(position, &interests);

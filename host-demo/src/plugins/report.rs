@@ -1,6 +1,6 @@
 //! What became of a plugin, for people and for programs.
 
-use plugin_api::{Button, ExecutionMode, Interest, LocalizedText};
+use plugin_api::{Button, ExecutionMode, Interest, LocalizedText, Service};
 use serde::Serialize;
 
 /// What became of one plugin of the manifest.
@@ -21,6 +21,10 @@ pub struct PluginReport {
     pub api_version: Option<String>,
     /// The compiler it was built with.
     pub rustc: Option<String>,
+    /// The services it needs, by name.
+    pub needs: Vec<String>,
+    /// The services that the manifest grants.
+    pub grants: Vec<Service>,
     /// The trigger types it offers.
     pub triggers: Vec<TriggerReport>,
     /// Its hooks.
