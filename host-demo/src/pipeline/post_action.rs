@@ -8,13 +8,13 @@
 //! Decision::starts ─ loads what is handed over, judges the terms ─ Starts ─ enqueue
 //! ```
 //!
-//! A plugin that fails, names a workflow that is not enabled any more, or a path that is not there, starts nothing and harms
-//! nobody: the action and everybody else's workflows go on.
+//! A plugin that fails, names a workflow that is not enabled any more, or not its own, or a path that is not there, starts
+//! nothing and harms nobody: the action and everybody else's workflows go on.
 
 use std::{collections::HashSet, sync::Arc};
 
 use plugin_api::{
-    Action, ActionEvent, AssociationPath, Batch, CollectionRef, ExecutionMode, Firing, Phase, Previous, UserId,
+    Action, ActionEvent, AssociationPath, Batch, CollectionRef, ExecutionMode, Firing, Phase, Previous, Skip, UserId,
     schema::MAIN_DATA_SOURCE,
 };
 use serde_json::{Value, json};
@@ -29,7 +29,11 @@ use super::{
     schema_view::StoreSchemaView,
     terms::{Actor, BeforeByKey, Passed, Terms},
 };
-use crate::{access::RequestContext, http::error::ApiError, plugins::Plugins};
+use crate::{
+    access::RequestContext,
+    http::error::ApiError,
+    plugins::{HookAnswer, Plugins},
+};
 
 /// Most executions of one action: what one transaction may hold up the writer with.
 const EXECUTIONS_MAX: usize = 10_000;
@@ -77,6 +81,13 @@ pub(super) struct Asker {
 pub(super) struct Decision {
     wanted: Vec<Wanted>,
     considered: Vec<Considered>,
+}
+
+/// What the plugins answered, each in its turn.
+#[derive(Default)]
+struct Planned {
+    firings: Vec<(Arc<str>, Firing)>,
+    skips: Vec<Skip>,
 }
 
 /// One workflow that a plugin wants to start.
@@ -143,14 +154,18 @@ impl Asker {
         if self.curiosity == Curiosity::Silent && !self.plugins.waits_for(Phase::After, action, &watched, bound) {
             return Ok(decision);
         }
-        let (firings, skips) = self.plan(conn, action, &watched);
+        let Planned { firings, skips } = self.plan(conn, action, &watched);
         let schema = Arc::clone(conn.schema());
-        for firing in firings {
+        for (plugin, firing) in firings {
             let id = WorkflowId(firing.workflow.0);
             let Some(workflow) = conn.workflow(id).await?.filter(|workflow| workflow.enabled) else {
                 tracing::debug!(workflow = %id, "not enabled any more, does not start");
                 continue;
             };
+            if self.plugins.trigger(&workflow.trigger_type).is_none_or(|trigger| trigger.plugin() != &*plugin) {
+                tracing::warn!(workflow = %id, plugin = &*plugin, "is another plugin's workflow, does not start");
+                continue;
+            }
             decision.want(self, &schema, collection, &workflow, firing);
         }
         decision.considered.extend(skips.into_iter().map(Considered::skipped));
@@ -160,7 +175,7 @@ impl Asker {
         Ok(decision)
     }
 
-    fn plan(&self, conn: &Conn, action: Action, collection: &CollectionRef) -> (Vec<Firing>, Vec<plugin_api::Skip>) {
+    fn plan(&self, conn: &Conn, action: Action, collection: &CollectionRef) -> Planned {
         let view = StoreSchemaView(conn.schema());
         let mut event = ActionEvent::new(Phase::After, action, collection, &view);
         event.bindings = &self.bindings;
@@ -170,13 +185,23 @@ impl Asker {
             Curiosity::Silent => self.plugins.plan(&event),
             Curiosity::Why | Curiosity::WhyNotFromNodes => self.plugins.explain(&event),
         };
-        let (mut firings, mut skips) = (Vec::new(), Vec::new());
+        let mut planned = Planned::default();
         // Faults are logged where they happen.
-        for plan in answers.into_iter().filter_map(|answer| answer.result.ok()) {
-            firings.extend(plan.firings);
-            skips.extend(plan.skips);
+        for HookAnswer { plugin, result } in answers {
+            let Ok(plan) = result else { continue };
+            if plan.firings.len() > EXECUTIONS_MAX {
+                let firings = plan.firings.len();
+                tracing::error!(
+                    plugin = &*plugin,
+                    firings,
+                    "a plan with more than {EXECUTIONS_MAX} firings starts nothing"
+                );
+                continue;
+            }
+            planned.firings.extend(plan.firings.into_iter().map(|firing| (Arc::clone(&plugin), firing)));
+            planned.skips.extend(plan.skips);
         }
-        (firings, skips)
+        planned
     }
 }
 
