@@ -7,6 +7,8 @@ mod depth;
 mod explain;
 mod harness;
 mod lifecycle;
+mod misbehaving;
 mod plugins;
 mod post_action;
+mod services;
 mod watch;

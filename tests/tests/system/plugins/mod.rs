@@ -3,6 +3,7 @@
 mod bad_files;
 mod bridge;
 mod command;
+mod garbage;
 mod logging;
 mod panics;
 mod registration;
