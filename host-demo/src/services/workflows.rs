@@ -3,23 +3,19 @@
 use plugin_api::{ExecutionId, StartWorkflow};
 use serde_json::{Value, json};
 use store::{Filter, Find, NewExecution, Tx, WorkflowId, WorkflowRow};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{host::Host, http::error::ApiError, plugins::Caller};
 
 /// Stores an execution of an enabled workflow of the caller's own trigger types, and wakes the dispatcher.
 pub(super) async fn start(host: &Host, caller: Caller, question: StartWorkflow) -> Result<ExecutionId, ApiError> {
-    // Work that was handed to the writer is done even if nobody waits for it. A caller that has given up is told nothing was
-    // promised, so a start that has not begun by then is left.
-    let given_up = CancellationToken::new();
-    let _waiting = given_up.clone().drop_guard();
     let workflow = WorkflowId(question.workflow.0);
     let id = host
         .store
         .write::<_, ApiError, _>(move |tx| {
             Box::pin(async move {
-                if given_up.is_cancelled() {
+                // Work that was handed to the writer is done even if nobody waits for it; this was promised to nobody.
+                if caller.given_up.is_cancelled() {
                     return Err(ApiError::ShuttingDown);
                 }
                 let workflow = startable(tx, &caller, workflow).await?;

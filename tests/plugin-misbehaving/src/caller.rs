@@ -36,9 +36,9 @@ impl Caller {
     }
 
     /// Has another thread call, and waits for it.
-    pub(crate) fn wait_for_a_thread(&self) {
+    pub(crate) fn wait_for_a_thread(&self, workflow: WorkflowId) {
         let caller = self.clone();
-        let thread = thread::spawn(move || caller.host.start_workflow(StartWorkflow::new(WorkflowId(1), Value::Null)));
+        let thread = thread::spawn(move || caller.host.start_workflow(StartWorkflow::new(workflow, Value::Null)));
         let said = thread.join().map_or_else(|_| "panicked".to_owned(), |result| said(&result));
         self.write("thread of a hook", &[said]);
     }
@@ -67,7 +67,8 @@ impl Caller {
         self.call_everything(&format!("thread {number} after the end"));
     }
 
-    fn write(&self, place: &str, outcomes: &[String]) {
+    /// Adds lines to the journal.
+    pub(crate) fn write(&self, place: &str, outcomes: &[String]) {
         let Some(journal) = &self.settings.journal else { return };
         let lines: String = outcomes.iter().map(|outcome| format!("{place}: {outcome}\n")).collect();
         let file = OpenOptions::new().create(true).append(true).open(journal);

@@ -21,12 +21,13 @@ impl ActionHook for MisbehavingHook {
             tracing::info!(number, "one of many events");
         }
         if let Some(path) = &settings.slow_until {
+            self.0.write("Plan", &["waits".to_owned()]);
             while !path.exists() {
                 thread::yield_now();
             }
         }
         if settings.waits_for_thread {
-            self.0.wait_for_a_thread();
+            self.0.wait_for_a_thread(WorkflowId(ids(event.bindings).next().unwrap_or_default()));
         }
         self.0.reach(Place::Plan);
         Ok(plan(settings.plan, event.bindings))
@@ -34,22 +35,25 @@ impl ActionHook for MisbehavingHook {
 }
 
 fn plan(planned: Planned, bindings: &str) -> Plan {
-    // Here a request binds ids instead of keys.
-    let ids = bindings.split(',').filter_map(|id| id.parse().ok());
     let fire = |id| Firing::new(WorkflowId(id), ExecutionMode::Sync);
     let firings = match planned {
         Planned::Nothing => Vec::new(),
         Planned::UnknownWorkflows => [i64::MIN, -1, 0, i64::MAX].map(fire).into(),
-        Planned::UnknownPaths => ids
+        Planned::UnknownPaths => ids(bindings)
             .flat_map(|id| {
                 let nowhere = AssociationPath::parse("no.such..path");
                 [Firing { path: nowhere.clone(), ..fire(id) }, Firing { preloads: vec![nowhere], ..fire(id) }]
             })
             .collect(),
-        Planned::OthersWorkflows => ids.map(fire).collect(),
+        Planned::OthersWorkflows => ids(bindings).map(fire).collect(),
         Planned::Huge => (0..HUGE).map(fire).collect(),
     };
     Plan { firings, skips: vec![] }
+}
+
+/// The ids that a request binds, instead of keys.
+fn ids(bindings: &str) -> impl Iterator<Item = i64> {
+    bindings.split(',').filter_map(|id| id.parse().ok())
 }
 
 impl Drop for MisbehavingHook {

@@ -17,7 +17,7 @@ pub(crate) struct Settings {
     pub(crate) plan: Planned,
     /// Threads that call every service again and again until they hear that the host is stopping, and once more.
     pub(crate) threads: usize,
-    /// Whether the hook has a thread start a workflow, and waits for it.
+    /// Whether the hook has a thread start the workflow that the request binds by its id, and waits for it.
     pub(crate) waits_for_thread: bool,
     /// The hook does not answer until this file is there.
     pub(crate) slow_until: Option<PathBuf>,

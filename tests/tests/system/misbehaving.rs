@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use host_demo::{Server, ServerOptions, bootstrap::Admin};
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::harness::{
@@ -48,6 +48,14 @@ impl Scene {
         }
         let executions = self.blog.finished(&self.workflow, 2).await;
         assert_eq!(executions.len(), 2, "each action starts it once");
+    }
+
+    /// Makes an enabled workflow of the misbehaving trigger.
+    async fn own_workflow(&self) -> i64 {
+        let values = json!({"title": "own", "type": "misbehaving", "config": {}, "enabled": true});
+        let made = self.blog.admin.post("workflows:create", values).await.ok();
+        assert_eq!(made["enabled"], true, "{made}");
+        made["id"].as_i64().expect("an id")
     }
 
     fn journal(&self) -> String {
@@ -113,15 +121,19 @@ async fn panics_in_every_call_are_answered() {
 
 #[tokio::test]
 async fn plans_without_sense_start_nothing() {
-    for plan in ["unknown_workflows", "unknown_paths", "others_workflows", "huge"] {
+    for (plan, told) in [
+        ("unknown_workflows", ""),
+        ("unknown_paths", "leads nowhere, does not start"),
+        ("others_workflows", "is another plugin's workflow, does not start"),
+        ("huge", "a plan with more than 10000 firings starts nothing"),
+    ] {
         let scene = Scene::set_up("", |_| format!("plan = '{plan}'")).await;
-        let values = json!({"title": "own", "type": "misbehaving", "config": {}, "enabled": true});
-        let own = scene.blog.admin.post("workflows:create", values).await.ok();
         // The plugin takes the ids that it plans with from the bindings.
-        let bound = if plan == "unknown_paths" { &own["id"] } else { &json!(scene.workflow.id) };
+        let bound = if plan == "unknown_paths" { scene.own_workflow().await } else { scene.workflow.id };
         scene.the_rest_goes_on(&bound.to_string()).await;
         let executions = scene.blog.admin.list("executions", json!({})).await;
         assert_eq!(executions.len(), 2, "only the built-in plugin's, with the plan {plan}");
+        assert!(scene.host.log().contains(told), "{told:?} in\n{}", scene.host.log());
     }
 }
 
@@ -137,26 +149,32 @@ async fn ten_thousand_events_are_logged() {
 async fn while_a_hook_is_slow_others_are_answered() {
     let go_on = |folder: &TempDir| folder.path().join("go-on");
     let scene = Scene::set_up("", |folder| format!("slow_until = {:?}", go_on(folder))).await;
-    let slow = tokio::spawn({
-        let blog = Blog { admin: scene.blog.admin.clone() };
-        async move { blog.create("posts", "", json!({"title": "slow"})).await }
-    });
-    for _ in 0..10 {
-        assert_eq!(scene.blog.admin.get("users:list").await.status, 200);
-    }
-    fs::write(go_on(&scene.folder), "").expect("the file is written");
-    slow.await.expect("not cancelled").ok();
+    let others = async {
+        eventually("the hook waits", async || scene.journal().contains("Plan: waits\n").then_some(())).await;
+        for _ in 0..10 {
+            assert_eq!(scene.blog.admin.get("users:list").await.status, 200);
+        }
+        fs::write(go_on(&scene.folder), "").expect("the file is written");
+    };
+    let (slow, ()) = tokio::join!(scene.blog.create("posts", "", json!({"title": "slow"})), others);
+    slow.ok();
     scene.blog.finished(&scene.workflow, 1).await;
 }
 
 #[tokio::test]
 async fn a_hook_that_waits_for_a_thread_that_waits_for_the_hook_gets_away() {
     let scene = Scene::set_up(ALL_SERVICES, |_| "waits_for_thread = true".to_owned()).await;
-    scene.blog.create("posts", "", json!({"title": "a"})).await.ok();
+    let own = scene.own_workflow().await;
+    let post = scene.blog.create("posts", &own.to_string(), json!({"title": "a"})).await.ok();
     scene.blog.finished(&scene.workflow, 1).await;
     let journal = scene.journal();
     let expected = "thread of a hook: Unavailable: The host did not answer within 5 seconds";
     assert!(journal.lines().any(|line| line == expected), "{journal}");
+
+    // One more write, so that the one that was given up has had its turn.
+    scene.blog.admin.post(&format!("posts:update?filterByTk={}", post["id"]), json!({"title": "b"})).await.ok();
+    let executions = scene.blog.admin.list("executions", json!({"workflowId": own})).await;
+    assert!(executions.is_empty(), "what nobody waits for any more is not begun: {executions:?}");
 }
 
 #[tokio::test]
@@ -219,6 +237,6 @@ async fn answers_that_are_no_json_start_nothing() {
         blog.finished(&workflow, 1).await;
         assert!(host.log().contains("the plan cannot be read"), "{}", host.log());
         let made = blog.admin.post("workflows:create", json!({"type": "garbage", "config": {}})).await;
-        assert_eq!(made.status, 200, "{:?}", Value::from(made.body));
+        assert_eq!(made.status, 200, "{}", made.body);
     }
 }

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use plugin_api::{ExecutionId, PluginError, ReadRecord, ReadRecords, RecordPage, StartWorkflow};
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
 pub(super) use door::Door;
 pub(super) use session::Session;
@@ -31,6 +32,8 @@ pub(crate) struct Caller {
     pub(crate) plugin: Arc<str>,
     /// Its trigger types.
     pub(crate) trigger_types: Arc<[String]>,
+    /// Is cancelled when nobody waits for the answer any more.
+    pub(crate) given_up: CancellationToken,
 }
 
 /// What an answer becomes in time.
@@ -39,7 +42,8 @@ pub(crate) type Answering<T> = BoxFuture<'static, Result<T, PluginError>>;
 /// Does what the services promise, once it has been found that the caller may ask. One method for each of
 /// [`plugin_api::Services`].
 ///
-/// A future that is dropped does no more: its caller has stopped waiting.
+/// A future is dropped when its caller has given up. What it has handed to others by then looks at [`Caller::given_up`] before it
+/// begins.
 pub(crate) trait Backend: Send + Sync + 'static {
     /// Reads a record.
     fn record(self: Arc<Self>, question: ReadRecord) -> Answering<Option<Map<String, Value>>>;

@@ -11,6 +11,7 @@ use std::{
 use plugin_api::{ExecutionId, PluginError, ReadRecord, ReadRecords, RecordPage, Service, Services, StartWorkflow};
 use serde_json::{Map, Value};
 use tokio::{runtime::Handle, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::{Answering, Backend, Caller, Door};
 
@@ -47,9 +48,9 @@ impl Session {
         self.trigger_types.get_or_init(|| trigger_types.into_iter().collect());
     }
 
-    fn caller(&self) -> Caller {
+    fn caller(&self, given_up: CancellationToken) -> Caller {
         let trigger_types = self.trigger_types.get().cloned().unwrap_or_default();
-        Caller { plugin: Arc::clone(&self.plugin), trigger_types }
+        Caller { plugin: Arc::clone(&self.plugin), trigger_types, given_up }
     }
 
     /// Checks that the plugin may call the service, from this thread.
@@ -102,7 +103,10 @@ impl ServicesHandle {
         session.permit(service)?;
         let inside = self.door.enter()?;
         let (turns, door) = (Arc::clone(&session.turns), Arc::clone(&self.door));
-        let answering = question(inside.backend, session.caller());
+        let given_up = CancellationToken::new();
+        let answering = question(inside.backend, session.caller(given_up.clone()));
+        // Before this thread goes on, and so before whatever waits for this thread does.
+        let _waiting = given_up.drop_guard();
         // The plugin may be unloaded while its thread waits.
         drop(session);
         let (answer, answered) = mpsc::sync_channel(1);
@@ -146,3 +150,6 @@ impl Services for ServicesHandle {
         self.ask(Service::Workflows, |backend, caller| backend.start_workflow(caller, question))
     }
 }
+
+#[cfg(test)]
+mod tests;
