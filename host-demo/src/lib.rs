@@ -13,9 +13,11 @@
 //! 6. `resources`: collections, roles, workflows, executions, signing in
 //! 7. `observe`: metrics, logs and spans, for the operator
 //! 8. `triggers`, [`plugins`]: workflow configurations, and trigger plugins loaded from libraries
-//! 9. `services`: what plugins may ask of the server
+//! 9. `bindings`: which workflows fit which button
+//! 10. `services`: what plugins may ask of the server
 
 mod access;
+mod bindings;
 pub mod bootstrap;
 pub mod cli;
 pub mod error;
@@ -29,5 +31,6 @@ pub mod server;
 mod services;
 mod triggers;
 
+pub use bindings::Strictness;
 pub use error::HostError;
 pub use server::{Server, ServerOptions};

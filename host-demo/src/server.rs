@@ -9,12 +9,13 @@ use workflow::{Engine, EngineOptions, Instance, OutsideOptions};
 
 use crate::{
     access::Tokens,
+    bindings::Strictness,
     bootstrap::{self, Admin},
     error::HostError,
     host::Host,
     http,
     observe::metrics::Metrics,
-    plugins::{Manifest, Plugins},
+    plugins::PluginManager,
 };
 
 /// How long requests that are being answered may take at a stop.
@@ -39,6 +40,8 @@ pub struct ServerOptions {
     pub admin: Admin,
     /// What workflow nodes may reach outside of the store.
     pub outside: OutsideOptions,
+    /// What requests that name their button may fire.
+    pub strictness: Strictness,
 }
 
 /// A running server.
@@ -61,13 +64,10 @@ impl Server {
     pub async fn start(options: ServerOptions) -> Result<Self, HostError> {
         // The cheap checks come first: a wrong manifest should not leave a new database behind.
         let url = database_url(&options)?;
-        let manifest = options.manifest;
-        let plugins = tokio::task::spawn_blocking(move || match manifest {
-            Some(path) => Plugins::load(&Manifest::read(&path)?),
-            None => Ok(Plugins::none()),
-        })
-        .await
-        .map_err(|_| HostError::Interrupted)??;
+        let (manifest, strictness) = (options.manifest, options.strictness);
+        let plugins = tokio::task::spawn_blocking(move || PluginManager::load(manifest))
+            .await
+            .map_err(|_| HostError::Interrupted)??;
         bootstrap::make_data_dir(&options.data_dir)?;
         let lock = bootstrap::lock_data_dir(&options.data_dir)?;
         let tokens = Tokens::new(&bootstrap::token_secret(&options.data_dir)?);
@@ -84,7 +84,7 @@ impl Server {
         let instance = Instance { name: Some(name), ..Instance::default() };
         let options = EngineOptions { parallel_workflows: PARALLEL_WORKFLOWS, outside: options.outside };
         let engine = Engine::start_as(store.clone(), options, instance).await?;
-        let host = Arc::new(Host::new(store, engine, plugins, tokens));
+        let host = Arc::new(Host::new(store, engine, plugins, tokens, strictness));
         host.open_services();
         host.switch.enable_all().await?;
 

@@ -51,6 +51,8 @@ pub(crate) struct Params {
     pub(crate) paging: Paging,
     /// The raw bindings; empty without any.
     pub(crate) trigger_workflows: String,
+    /// The button that was pressed.
+    pub(crate) button: Option<String>,
     /// Association paths whose existing records may be changed by nested values.
     pub(crate) update_association_values: Vec<String>,
     /// The fields that decide whether `updateOrCreate` and `firstOrCreate` find a record.
@@ -63,6 +65,8 @@ pub(crate) struct Params {
     pub(crate) job_id: Option<Value>,
     /// Whether the caller asks why workflows fire or do not.
     pub(crate) curiosity: Curiosity,
+    /// Whose records are read, where people have some of their own.
+    pub(crate) whose: Whose,
     /// Which action of which collection is asked about.
     pub(crate) question: Question,
     /// The token, for callers that cannot send headers.
@@ -78,6 +82,16 @@ pub(crate) struct Question {
     pub(crate) action: Option<String>,
     /// Who does it.
     pub(crate) origin: Origin,
+}
+
+/// Whose records are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Those of the one who asks.
+    #[default]
+    Own,
+    /// Those of all, for administrators.
+    All,
 }
 
 /// Who writes a record.
@@ -123,6 +137,7 @@ impl Params {
             sort: list(take("sort"), "sort")?,
             paging,
             trigger_workflows: bindings(take("triggerWorkflows"))?,
+            button: button(take("button"))?,
             update_association_values: list(take("updateAssociationValues"), "updateAssociationValues")?,
             filter_keys: list(take("filterKeys"), "filterKeys")?,
             auto_revision: matches!(take("autoRevision").as_ref().and_then(Value::as_str), Some("1" | "true")),
@@ -131,6 +146,10 @@ impl Params {
             curiosity: match text(take("explain")).as_deref() {
                 Some("1" | "true") => Curiosity::Why,
                 Some(_) | None => Curiosity::Silent,
+            },
+            whose: match text(take("all")).as_deref() {
+                Some("1" | "true") => Whose::All,
+                Some(_) | None => Whose::Own,
             },
             question: Question {
                 collection: text(take("collection")),
@@ -215,6 +234,14 @@ fn bindings(value: Option<Value>) -> Result<String, ApiError> {
         return Err(invalid(format!("\"triggerWorkflows\" is longer than {BINDINGS_MAX_BYTES} bytes")));
     }
     Ok(text)
+}
+
+fn button(value: Option<Value>) -> Result<Option<String>, ApiError> {
+    match value {
+        None => Ok(None),
+        Some(Value::String(key)) => Ok(Some(key)),
+        Some(_) => Err(invalid("\"button\" has to be the key of one button")),
+    }
 }
 
 fn texts(items: Vec<Value>) -> Option<Vec<String>> {
@@ -302,6 +329,8 @@ mod tests {
             "filterByTk=%7B",
             "origin=moon",
             "triggerWorkflows[a]=1",
+            "button[]=a",
+            "button=a&button=b",
             "triggerWorkflows[][x]=1",
             "fields[a]=1",
             &format!("triggerWorkflows={}", "x".repeat(8_193)),

@@ -19,7 +19,6 @@ use super::{address::Address, answer::Reply, body::Values, error::ApiError, meas
 use crate::{
     access::{RequestContext, sign_in},
     host::{BODY_LIMIT_BYTES, Host},
-    plugins::PluginState,
     resources::{self, Call, execution_stream},
 };
 
@@ -68,7 +67,8 @@ async fn answer(host: Arc<Host>, request: Request) -> Result<Response, ApiError>
     }
     let (head, body) = request.into_parts();
     let address = Address::parse(&head.method, head.uri.path().strip_prefix(API).unwrap_or_default())?;
-    let params = Params::parse(head.uri.query().unwrap_or_default())?;
+    let mut params = Params::parse(head.uri.query().unwrap_or_default())?;
+    name_button(&mut params, &head.headers)?;
     if address.source.is_none() && address.resource == "auth" && address.action == "signIn" {
         let values = Values::read(body, BODY_LIMIT_BYTES).await?;
         let answer = sign_in(&host.store, &host.tokens, &values.into_object()?).await?;
@@ -85,6 +85,21 @@ async fn answer(host: Arc<Host>, request: Request) -> Result<Response, ApiError>
     let (resource, action) = (&call.address.resource, &call.address.action);
     let span = tracing::info_span!("action", resource, action, event = tracing::field::Empty);
     Ok(resources::dispatch(&host, &context, call).instrument(span).await?.into_response())
+}
+
+/// A client that sets headers for all its requests may name the pressed button there.
+fn name_button(params: &mut Params, headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(name) = headers.get("x-button") else { return Ok(()) };
+    let name = String::from_utf8_lossy(name.as_bytes()).into_owned();
+    match &params.button {
+        Some(other) if *other != name => {
+            Err(ApiError::invalid("INVALID_PARAMETER", "\"button\" and \"X-Button\" name different buttons"))
+        }
+        Some(_) | None => {
+            params.button = Some(name).filter(|name| !name.is_empty());
+            Ok(())
+        }
+    }
 }
 
 fn check_data_source(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -104,19 +119,8 @@ async fn healthz() -> Response {
 async fn readyz(State(host): State<Arc<Host>>) -> Response {
     let database = host.store.ping().await.is_ok();
     let is_ready = database && !host.is_draining();
-    let plugins: serde_json::Map<_, _> = host
-        .plugins
-        .reports()
-        .iter()
-        .map(|report| {
-            let state = match report.state {
-                PluginState::Loaded => "loaded",
-                PluginState::Failed => "failed",
-                PluginState::Disabled => "disabled",
-            };
-            (report.id.clone(), state.into())
-        })
-        .collect();
+    let plugins = host.plugins.current().status().into_iter();
+    let plugins: serde_json::Map<_, _> = plugins.map(|report| (report.id, report.state.name().into())).collect();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({"ready": is_ready, "database": database, "draining": host.is_draining(), "plugins": plugins});
     (status, Json(body)).into_response()

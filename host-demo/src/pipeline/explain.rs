@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use plugin_api::{AssociationPath, CollectionRef, Skip, SkipReason};
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::{Conn, Filter, Find, StoreError, WorkflowId};
+use store::{Binding, Conn, Filter, Find, StoreError, WorkflowId, WorkflowRow};
 
 use crate::{plugins::Plugins, triggers};
 
@@ -42,6 +42,10 @@ pub(crate) enum Reason {
     Disabled,
     /// A version is enabled, but no trigger has it.
     NotEnabled,
+    /// A version is enabled, but no loaded plugin offers its trigger.
+    NoPlugin,
+    /// A version is enabled, but its trigger's plugin is out of service after too many faults.
+    PluginSuspended,
     /// The path leads to another collection than the workflow's.
     OtherCollection,
     /// A segment of the path is no association.
@@ -62,6 +66,12 @@ pub(crate) enum Reason {
     ConditionFalse,
     /// The condition, or a field that has to change, does not fit the schema any more.
     TermsInvalid,
+    /// Workflows of its type cannot be bound to such a button.
+    ButtonNotAllowed,
+    /// Workflows of its type do not take what the path leads to.
+    DataNotAllowed,
+    /// The button's collection does not exist.
+    UnknownCollection,
     /// A workflow's node wrote the record.
     LoopGuard,
     /// It depends on a record, and none was named.
@@ -111,6 +121,19 @@ impl Considered {
         }
     }
 
+    /// A binding of the pressed button that no plugin is asked about: it does not make sense any more.
+    pub(super) fn withheld(binding: &Binding, workflow: Option<&WorkflowRow>, reason: Reason) -> Self {
+        Self {
+            key: binding.workflow_key.clone(),
+            workflow_id: workflow.map(|workflow| workflow.id.0),
+            title: workflow.and_then(|workflow| workflow.title.clone()),
+            path: binding.path.clone(),
+            fired: Some(false),
+            reason: Some(reason),
+            executions: Some(0),
+        }
+    }
+
     pub(super) fn fire(&mut self, executions: usize) {
         (self.fired, self.reason, self.executions) = (Some(true), None, Some(executions));
     }
@@ -152,6 +175,28 @@ struct Known {
     config: Value,
 }
 
+impl Known {
+    /// Why no action at all makes it fire.
+    fn silenced_by(&self, plugins: &Plugins) -> Option<Reason> {
+        match plugins.trigger(&self.trigger_type) {
+            _ if !self.enabled => Some(Reason::Disabled),
+            None => Some(Reason::NoPlugin),
+            Some(trigger) => trigger.is_suspended().then_some(Reason::PluginSuspended),
+        }
+    }
+
+    /// Says whether it watches a collection. Without its plugin nobody knows which field tells; then any that names it does.
+    fn is_about(&self, collection: &CollectionRef, plugins: &Plugins) -> bool {
+        match plugins.trigger(&self.trigger_type) {
+            Some(trigger) => triggers::watched(trigger, &self.config).as_ref() == Some(collection),
+            None => {
+                let mut texts = self.config.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str());
+                texts.any(|text| CollectionRef::parse(text) == *collection)
+            }
+        }
+    }
+}
+
 /// Adds what only the host knows: titles, workflows that are switched off, keys that nobody has.
 pub(super) async fn complete(
     conn: &mut Conn,
@@ -171,7 +216,11 @@ pub(super) async fn complete(
     for line in considered.iter_mut() {
         match (known.get(&line.key), line.reason) {
             (None, Some(Reason::NotEnabled)) => line.reason = Some(Reason::UnknownKey),
-            (Some(workflow), Some(Reason::NotEnabled)) if !workflow.enabled => line.reason = Some(Reason::Disabled),
+            (Some(workflow), Some(Reason::NotEnabled)) => {
+                if let Some(reason) = workflow.silenced_by(plugins) {
+                    line.reason = Some(reason);
+                }
+            }
             _ => {}
         }
         if let Some(workflow) = known.get(&line.key) {
@@ -182,22 +231,19 @@ pub(super) async fn complete(
         }
     }
     let named: HashSet<String> = considered.iter().map(|it| it.key.clone()).collect();
-    let mut off: Vec<(&String, &Known)> = known
+    let mut off: Vec<(&String, &Known, Reason)> = known
         .iter()
-        .filter(|(key, workflow)| !workflow.enabled && !named.contains(*key))
-        .filter(|(_, workflow)| {
-            let trigger = plugins.trigger(&workflow.trigger_type);
-            trigger.and_then(|trigger| triggers::watched(trigger, &workflow.config)).as_ref() == Some(collection)
-        })
+        .filter(|(key, workflow)| !named.contains(*key) && workflow.is_about(collection, plugins))
+        .filter_map(|(key, workflow)| Some((key, workflow, workflow.silenced_by(plugins)?)))
         .collect();
-    off.sort_by_key(|(_, workflow)| workflow.id);
-    considered.extend(off.into_iter().map(|(key, workflow)| Considered {
+    off.sort_by_key(|(_, workflow, _)| workflow.id);
+    considered.extend(off.into_iter().map(|(key, workflow, reason)| Considered {
         key: key.clone(),
         workflow_id: Some(workflow.id),
         title: workflow.title.clone(),
         path: String::new(),
         fired: Some(false),
-        reason: Some(Reason::Disabled),
+        reason: Some(reason),
         executions: Some(0),
     }));
     Ok(())

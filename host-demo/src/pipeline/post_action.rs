@@ -9,7 +9,8 @@
 //! ```
 //!
 //! A plugin that fails, names a workflow that is not enabled any more, or not its own, or a path that is not there, starts
-//! nothing and harms nobody: the action and everybody else's workflows go on.
+//! nothing and harms nobody: the action and everybody else's workflows go on. Only a plugin that the host needs is waited for:
+//! without its decision there is no action.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -25,6 +26,7 @@ use store::{
 use uuid::Uuid;
 
 use super::{
+    button::Bound,
     explain::{self, Considered, Reason},
     schema_view::StoreSchemaView,
     terms::{Actor, BeforeByKey, Passed, Terms},
@@ -32,11 +34,11 @@ use super::{
 use crate::{
     access::RequestContext,
     http::error::ApiError,
-    plugins::{HookAnswer, Plugins},
+    plugins::{FIRINGS_MAX, HookAnswer, Plugins},
 };
 
-/// Most executions of one action: what one transaction may hold up the writer with.
-const EXECUTIONS_MAX: usize = 10_000;
+/// Most executions of one action, as many as a plan may have firings.
+const EXECUTIONS_MAX: usize = FIRINGS_MAX;
 
 /// An action that was done, or, for deletions, is about to be.
 pub(super) struct Event<'a> {
@@ -64,8 +66,10 @@ pub(crate) enum Curiosity {
 pub(super) struct Asker {
     /// Who is asked.
     pub(super) plugins: Arc<Plugins>,
-    /// The raw bindings of the request.
+    /// The bindings of the request, and of the button it names, as plugins read them.
     pub(super) bindings: String,
+    /// What is bound to the button and cannot fire.
+    pub(super) withheld: Vec<Considered>,
     /// Who acts.
     pub(super) user: Record,
     /// Their id.
@@ -129,10 +133,11 @@ pub(super) struct Queued {
 }
 
 impl Asker {
-    pub(super) fn new(plugins: Arc<Plugins>, bindings: String, context: &RequestContext, curiosity: Curiosity) -> Self {
+    pub(super) fn new(plugins: Arc<Plugins>, bound: Bound, context: &RequestContext, curiosity: Curiosity) -> Self {
         Self {
             plugins,
-            bindings,
+            bindings: bound.bindings,
+            withheld: bound.withheld,
             user: context.actor().record.clone(),
             user_id: UserId(context.actor().id.0),
             role: context.role().name().to_owned(),
@@ -152,9 +157,10 @@ impl Asker {
         let bound = !self.bindings.is_empty();
         let watched = CollectionRef::new(MAIN_DATA_SOURCE, collection.name.as_str());
         if self.curiosity == Curiosity::Silent && !self.plugins.waits_for(Phase::After, action, &watched, bound) {
+            decision.considered.extend(self.withheld.iter().cloned());
             return Ok(decision);
         }
-        let Planned { firings, skips } = self.plan(conn, action, &watched);
+        let Planned { firings, skips } = self.plan(conn, action, &watched)?;
         let schema = Arc::clone(conn.schema());
         for (plugin, firing) in firings {
             let id = WorkflowId(firing.workflow.0);
@@ -169,13 +175,14 @@ impl Asker {
             decision.want(self, &schema, collection, &workflow, firing);
         }
         decision.considered.extend(skips.into_iter().map(Considered::skipped));
+        decision.considered.extend(self.withheld.iter().cloned());
         if self.curiosity != Curiosity::Silent {
             explain::complete(conn, &self.plugins, &watched, &mut decision.considered).await?;
         }
         Ok(decision)
     }
 
-    fn plan(&self, conn: &Conn, action: Action, collection: &CollectionRef) -> Planned {
+    fn plan(&self, conn: &Conn, action: Action, collection: &CollectionRef) -> Result<Planned, ApiError> {
         let view = StoreSchemaView(conn.schema());
         let mut event = ActionEvent::new(Phase::After, action, collection, &view);
         event.bindings = &self.bindings;
@@ -186,22 +193,18 @@ impl Asker {
             Curiosity::Why | Curiosity::WhyNotFromNodes => self.plugins.explain(&event),
         };
         let mut planned = Planned::default();
-        // Faults are logged where they happen.
-        for HookAnswer { plugin, result } in answers {
-            let Ok(plan) = result else { continue };
-            if plan.firings.len() > EXECUTIONS_MAX {
-                let firings = plan.firings.len();
-                tracing::error!(
-                    plugin = &*plugin,
-                    firings,
-                    "a plan with more than {EXECUTIONS_MAX} firings starts nothing"
-                );
-                continue;
+        for HookAnswer { plugin, required, result } in answers {
+            match result {
+                Ok(plan) => {
+                    planned.firings.extend(plan.firings.into_iter().map(|firing| (Arc::clone(&plugin), firing)));
+                    planned.skips.extend(plan.skips);
+                }
+                Err(_) if required => return Err(ApiError::PluginUnavailable { plugin: plugin.to_string() }),
+                // Faults are logged where they happen.
+                Err(_) => {}
             }
-            planned.firings.extend(plan.firings.into_iter().map(|firing| (Arc::clone(&plugin), firing)));
-            planned.skips.extend(plan.skips);
         }
-        planned
+        Ok(planned)
     }
 }
 

@@ -1,14 +1,21 @@
-//! The management resources: schema, roles, users, workflows, executions. Everything else is data.
+//! The management resources: schema, roles, users, workflows, buttons, executions, plugins; and what people have of their own:
+//! tasks and notifications. Everything else is data.
 //!
 //! Reads of built-in collections go through the pipeline like any other; what writes to them has rules of its own, and is
 //! for administrators.
 
 mod auth;
+mod button_bindings;
+mod buttons;
 mod collections;
 pub(crate) mod execution_stream;
 mod executions;
 mod nodes;
+mod notifications;
+mod own;
+mod plugins;
 mod roles;
+mod tasks;
 mod users;
 mod workflow_runs;
 mod workflows;
@@ -57,7 +64,12 @@ pub(crate) async fn dispatch(host: &Arc<Host>, context: &RequestContext, call: C
         (None, "workflows") => workflows::answer(host, context, call).await?,
         (Some("workflows"), "nodes") => nodes::answer_below_workflow(host, context, call).await?,
         (None, "flow_nodes") => nodes::answer(host, context, call).await?,
+        (None, "buttons") => buttons::answer(host, context, call).await?,
+        (Some("buttons"), "bindings") => button_bindings::answer(host, context, call).await?,
         (None, "executions") => executions::answer(host, context, call).await?,
+        (None, "workflowTasks") => tasks::answer(host, context, call).await?,
+        (None, "notifications") => notifications::answer(host, context, call).await?,
+        (None, "plugins") => plugins::answer(host, context, call).await?,
         (None, "users") => return users::answer(host, context, call).await,
         _ => {
             let Call { address, params, values } = call;
@@ -79,6 +91,12 @@ impl Call {
             (Some(key), true) => Ok(key),
             _ => Err(ApiError::invalid("FILTER_REQUIRED", "\"filterByTk\" has to name one record")),
         }
+    }
+
+    /// The request that reads what this one has changed.
+    fn as_get(&self) -> Self {
+        let address = Address { action: "get".to_owned(), ..self.address.clone() };
+        Self { address, params: self.params.clone(), values: Values::Nothing }
     }
 
     /// The keys that the request names.

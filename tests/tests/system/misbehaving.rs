@@ -125,7 +125,7 @@ async fn plans_without_sense_start_nothing() {
         ("unknown_workflows", ""),
         ("unknown_paths", "leads nowhere, does not start"),
         ("others_workflows", "is another plugin's workflow, does not start"),
-        ("huge", "a plan with more than 10000 firings starts nothing"),
+        ("huge", "the plan has 100000 firings, and 10000 is the most"),
     ] {
         let scene = Scene::set_up("", |_| format!("plan = '{plan}'")).await;
         // The plugin takes the ids that it plans with from the bindings.
@@ -209,6 +209,7 @@ async fn threads_hear_that_the_host_is_stopping_and_stay_harmless() {
         database_url: None,
         admin: Admin { email: EMAIL.to_owned(), password: Some(PASSWORD.to_owned()) },
         outside: Default::default(),
+        strictness: Default::default(),
     })
     .await
     .expect("the server starts");

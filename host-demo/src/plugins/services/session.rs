@@ -3,6 +3,7 @@
 use std::{
     sync::{
         Arc, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
     time::Duration,
@@ -22,11 +23,15 @@ const CALLS_AT_ONCE: usize = 4;
 /// hook that waits for it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the host knows of a plugin that may call it. Dropping it ends the plugin's calls.
+/// What the host knows of a plugin that may call it: from when it is put in service until it is taken out of it. Dropping it
+/// ends the plugin's calls, too.
 pub(in super::super) struct Session {
     plugin: Arc<str>,
     grants: Vec<Service>,
     trigger_types: OnceLock<Arc<[String]>>,
+    has_begun: AtomicBool,
+    /// Is cancelled when it ends.
+    ended: CancellationToken,
     door: Arc<Door>,
     turns: Arc<Semaphore>,
 }
@@ -34,7 +39,25 @@ pub(in super::super) struct Session {
 impl Session {
     pub(in super::super) fn new(plugin: &str, grants: Vec<Service>, door: Arc<Door>) -> Arc<Self> {
         let turns = Arc::new(Semaphore::new(CALLS_AT_ONCE));
-        Arc::new(Self { plugin: plugin.into(), grants, trigger_types: OnceLock::new(), door, turns })
+        Arc::new(Self {
+            plugin: plugin.into(),
+            grants,
+            trigger_types: OnceLock::new(),
+            has_begun: AtomicBool::new(false),
+            ended: CancellationToken::new(),
+            door,
+            turns,
+        })
+    }
+
+    /// Answers the plugin's calls from now on.
+    pub(in super::super) fn begin(&self) {
+        self.has_begun.store(true, Ordering::Release);
+    }
+
+    /// Answers none of its calls any more, nor those that are not worked on yet. It does not begin again.
+    pub(in super::super) fn end(&self) {
+        self.ended.cancel();
     }
 
     /// What the plugin gets.
@@ -70,6 +93,11 @@ impl Session {
     }
 }
 
+/// The plugin was taken out of service, or another version of it has taken over.
+fn gone() -> PluginError {
+    PluginError::unavailable("The host does not have this plugin any more")
+}
+
 /// The host as a plugin's library holds it, possibly for longer than there is a host.
 pub(in super::super) struct ServicesHandle {
     plugin: Arc<str>,
@@ -98,13 +126,21 @@ impl ServicesHandle {
     ) -> Result<T, PluginError> {
         let Some(session) = self.session.upgrade() else {
             self.door.enter()?;
-            return Err(PluginError::unavailable("The host does not have this plugin any more"));
+            return Err(gone());
         };
         session.permit(service)?;
         let inside = self.door.enter()?;
+        if session.ended.is_cancelled() {
+            return Err(gone());
+        }
+        if !session.has_begun.load(Ordering::Acquire) {
+            return Err(PluginError::unavailable("The plugin is not in service yet"));
+        }
         let (turns, door) = (Arc::clone(&session.turns), Arc::clone(&self.door));
-        let given_up = CancellationToken::new();
+        let ended = session.ended.clone();
+        let given_up = ended.child_token();
         let answering = question(inside.backend, session.caller(given_up.clone()));
+        let has_ended = ended.clone();
         // Before this thread goes on, and so before whatever waits for this thread does.
         let _waiting = given_up.drop_guard();
         // The plugin may be unloaded while its thread waits.
@@ -114,6 +150,7 @@ impl ServicesHandle {
             // Never closed; and a turn that comes when the host stops is not taken.
             let _turn = turns.acquire_owned().await;
             let result = match door.enter() {
+                Ok(_) if has_ended.is_cancelled() => Err(gone()),
                 Ok(_) => answering.await,
                 Err(error) => Err(error),
             };
@@ -122,6 +159,7 @@ impl ServicesHandle {
         };
         let task = inside.tasks.spawn_on(work, &inside.runtime);
         match answered.recv_timeout(PATIENCE) {
+            Ok(Err(_)) if ended.is_cancelled() => Err(gone()),
             Ok(result) => result,
             Err(RecvTimeoutError::Timeout) => {
                 task.abort();

@@ -55,6 +55,7 @@ fn plugin(grants: &[Service]) -> (Arc<Session>, Arc<ServicesHandle>, Arc<Door>) 
     let door = Arc::new(Door::default());
     let session = Session::new("x", grants.to_vec(), Arc::clone(&door));
     session.owns(["own".to_owned()]);
+    session.begin();
     let handle = session.handle();
     (session, handle, door)
 }
@@ -85,10 +86,43 @@ async fn calls_are_answered_while_the_host_runs() {
     open(&door, &backend);
     assert_eq!(start(&handle).await, Ok(ExecutionId(7)));
     drop(session);
-    let gone = PluginError::unavailable("The host does not have this plugin any more");
-    assert_eq!(start(&handle).await, Err(gone));
+    assert_eq!(start(&handle).await, Err(gone()));
     door.close();
     assert_eq!(start(&handle).await, Err(PluginError::unavailable("The host is stopping")));
+}
+
+#[tokio::test]
+async fn calls_are_answered_while_the_plugin_is_in_service() {
+    let (backend, door) = (Arc::new(Fake::default()), Arc::new(Door::default()));
+    let session = Session::new("x", Service::ALL.to_vec(), Arc::clone(&door));
+    session.owns(["own".to_owned()]);
+    let handle = session.handle();
+    open(&door, &backend);
+    assert_eq!(start(&handle).await, Err(PluginError::unavailable("The plugin is not in service yet")));
+    session.begin();
+    assert_eq!(start(&handle).await, Ok(ExecutionId(7)));
+    session.end();
+    session.begin();
+    assert_eq!(start(&handle).await, Err(gone()), "though somebody still holds it");
+}
+
+#[tokio::test]
+async fn calls_that_wait_for_their_turn_when_the_plugin_goes_are_not_begun() {
+    let (session, handle, door) = plugin(&Service::ALL);
+    let backend = Arc::new(Fake::default());
+    open(&door, &backend);
+    let turns = session.turns.acquire_many(CALLS_AT_ONCE as u32).await.expect("never closed");
+    let before = Arc::strong_count(&session.turns);
+    let waiting = tokio::spawn({
+        let handle = Arc::clone(&handle);
+        async move { start(&handle).await }
+    });
+    while Arc::strong_count(&session.turns) == before {
+        tokio::task::yield_now().await;
+    }
+    session.end();
+    drop(turns);
+    assert_eq!(waiting.await.expect("no panic"), Err(gone()));
 }
 
 #[tokio::test]
