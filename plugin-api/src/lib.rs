@@ -104,6 +104,7 @@
 //! 6. [`schema`]: the collections and associations a plugin may look at
 //! 7. [`service`]: what the host does for a plugin's own threads
 //! 8. [`text`] and [`error`]: localised text, errors
+//! 9. [`watch`]: ready-made parts for trigger types that, unlike the one above, can also be bound to buttons
 //!
 //! The `abi` module below them is the only place where `abi_stable` types appear.
 //! What 1.0 had is frozen; this is 1.2. The crate grows only by the rules in `docs/adr/0001-abi.md`.
@@ -118,6 +119,7 @@ pub mod schema;
 pub mod service;
 pub mod text;
 pub mod trigger;
+pub mod watch;
 
 #[doc(hidden)]
 #[expect(
@@ -136,7 +138,7 @@ pub use plan::{Batch, Condition, Firing, Plan, Previous, Skip, SkipReason};
 pub use plugin::{NoSettings, Plugin, Registrar};
 pub use schema::{Association, AssociationPath, Cardinality, CollectionRef, SchemaView};
 pub use service::{Host, ReadRecord, ReadRecords, RecordPage, Service, Services, StartWorkflow};
-pub use text::{Language, LocalizedText};
+pub use text::{Language, LocalizedText, Translations};
 pub use trigger::{
     BindingInfo, Button, ExecutionMode, ManualData, ManualRun, Trigger, TriggerData, TriggerInfo, Variable, Workflow,
 };

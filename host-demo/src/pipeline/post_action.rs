@@ -15,8 +15,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use plugin_api::{
-    Action, ActionEvent, AssociationPath, Batch, CollectionRef, ExecutionMode, Firing, Phase, Previous, Skip, UserId,
-    schema::MAIN_DATA_SOURCE,
+    Action, AssociationPath, Batch, CollectionRef, ExecutionMode, Firing, Phase, Previous, schema::MAIN_DATA_SOURCE,
 };
 use serde_json::{Value, json};
 use store::{
@@ -26,19 +25,17 @@ use store::{
 use uuid::Uuid;
 
 use super::{
-    button::Bound,
+    asker::{Asker, Curiosity},
     explain::{self, Considered, Reason},
-    schema_view::StoreSchemaView,
     terms::{Actor, BeforeByKey, Passed, Terms},
 };
 use crate::{
-    access::RequestContext,
     http::error::ApiError,
-    plugins::{FIRINGS_MAX, HookAnswer, Plugins},
+    plugins::{FIRINGS_MAX, HookAnswer},
 };
 
 /// Most executions of one action, as many as a plan may have firings.
-const EXECUTIONS_MAX: usize = FIRINGS_MAX;
+pub(super) const EXECUTIONS_MAX: usize = FIRINGS_MAX;
 
 /// An action that was done, or, for deletions, is about to be.
 pub(super) struct Event<'a> {
@@ -50,34 +47,20 @@ pub(super) struct Event<'a> {
     pub(super) submitted: &'a [String],
 }
 
-/// Whether somebody asks why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Curiosity {
-    /// What fires, fires.
-    Silent,
-    /// An administrator wants to know what fires, and why the rest does not.
-    Why,
-    /// The same, about a record that a workflow's node writes.
-    WhyNotFromNodes,
+/// What was thought about workflows that run before the action.
+#[derive(Default)]
+pub(super) struct Heard {
+    /// About those that run, in their order.
+    pub(super) wanted: Vec<Considered>,
+    /// About those that do not.
+    pub(super) skipped: Vec<Considered>,
 }
 
-/// Asks on behalf of one request.
-#[derive(Clone)]
-pub(super) struct Asker {
-    /// Who is asked.
-    pub(super) plugins: Arc<Plugins>,
-    /// The bindings of the request, and of the button it names, as plugins read them.
-    pub(super) bindings: String,
-    /// What is bound to the button and cannot fire.
-    pub(super) withheld: Vec<Considered>,
-    /// Who acts.
-    pub(super) user: Record,
-    /// Their id.
-    pub(super) user_id: UserId,
-    /// In which role.
-    pub(super) role: String,
-    /// Whether the answer is wanted.
-    pub(super) curiosity: Curiosity,
+impl Heard {
+    /// Tells the operator.
+    pub(super) fn trace(&self) {
+        self.wanted.iter().chain(&self.skipped).for_each(Considered::trace);
+    }
 }
 
 /// What the plugins want to start. By default, nothing.
@@ -85,13 +68,6 @@ pub(super) struct Asker {
 pub(super) struct Decision {
     wanted: Vec<Wanted>,
     considered: Vec<Considered>,
-}
-
-/// What the plugins answered, each in its turn.
-#[derive(Default)]
-struct Planned {
-    firings: Vec<(Arc<str>, Firing)>,
-    skips: Vec<Skip>,
 }
 
 /// One workflow that a plugin wants to start.
@@ -106,10 +82,10 @@ struct Wanted {
 
 /// One execution to be stored.
 pub(super) struct Start {
-    workflow: WorkflowId,
-    key: String,
-    mode: ExecutionMode,
-    context: Value,
+    pub(super) workflow: WorkflowId,
+    pub(super) key: String,
+    pub(super) mode: ExecutionMode,
+    pub(super) context: Value,
 }
 
 /// What an action starts, and what was thought about it.
@@ -133,26 +109,16 @@ pub(super) struct Queued {
 }
 
 impl Asker {
-    pub(super) fn new(plugins: Arc<Plugins>, bound: Bound, context: &RequestContext, curiosity: Curiosity) -> Self {
-        Self {
-            plugins,
-            bindings: bound.bindings,
-            withheld: bound.withheld,
-            user: context.actor().record.clone(),
-            user_id: UserId(context.actor().id.0),
-            role: context.role().name().to_owned(),
-            curiosity,
-        }
-    }
-
-    /// Asks the plugins what an action on a collection is to start. One that nobody waits for costs one lookup.
+    /// Asks the plugins what an action on a collection is to start. One that nobody waits for costs one lookup. What was thought
+    /// before the action comes first in the explanation.
     pub(super) async fn decide(
         &self,
         conn: &mut Conn,
         action: Option<Action>,
         collection: &Collection,
+        before: Heard,
     ) -> Result<Decision, ApiError> {
-        let mut decision = Decision::default();
+        let mut decision = Decision { wanted: Vec::new(), considered: before.wanted };
         let Some(action) = action else { return Ok(decision) };
         let bound = !self.bindings.is_empty();
         let watched = CollectionRef::new(MAIN_DATA_SOURCE, collection.name.as_str());
@@ -160,51 +126,26 @@ impl Asker {
             decision.considered.extend(self.withheld.iter().cloned());
             return Ok(decision);
         }
-        let Planned { firings, skips } = self.plan(conn, action, &watched)?;
         let schema = Arc::clone(conn.schema());
-        for (plugin, firing) in firings {
-            let id = WorkflowId(firing.workflow.0);
-            let Some(workflow) = conn.workflow(id).await?.filter(|workflow| workflow.enabled) else {
-                tracing::debug!(workflow = %id, "not enabled any more, does not start");
-                continue;
-            };
-            if self.plugins.trigger(&workflow.trigger_type).is_none_or(|trigger| trigger.plugin() != &*plugin) {
-                tracing::warn!(workflow = %id, plugin = &*plugin, "is another plugin's workflow, does not start");
-                continue;
+        let mut skips = Vec::new();
+        for HookAnswer { plugin, result, .. } in self.ask(conn, Phase::After, action, &watched)? {
+            // Faults are logged where they happen.
+            let Ok(plan) = result else { continue };
+            for firing in plan.firings {
+                if let Some(workflow) = self.startable(conn, &plugin, &firing).await? {
+                    decision.want(self, &schema, collection, &workflow, firing);
+                }
             }
-            decision.want(self, &schema, collection, &workflow, firing);
+            skips.extend(plan.skips);
         }
+        decision.considered.extend(before.skipped);
         decision.considered.extend(skips.into_iter().map(Considered::skipped));
         decision.considered.extend(self.withheld.iter().cloned());
+        explain::settle(&mut decision.considered);
         if self.curiosity != Curiosity::Silent {
             explain::complete(conn, &self.plugins, &watched, &mut decision.considered).await?;
         }
         Ok(decision)
-    }
-
-    fn plan(&self, conn: &Conn, action: Action, collection: &CollectionRef) -> Result<Planned, ApiError> {
-        let view = StoreSchemaView(conn.schema());
-        let mut event = ActionEvent::new(Phase::After, action, collection, &view);
-        event.bindings = &self.bindings;
-        event.actor = Some(self.user_id);
-        event.role = &self.role;
-        let answers = match self.curiosity {
-            Curiosity::Silent => self.plugins.plan(&event),
-            Curiosity::Why | Curiosity::WhyNotFromNodes => self.plugins.explain(&event),
-        };
-        let mut planned = Planned::default();
-        for HookAnswer { plugin, required, result } in answers {
-            match result {
-                Ok(plan) => {
-                    planned.firings.extend(plan.firings.into_iter().map(|firing| (Arc::clone(&plugin), firing)));
-                    planned.skips.extend(plan.skips);
-                }
-                Err(_) if required => return Err(ApiError::PluginUnavailable { plugin: plugin.to_string() }),
-                // Faults are logged where they happen.
-                Err(_) => {}
-            }
-        }
-        Ok(planned)
     }
 }
 
@@ -293,10 +234,7 @@ impl Decision {
                 context,
             }));
             if starts.executions.len() > EXECUTIONS_MAX {
-                return Err(ApiError::invalid(
-                    "TOO_MANY_EXECUTIONS",
-                    format!("the action would start more than {EXECUTIONS_MAX} executions"),
-                ));
+                return Err(too_many());
             }
         }
         starts.considered = self.considered;
@@ -317,6 +255,12 @@ impl Decision {
         self.considered.iter().for_each(Considered::trace);
         self.considered
     }
+}
+
+/// Refuses an action that would start more than one may.
+pub(super) fn too_many() -> ApiError {
+    let message = format!("the action would start more than {EXECUTIONS_MAX} executions");
+    ApiError::invalid("TOO_MANY_EXECUTIONS", message)
 }
 
 /// The collection at the end of a path; `None` if a segment is no association.
@@ -368,13 +312,19 @@ fn strip<'p>(path: &'p str, below: &str) -> Option<&'p str> {
     if below.is_empty() { Some(path) } else { path.strip_prefix(below)?.strip_prefix('.') }
 }
 
-/// Stores the executions: the synchronous ones as a chain that this process runs, the others behind its end.
-pub(super) async fn enqueue(tx: &mut Tx, starts: Vec<Start>, claim: &ClaimedBy) -> Result<Queued, StoreError> {
+/// Stores the executions: the synchronous ones as a chain that this process runs, the others behind its end. They share the
+/// key of the event with what ran before the action, if anything did.
+pub(super) async fn enqueue(
+    tx: &mut Tx,
+    starts: Vec<Start>,
+    claim: &ClaimedBy,
+    event_key: Option<String>,
+) -> Result<Queued, StoreError> {
     let mut queued = Queued::default();
     if starts.is_empty() {
         return Ok(queued);
     }
-    let event_key = Uuid::new_v4().to_string();
+    let event_key = event_key.unwrap_or_else(|| Uuid::new_v4().to_string());
     let execution = |start: Start, claimed_by: Option<ClaimedBy>, waits_for: Option<ExecutionId>| NewExecution {
         workflow_id: start.workflow,
         key: start.key,

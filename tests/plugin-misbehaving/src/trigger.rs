@@ -1,8 +1,8 @@
 //! The trigger type, with something to do wrong in each method.
 
 use plugin_api::{
-    Batch, BindingInfo, ExecutionMode, Interest, LocalizedText, ManualData, ManualRun, PluginError, SchemaView,
-    Trigger, TriggerInfo, UserId, Workflow, WorkflowId,
+    BindingInfo, ExecutionMode, Interest, LocalizedText, ManualData, ManualRun, PluginError, SchemaView, Trigger,
+    TriggerInfo, UserId, Workflow, WorkflowId,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -46,7 +46,7 @@ impl Trigger for MisbehavingTrigger {
 
     fn manual(&self, _: &Config, input: Value) -> Result<ManualRun, PluginError> {
         self.0.reach(Place::Manual);
-        Ok(ManualRun { data: ManualData::Given(input), user: UserId(1), role: None, batch: Batch::PerRecord })
+        Ok(ManualRun::new(ManualData::Given(input), UserId(1)))
     }
 }
 

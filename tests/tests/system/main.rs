@@ -2,8 +2,10 @@
 
 mod access;
 mod bad_input;
+mod before_action;
 mod bindings;
 mod crash;
+mod custom_action;
 mod depth;
 mod explain;
 mod harness;

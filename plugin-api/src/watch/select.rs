@@ -8,40 +8,44 @@
 
 use std::collections::HashSet;
 
-use plugin_api::{ActionEvent, AssociationPath, Binding, Detail, ExecutionMode, Firing, Phase, Plan, Skip, SkipReason};
-
+use super::{Enabled, Index, Paths, Watch, fires_unnamed};
 use crate::{
-    config::{self, ActionType},
-    index::{Enabled, Index},
+    action::{Action, ActionEvent, Detail},
+    binding::Binding,
+    plan::{Plan, Skip, SkipReason},
+    schema::AssociationPath,
+    trigger::ExecutionMode,
 };
 
-/// Decides what an action starts. An action of a kind that fires no post-action event starts nothing.
-pub(crate) fn select(index: &Index, event: &ActionEvent<'_>) -> Plan {
+/// Decides what an action starts. An action of another phase, or of a kind that never fires, starts nothing.
+pub(super) fn select<C: Watch>(index: &Index<C>, event: &ActionEvent<'_>) -> Plan {
     let mut plan = Plan::default();
-    if event.phase != Phase::After {
+    if event.phase != C::PHASE {
         return plan;
     }
-    let Some(kind) = ActionType::of(event.action) else {
+    let action = event.action;
+    if !C::ACTIONS.contains(&action) {
         plan.skips = not_of_this_kind(index, event);
         return plan;
-    };
+    }
 
     let mut seen = HashSet::new();
     for binding in Binding::parse_all(event.bindings) {
-        let verdict = if seen.insert(binding.key.clone()) {
-            judge(index, event, kind, &binding)
+        // Of a key that is not known here nothing more can be said: it may be another plugin's.
+        let verdict = if seen.insert(binding.key.clone()) || index.by_key(&binding.key).is_none() {
+            judge(index, event, &binding)
         } else {
             Verdict::Skip(SkipReason::Repeated)
         };
         match verdict {
-            Verdict::Fire(workflow) => plan.firings.push(firing(workflow, kind, binding.path)),
+            Verdict::Fire(workflow) => plan.firings.push(C::firing(workflow, action, binding.path)),
             Verdict::FiresAsGlobal => {}
             Verdict::Skip(reason) => plan.skips.push(Skip { key: binding.key, path: binding.path, reason }),
         }
     }
-    let globals = index.globals(event.collection, kind);
-    plan.firings.extend(globals.map(|workflow| firing(workflow, kind, AssociationPath::default())));
-    plan.skips.extend(unnamed(index, event, Some(kind), &seen));
+    let globals = index.globals(event.collection, action);
+    plan.firings.extend(globals.map(|workflow| C::firing(workflow, action, AssociationPath::default())));
+    plan.skips.extend(unnamed(index, event, Some(action), &seen));
 
     // A stable sort: the order within each mode stays.
     plan.firings.sort_by_key(|firing| match firing.mode {
@@ -52,48 +56,37 @@ pub(crate) fn select(index: &Index, event: &ActionEvent<'_>) -> Plan {
 }
 
 /// What becomes of one entry of the bindings.
-enum Verdict<'a> {
+enum Verdict<'a, C> {
     /// The workflow is local and fires here, in the order given.
-    Fire(&'a Enabled),
+    Fire(&'a Enabled<C>),
     /// The workflow is global: naming it neither adds to it nor moves it.
     FiresAsGlobal,
     /// It does not fire.
     Skip(SkipReason),
 }
 
-fn judge<'a>(index: &'a Index, event: &ActionEvent<'_>, kind: ActionType, binding: &Binding) -> Verdict<'a> {
+fn judge<'a, C: Watch>(index: &'a Index<C>, event: &ActionEvent<'_>, binding: &Binding) -> Verdict<'a, C> {
     let Some(workflow) = index.by_key(&binding.key) else { return Verdict::Skip(SkipReason::NotEnabled) };
     let config = &workflow.config;
-    if config.global {
-        return match (config.collection == *event.collection, config.actions.contains(&kind)) {
+    if config.is_global() {
+        return match (config.collection() == event.collection, config.chooses(event.action)) {
             (true, true) => Verdict::FiresAsGlobal,
             (true, false) => Verdict::Skip(SkipReason::ActionNotChosen),
             (false, _) => Verdict::Skip(SkipReason::OtherCollection),
         };
     }
-    match config::target(event.schema, event.collection, &binding.path) {
+    if C::PATHS == Paths::NotTaken && !binding.path.is_empty() {
+        return Verdict::Skip(SkipReason::PathNotTaken);
+    }
+    match binding.path.end(event.schema, event.collection) {
         None => Verdict::Skip(SkipReason::UnknownPath),
-        Some(target) if target == config.collection => Verdict::Fire(workflow),
+        Some(target) if target == *config.collection() => Verdict::Fire(workflow),
         Some(_) => Verdict::Skip(SkipReason::OtherCollection),
     }
 }
 
-fn firing(workflow: &Enabled, kind: ActionType, path: AssociationPath) -> Firing {
-    let config = &workflow.config;
-    Firing {
-        path,
-        preloads: config.appends.clone(),
-        condition: config.condition().cloned(),
-        // Nothing can change but by an update.
-        changed: if kind == ActionType::Update { config.changed.clone() } else { Vec::new() },
-        previous: config.previous(),
-        batch: config.batch.batch(),
-        ..Firing::new(workflow.id, workflow.mode)
-    }
-}
-
-/// Why nothing fires at an action that fires no post-action event, if that is asked.
-fn not_of_this_kind(index: &Index, event: &ActionEvent<'_>) -> Vec<Skip> {
+/// Why nothing fires at an action of a kind that never fires, if that is asked.
+fn not_of_this_kind<C: Watch>(index: &Index<C>, event: &ActionEvent<'_>) -> Vec<Skip> {
     if event.detail != Detail::Everything {
         return Vec::new();
     }
@@ -101,9 +94,9 @@ fn not_of_this_kind(index: &Index, event: &ActionEvent<'_>) -> Vec<Skip> {
     let mut skips = Vec::new();
     for Binding { key, path } in Binding::parse_all(event.bindings) {
         let reason = match (named.insert(key.clone()), index.by_key(&key)) {
-            (false, _) => SkipReason::Repeated,
+            (_, None) => SkipReason::NotEnabled,
+            (false, Some(_)) => SkipReason::Repeated,
             (true, Some(_)) => SkipReason::ActionNotChosen,
-            (true, None) => SkipReason::NotEnabled,
         };
         skips.push(Skip { key, path, reason });
     }
@@ -112,16 +105,21 @@ fn not_of_this_kind(index: &Index, event: &ActionEvent<'_>) -> Vec<Skip> {
 }
 
 /// Why the collection's workflows do not fire that the request did not name, if that is asked.
-fn unnamed(index: &Index, event: &ActionEvent<'_>, kind: Option<ActionType>, named: &HashSet<String>) -> Vec<Skip> {
+fn unnamed<C: Watch>(
+    index: &Index<C>,
+    event: &ActionEvent<'_>,
+    action: Option<Action>,
+    named: &HashSet<String>,
+) -> Vec<Skip> {
     if event.detail != Detail::Everything {
         return Vec::new();
     }
     let unnamed = index.watching(event.collection).into_iter().filter(|workflow| !named.contains(&workflow.key));
     unnamed
         .filter_map(|workflow| {
-            let reason = match kind {
-                Some(kind) if workflow.config.global && workflow.config.actions.contains(&kind) => return None,
-                Some(_) if !workflow.config.global => SkipReason::NotBound,
+            let reason = match action {
+                Some(action) if fires_unnamed(&workflow.config, action) => return None,
+                Some(_) if !workflow.config.is_global() => SkipReason::NotBound,
                 Some(_) | None => SkipReason::ActionNotChosen,
             };
             Some(Skip { key: workflow.key.clone(), path: AssociationPath::default(), reason })

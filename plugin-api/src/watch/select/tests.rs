@@ -1,51 +1,22 @@
-//! One blog: comments belong to posts, posts to a category and have many tags; categories have an owner.
-
 use std::sync::Arc;
 
-use plugin_api::{
-    Action, ActionEvent, Association, AssociationPath, Batch, Cardinality, CollectionRef, Detail, ExecutionMode,
-    Firing, Phase, Plan, Previous, SchemaView, SkipReason, Workflow, WorkflowId,
-};
 use proptest::prelude::*;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::select;
 use crate::{
-    config::{ActionType, BatchMode, Config},
-    index::Index,
+    Action, ActionEvent, AssociationPath, CollectionRef, Detail, ExecutionMode, Firing, ManualRun, Phase, Plan,
+    PluginError, SchemaView, SkipReason, TriggerInfo, Workflow, WorkflowId,
+    watch::{
+        Index, Paths, Watch,
+        example::{Blog, Example, workflow},
+    },
 };
 
-struct Blog;
-
-const ASSOCIATIONS: [(&str, &str, &str, Cardinality); 5] = [
-    ("comments", "post", "posts", Cardinality::One),
-    ("posts", "category", "categories", Cardinality::One),
-    ("posts", "tags", "tags", Cardinality::Many),
-    ("posts", "parent", "posts", Cardinality::One),
-    ("categories", "owner", "users", Cardinality::One),
-];
-
-impl SchemaView for Blog {
-    fn has_data_source(&self, data_source: &str) -> bool {
-        data_source == "main"
-    }
-
-    fn has_collection(&self, collection: &CollectionRef) -> bool {
-        ASSOCIATIONS.iter().any(|(from, _, to, _)| [*from, *to].contains(&collection.name()))
-    }
-
-    fn association(&self, collection: &CollectionRef, field: &str) -> Option<Association> {
-        ASSOCIATIONS.iter().find(|(from, name, ..)| *collection == CollectionRef::parse(from) && *name == field).map(
-            |(_, _, target, cardinality)| Association {
-                target: CollectionRef::parse(target),
-                cardinality: *cardinality,
-            },
-        )
-    }
-}
-
 /// What is enabled, a line each: `id key collection mode [global action…]`.
-fn index(lines: &str) -> Index {
+fn index(lines: &str) -> Index<Example> {
     let mut index = Index::default();
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -54,26 +25,21 @@ fn index(lines: &str) -> Index {
             id: WorkflowId(id.parse().expect("a number")),
             key: (*key).to_owned(),
             mode: if *mode == "sync" { ExecutionMode::Sync } else { ExecutionMode::Async },
-            config: Config {
+            config: Example {
                 collection: CollectionRef::parse(collection),
                 global: rest.first() == Some(&"global"),
-                actions: rest.iter().skip(1).map(|action| action_type(action)).collect(),
-                appends: Vec::new(),
-                condition: None,
-                changed: Vec::new(),
-                previous: false,
-                batch: BatchMode::PerRecord,
+                actions: rest.iter().skip(1).map(|action| kind(action)).collect(),
             },
         }));
     }
     index
 }
 
-fn action_type(word: &str) -> ActionType {
-    serde_json::from_value(word.into()).expect("an action type")
+fn kind(word: &str) -> Action {
+    serde_json::from_value(word.into()).expect("an action")
 }
 
-fn decide(index: &Index, action: Action, collection: &str, bindings: &str) -> Plan {
+fn decide(index: &Index<Example>, action: Action, collection: &str, bindings: &str) -> Plan {
     let collection = CollectionRef::parse(collection);
     let mut event = ActionEvent::new(Phase::After, action, &collection, &Blog);
     event.bindings = bindings;
@@ -169,6 +135,7 @@ fn a_repeated_key_counts_once_and_its_first_path_wins() {
     check(enabled, CREATE_POST, "post!parent,post", &["1!parent", "2"], &["post Repeated"]);
     check(enabled, CREATE_POST, "post!category,post", &["2"], &["post!category OtherCollection", "post Repeated"]);
     check(enabled, CREATE_POST, "g,g", &["2"], &["g Repeated"]);
+    check(enabled, CREATE_POST, "x,x", &["2"], &["x NotEnabled", "x NotEnabled"]);
 }
 
 #[test]
@@ -202,43 +169,71 @@ fn data_sources_do_not_mix() {
     check(enabled, (Action::Create, "erp:posts"), "here,there", &["2", "3"], &["here OtherCollection"]);
 }
 
-#[test]
-fn preloads_and_mode_come_from_the_workflow() {
-    let mut index = Index::default();
-    let appends = vec![AssociationPath::parse("category.owner")];
-    let config: Config =
-        serde_json::from_value(serde_json::json!({"collection": "posts", "appends": ["category.owner"]}))
-            .expect("a configuration");
-    index.enable(&Arc::new(Workflow { id: WorkflowId(1), key: "a".to_owned(), mode: ExecutionMode::Sync, config }));
-    let firing = &decide(&index, Action::Create, "posts", "a").firings[0];
-    assert_eq!((&firing.preloads, firing.mode), (&appends, ExecutionMode::Sync));
+/// A request's, not a record's.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+struct Guard(Example);
+
+impl Watch for Guard {
+    const PHASE: Phase = Phase::Before;
+    const ACTIONS: &'static [Action] = &[Action::Create];
+    const PATHS: Paths = Paths::NotTaken;
+
+    fn collection(&self) -> &CollectionRef {
+        &self.0.collection
+    }
+
+    fn firing(workflow: &Workflow<Self>, _: Action, _: AssociationPath) -> Firing {
+        Firing::new(workflow.id, workflow.mode)
+    }
+
+    fn info() -> TriggerInfo {
+        Example::info()
+    }
+
+    fn validate(&self, schema: &dyn SchemaView) -> Result<(), PluginError> {
+        self.0.validate(schema)
+    }
+
+    fn manual(&self, input: Value) -> Result<ManualRun, PluginError> {
+        self.0.manual(input)
+    }
 }
 
 #[test]
-fn terms_go_along_and_changes_are_asked_of_updates_alone() {
-    let terms = |action, config: serde_json::Value| {
-        let mut index = Index::default();
-        let config: Config = serde_json::from_value(config).expect("a configuration");
-        index.enable(&Arc::new(Workflow {
-            id: WorkflowId(1),
-            key: "a".to_owned(),
-            mode: ExecutionMode::Async,
-            config,
-        }));
-        decide(&index, action, "posts", "a").firings.remove(0)
-    };
-    let plain = terms(Action::Update, json!({"collection": "posts", "condition": {}}));
-    assert_eq!(plain, Firing::new(WorkflowId(1), ExecutionMode::Async), "terms that say nothing are none");
-
-    let condition = json!({"data.title": "x"});
-    let config = json!({"collection": "posts", "condition": condition, "changed": ["title"], "previous": true,
-        "batch": "perBatch"});
-    for (action, changed) in [(Action::Create, &[][..]), (Action::Update, &["title"]), (Action::Destroy, &[])] {
-        let firing = terms(action, config.clone());
-        assert_eq!(serde_json::to_value(&firing.condition).expect("JSON"), condition);
-        assert_eq!(firing.changed, changed, "{action:?}");
-        assert_eq!((firing.previous, firing.batch), (Previous::Included, Batch::PerBatch));
+fn a_path_is_not_taken_where_it_has_no_meaning() {
+    let mut index = Index::default();
+    for (id, key, collection) in [(1, "post", "posts"), (2, "cat", "categories")] {
+        let Workflow { id, key, config, .. } = workflow(id, key, collection, &[]);
+        index.enable(&Arc::new(Workflow { id, key, mode: ExecutionMode::Sync, config: Guard(config) }));
     }
+    let posts = CollectionRef::parse("posts");
+    let mut event = ActionEvent::new(Phase::Before, Action::Create, &posts, &Blog);
+    event.bindings = "post!,cat,post!parent,cat!category";
+    let plan = select(&index, &event);
+    assert_eq!(plan.firings, [Firing::new(WorkflowId(1), ExecutionMode::Sync)]);
+    let reasons: Vec<_> = plan.skips.iter().map(|skip| skip.reason).collect();
+    assert_eq!(reasons, [SkipReason::OtherCollection, SkipReason::Repeated, SkipReason::Repeated]);
+
+    event.bindings = "post!parent,cat!category";
+    let reasons: Vec<_> = select(&index, &event).skips.iter().map(|skip| skip.reason).collect();
+    assert_eq!(reasons, [SkipReason::PathNotTaken; 2]);
+    event.phase = Phase::After;
+    assert_eq!(select(&index, &event), Plan::default(), "it is asked before, not after");
+}
+
+#[test]
+fn an_action_on_no_records_fires_what_takes_none() {
+    let mut index = index("1 posts posts async");
+    let mut nothing = workflow(2, "free", "", &[]);
+    nothing.config.collection = CollectionRef::none().clone();
+    index.enable(&Arc::new(nothing));
+    let mut event = ActionEvent::new(Phase::After, Action::Create, CollectionRef::none(), &Blog);
+    event.bindings = "free,posts";
+    let plan = select(&index, &event);
+    assert_eq!(plan.firings, [Firing::new(WorkflowId(2), ExecutionMode::Async)]);
+    assert_eq!(plan.skips[0].reason, SkipReason::OtherCollection);
+    event.bindings = "free!category";
+    assert_eq!(select(&index, &event).skips[0].reason, SkipReason::UnknownPath);
 }
 
 #[test]
@@ -266,7 +261,7 @@ fn who_asks_why_hears_of_workflows_that_were_not_named() {
         [
             "cat ActionNotChosen",
             "x NotEnabled",
-            "x Repeated",
+            "x NotEnabled",
             "local ActionNotChosen",
             "g ActionNotChosen",
             "both ActionNotChosen"
