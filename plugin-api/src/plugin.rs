@@ -64,8 +64,9 @@ impl Registrar {
         Self { host, triggers: Vec::new(), hooks: Vec::new() }
     }
 
-    /// The host's services, to be kept for the plugin's own threads. They can be called once the host runs, which is after the
-    /// plugin has registered.
+    /// The host's services, to be kept for the plugin's own threads. They can be called once the host runs and the plugin is in
+    /// service, which is after it has registered; until then calls are [unavailable](crate::ErrorKind::Unavailable), and again
+    /// when another version has taken over.
     pub fn host(&self) -> Host {
         self.host.clone()
     }

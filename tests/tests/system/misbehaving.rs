@@ -134,7 +134,19 @@ async fn plans_without_sense_start_nothing() {
         let executions = scene.blog.admin.list("executions", json!({})).await;
         assert_eq!(executions.len(), 2, "only the built-in plugin's, with the plan {plan}");
         assert!(scene.host.log().contains(told), "{told:?} in\n{}", scene.host.log());
+        let details = scene.blog.admin.get("plugins:get?filterByTk=plugin-misbehaving").await.ok();
+        let faults = if plan == "huge" { 2 } else { 0 };
+        assert_eq!(details["faults"], faults, "{details:#}");
     }
+}
+
+#[tokio::test]
+async fn huge_plans_take_their_plugin_out_of_service() {
+    let settings = |_: &TempDir| "plan = 'huge'\n[plugin.breaker]\nfaults = 2".to_owned();
+    let scene = Scene::set_up("", settings).await;
+    scene.the_rest_goes_on("").await;
+    let details = scene.blog.admin.get("plugins:get?filterByTk=plugin-misbehaving").await.ok();
+    assert_eq!((&details["state"], &details["faults"]), (&json!("suspended"), &json!(2)), "{details:#}");
 }
 
 #[tokio::test]

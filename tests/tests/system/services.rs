@@ -9,29 +9,44 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::harness::{Blog, Host, HostOptions, NewWorkflow, eventually, process::BUILT_IN_PLUGINS};
+use super::harness::{Answer, Blog, Host, HostOptions, NewWorkflow, eventually, process::BUILT_IN_PLUGINS};
 
 /// A server with the plugin that asks what it hears on its socket.
 struct Scene {
     host: Host,
     blog: Blog,
     line: TcpStream,
-    _folder: TempDir,
+    folder: TempDir,
 }
+
+/// The entry of the plugin, which writes its address to the folder.
+fn entry(folder: &TempDir, more: &str) -> String {
+    let file = folder.path().join("address");
+    format!(
+        "[[plugin]]\nid = \"plugin-listener\"\nlibrary = \"plugin_listener\"\n{more}\
+         settings = {{ addressFile = {file:?} }}\n"
+    )
+}
+
+const GRANTS: &str = "grants = [\"records\", \"workflows\"]\n";
+
+/// Why the plugin is not loaded without them.
+const NOT_GRANTED: &str = "plugin \"plugin-listener\" needs the services records, workflows: if it may have them, add grants = \
+                           [\"records\", \"workflows\"] to its entry in the manifest";
 
 impl Scene {
     async fn set_up() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let file = folder.path().join("address");
-        let manifest = format!(
-            "{BUILT_IN_PLUGINS}\n[[plugin]]\nid = \"plugin-listener\"\nlibrary = \"plugin_listener\"\n\
-             grants = [\"records\", \"workflows\"]\nsettings = {{ addressFile = {file:?} }}\n"
-        );
+        let manifest = format!("{BUILT_IN_PLUGINS}\n{}", entry(&folder, GRANTS));
         let host = Host::start_with(HostOptions { manifest, ..HostOptions::default() }).await;
         let blog = Blog::set_up(host.admin().await).await;
-        let address = fs::read_to_string(file).expect("the plugin wrote its address");
-        let line = TcpStream::connect(address).expect("the plugin listens");
-        Self { host, blog, line, _folder: folder }
+        let line = connect(&folder);
+        Self { host, blog, line, folder }
+    }
+
+    /// Changes the plugin while it runs.
+    async fn act(&self, action: &str) -> Answer {
+        self.blog.admin.post(&format!("plugins:{action}?filterByTk=plugin-listener"), json!({})).await
     }
 
     /// What the host answered to the plugin.
@@ -58,6 +73,12 @@ impl Scene {
         admin.post(&format!("workflows:update?filterByTk={id}"), json!({"enabled": enabled})).await.ok();
         id
     }
+}
+
+/// Calls the version of the plugin that was loaded last.
+fn connect(folder: &TempDir) -> TcpStream {
+    let address = fs::read_to_string(folder.path().join("address")).expect("the plugin wrote its address");
+    TcpStream::connect(address).expect("the plugin listens")
 }
 
 #[tokio::test]
@@ -139,4 +160,64 @@ async fn what_was_answered_is_there_after_a_crash() {
     let host = scene.host.crash_and_restart().await;
     let blog = Blog { admin: host.admin().await };
     eventually("the workflow has run", async || (blog.log().await == ["kept"]).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_version_that_was_replaced_or_disabled_asks_in_vain() {
+    let mut scene = Scene::set_up().await;
+    let workflow = scene.workflow(true).await;
+    let start = |text: &str| json!({"start": {"workflow": workflow, "data": {"text": text}}});
+    let gone = "The host does not have this plugin any more";
+    assert!(scene.ask(&start("the first"))["ok"].is_i64());
+
+    scene.act("reload").await.ok();
+    scene.refused(&start("replaced"), "unavailable", gone);
+    scene.line = connect(&scene.folder);
+    assert!(scene.ask(&start("the second"))["ok"].is_i64(), "the new version has a session of its own");
+
+    scene.act("disable").await.ok();
+    scene.refused(&start("disabled"), "unavailable", gone);
+    scene.act("enable").await.ok();
+    scene.refused(&start("disabled"), "unavailable", gone);
+    scene.line = connect(&scene.folder);
+    assert!(scene.ask(&start("the third"))["ok"].is_i64());
+    assert_eq!(scene.blog.admin.list("executions", json!({})).await.len(), 3, "what was refused started nothing");
+}
+
+#[tokio::test]
+async fn a_running_plugin_stays_as_it_is_if_its_entry_does_not_grant_what_it_needs() {
+    let mut scene = Scene::set_up().await;
+    let details = scene.blog.admin.get("plugins:get?filterByTk=plugin-listener").await.ok();
+    let both = json!(["records", "workflows"]);
+    assert_eq!((&details["needs"], &details["grants"]), (&both, &both), "{details:#}");
+
+    let without = format!("{BUILT_IN_PLUGINS}\n{}", entry(&scene.folder, ""));
+    fs::write(scene.host.manifest(), &without).expect("the manifest is written");
+    for action in ["reload", "upgrade"] {
+        let refused = scene.act(action).await;
+        assert_eq!((refused.status, refused.code()), (400, Some("PLUGIN_NOT_LOADED")), "{}", refused.body);
+        assert_eq!(refused.message(), NOT_GRANTED);
+    }
+    assert_eq!(scene.ask(&json!({"record": {"collection": "posts", "key": 1}})), json!({"ok": null}));
+    let details = scene.blog.admin.get("plugins:get?filterByTk=plugin-listener").await.ok();
+    assert_eq!((&details["state"], &details["grants"]), (&json!("loaded"), &both), "as it was loaded");
+    assert_eq!(fs::read_to_string(scene.host.manifest()).expect("the manifest"), without);
+}
+
+#[tokio::test]
+async fn a_plugin_is_not_enabled_without_what_it_needs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let manifest = format!("{BUILT_IN_PLUGINS}\n{}", entry(&folder, "enabled = false\n"));
+    let host = Host::start_with(HostOptions { manifest: manifest.clone(), ..HostOptions::default() }).await;
+    let admin = host.admin().await;
+    let refused = admin.post("plugins:enable?filterByTk=plugin-listener", json!({})).await;
+    assert_eq!((refused.status, refused.code()), (400, Some("PLUGIN_NOT_LOADED")), "{}", refused.body);
+    assert_eq!(refused.message(), NOT_GRANTED);
+    let details = admin.get("plugins:get?filterByTk=plugin-listener").await.ok();
+    assert_eq!((&details["state"], &details["grants"]), (&json!("disabled"), &json!([])), "{details:#}");
+    assert_eq!(fs::read_to_string(host.manifest()).expect("the manifest"), manifest);
+
+    fs::write(host.manifest(), manifest.replace("enabled = false\n", &format!("enabled = false\n{GRANTS}")))
+        .expect("the manifest is written");
+    assert_eq!(admin.post("plugins:enable?filterByTk=plugin-listener", json!({})).await.ok()["state"], "loaded");
 }

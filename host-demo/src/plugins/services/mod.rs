@@ -5,7 +5,7 @@
 //!         └──────────────────────── waits for the answer, for some seconds at most ◀────────────────┘
 //! ```
 //!
-//! A plugin holds a `ServicesHandle`, which owns nothing: the registry owns the [`Session`], the server owns the [`Backend`],
+//! A plugin holds a `ServicesHandle`, which owns nothing: the loaded plugin owns the [`Session`], the server owns the [`Backend`],
 //! and when either is gone, calls end with an error. What the services do is the backend's; nothing here knows the database.
 //!
 //! A call never runs on a thread of the runtime. Such a thread is inside a call *of* the host: waiting there could wait for the
