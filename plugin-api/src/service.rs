@@ -61,6 +61,12 @@ impl fmt::Display for Service {
     }
 }
 
+/// What a host without services has: each call is an error.
+#[derive(Debug, Clone, Copy)]
+pub struct NoServices;
+
+impl Services for NoServices {}
+
 /// Does what the services promise. A host implements it, and so may a test of a plugin, for the calls that it expects.
 ///
 /// Besides what each method says, a host answers [`crate::ErrorKind::Unavailable`] while it starts, when it stops, when it has
@@ -115,9 +121,7 @@ impl Host {
 
     /// A host without services: each call is an error.
     pub fn without_services() -> Self {
-        struct None;
-        impl Services for None {}
-        Self::new(None)
+        Self::new(NoServices)
     }
 
     /// Reads one record by its key, as committed; `None` if there is none. Secrets are left out. Nobody's rights are asked about:

@@ -19,6 +19,12 @@ pub(crate) fn metadata() -> Result<Metadata> {
     MetadataCommand::new().exec().context("cargo metadata did not answer")
 }
 
+/// Where plugins outside of the workspace are built: they share what they depend on with each other, and nothing with the
+/// workspace, whose builds would wait for theirs.
+pub(crate) fn authors_target(metadata: &Metadata) -> PathBuf {
+    metadata.target_directory.join("tmp/authors").into()
+}
+
 /// Starts a cargo command line in the workspace's root, whatever folder the task was called from.
 pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Result<Command> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -54,10 +60,30 @@ pub(crate) fn run_watching(command: &mut Command, mut see: impl FnMut(&str)) -> 
     Ok(())
 }
 
+/// How programs are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quickly.
+    Dev,
+    /// To be quick.
+    Release,
+}
+
+impl Profile {
+    /// What cargo is told.
+    pub(crate) fn args(self) -> &'static [&'static str] {
+        match self {
+            Self::Dev => &[],
+            Self::Release => &["--release"],
+        }
+    }
+}
+
 /// Builds the server, and with it the plugins it depends on, whose libraries it finds beside itself; answers with the
 /// program.
-pub(crate) fn build_server() -> Result<PathBuf> {
+pub(crate) fn build_server(profile: Profile) -> Result<PathBuf> {
     let mut command = command(["build", "--message-format", "json-render-diagnostics", "--package", SERVER])?;
+    command.args(profile.args());
     let line = echo(&command);
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("`{line}` did not start"))?;
     let stdout = child.stdout.take().context("the output is piped")?;

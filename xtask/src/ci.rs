@@ -1,6 +1,6 @@
 //! The gate, step by step, and the test command it ends with. It stops at the first step that fails.
 
-use std::{fmt, ops::AddAssign};
+use std::{fmt, ops::AddAssign, process::Command};
 
 use anyhow::Result;
 
@@ -17,17 +17,25 @@ pub(crate) fn ci() -> Result<()> {
     test()
 }
 
+/// The plugin of an author, which is no member of the workspace.
+const EXAMPLE: &str = "examples/minimal-plugin/Cargo.toml";
+
 /// Builds everything, so that programs and plugin libraries are there, then runs every test.
 pub(crate) fn test() -> Result<()> {
     cargo::run(&mut cargo::command(["build", "--workspace"])?)?;
     let mut tally = Tally::default();
-    let outcome = cargo::run_watching(&mut cargo::command(["test", "--workspace", "--no-fail-fast"])?, |line| {
-        if let Some(counted) = Tally::read(line) {
-            tally += counted;
-        }
-    });
+    let mut watching = |command: &mut Command| {
+        cargo::run_watching(command, |line| {
+            if let Some(counted) = Tally::read(line) {
+                tally += counted;
+            }
+        })
+    };
+    let members = watching(&mut cargo::command(["test", "--workspace", "--no-fail-fast"])?);
+    let mut example = cargo::command(["test", "--locked", "--manifest-path", EXAMPLE, "--target-dir"])?;
+    let example = watching(example.arg(cargo::authors_target(&cargo::metadata()?)));
     println!("{tally}");
-    outcome
+    members.and(example)
 }
 
 /// Licences, advisories and sources of the dependencies; the tool is optional because it is not part of Rust.

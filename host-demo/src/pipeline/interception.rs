@@ -146,7 +146,17 @@ impl Interceptors {
                 "params": write.params(&host.store.schema()), "user": asker.user, "roleName": asker.role,
             });
             let ran = run_one(host, interceptor, context, event_key.clone(), write).await;
-            let (messages, ended) = ran.inspect_err(|_| passed.heard.trace())?;
+            let (messages, ended) = match ran {
+                Ok(ran) => ran,
+                Err(error) => {
+                    for later in queue {
+                        passed.heard.wanted[later.line].refuse(Reason::ActionFailed);
+                    }
+                    passed.heard.trace();
+                    let considered = asker.curiosity.told(passed.heard.into_lines());
+                    return Err(error.explained(considered.unwrap_or_default()));
+                }
+            };
             passed.messages.extend(messages);
             if ended {
                 for later in queue {

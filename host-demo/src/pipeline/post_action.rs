@@ -61,6 +61,11 @@ impl Heard {
     pub(super) fn trace(&self) {
         self.wanted.iter().chain(&self.skipped).for_each(Considered::trace);
     }
+
+    /// One line for each workflow, those that run first.
+    pub(super) fn into_lines(self) -> Vec<Considered> {
+        self.wanted.into_iter().chain(self.skipped).collect()
+    }
 }
 
 /// What the plugins want to start. By default, nothing.
@@ -240,6 +245,15 @@ impl Decision {
         starts.considered = self.considered;
         starts.considered.iter().for_each(Considered::trace);
         Ok(starts)
+    }
+
+    /// What there is to say about an action that is refused: nothing that was wanted starts.
+    pub(super) fn if_the_action_fails(&self) -> Vec<Considered> {
+        let mut considered = self.considered.clone();
+        for wanted in &self.wanted {
+            considered[wanted.line].refuse(Reason::ActionFailed);
+        }
+        considered
     }
 
     /// Says as much as can be said without a record.

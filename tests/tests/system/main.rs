@@ -8,6 +8,7 @@ mod crash;
 mod custom_action;
 mod depth;
 mod explain;
+mod guide;
 mod harness;
 mod lifecycle;
 mod misbehaving;

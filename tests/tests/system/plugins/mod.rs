@@ -8,6 +8,7 @@ mod garbage;
 mod logging;
 mod management;
 mod panics;
+mod previous;
 mod registration;
 mod take_over;
 mod versioned;
