@@ -13,8 +13,9 @@
 //! 6. `resources`: collections, roles, workflows, executions, signing in
 //! 7. `observe`: metrics, logs and spans, for the operator
 //! 8. `triggers`, [`plugins`]: workflow configurations, and trigger plugins loaded from libraries
-//! 9. `provided_nodes`: the plugins' node types, as the engine knows them
-//! 10. `bindings`: which workflows fit which button
+//! 9. `bindings`: which workflows fit which button
+//! 10. `services`: what plugins may ask of the server
+//! 11. `provided_nodes`: the plugins' node types, as the engine knows them
 
 mod access;
 mod bindings;
@@ -29,6 +30,7 @@ pub mod plugins;
 mod provided_nodes;
 mod resources;
 pub mod server;
+mod services;
 mod triggers;
 
 pub use bindings::Strictness;

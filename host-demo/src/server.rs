@@ -88,6 +88,7 @@ impl Server {
         let nodes = Arc::new(NodesOfPlugins(Arc::clone(&plugins)));
         let engine = Engine::start_with_nodes(store.clone(), options, instance, nodes).await?;
         let host = Arc::new(Host::new(store, engine, plugins, tokens, strictness));
+        host.open_services();
         host.switch.enable_all().await?;
 
         let stop = CancellationToken::new();

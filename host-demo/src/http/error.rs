@@ -206,6 +206,17 @@ impl ApiError {
         }
     }
 
+    /// What the operator reads: the error and what caused it.
+    pub(crate) fn causes(&self) -> String {
+        let mut causes = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            causes = format!("{causes}: {cause}");
+            source = cause.source();
+        }
+        causes
+    }
+
     /// What the caller reads.
     fn public(&self) -> Value {
         if let Self::Explained { cause, considered } = self {
@@ -287,13 +298,7 @@ impl IntoResponse for ApiError {
             plain => plain,
         };
         if status.is_server_error() {
-            let mut causes = said.to_string();
-            let mut source = std::error::Error::source(said);
-            while let Some(cause) = source {
-                causes = format!("{causes}: {cause}");
-                source = cause.source();
-            }
-            tracing::error!(status = status.as_u16(), "{causes}");
+            tracing::error!(status = status.as_u16(), "{}", said.causes());
         } else {
             tracing::debug!(status = status.as_u16(), "{self}");
         }

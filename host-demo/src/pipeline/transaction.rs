@@ -12,10 +12,11 @@ use tracing::Instrument as _;
 
 use super::{
     action::{Input, Shape, Wanted, Write, WriteAction, no_source},
+    asker::{Asker, Curiosity},
     custom_action,
     explain::Considered,
     interception::{Interceptors, Passage, Passed},
-    post_action::{self, Asker, Curiosity, Event, Heard, Starts},
+    post_action::{self, Event, Heard, Starts},
     resource::Resource,
     verdict::{self, Done},
 };

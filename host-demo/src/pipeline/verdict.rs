@@ -5,10 +5,7 @@ use std::sync::Arc;
 use store::{ExecutionId, ExecutionStatus};
 use workflow::{Engine, EngineError, Outcome};
 
-use super::{
-    explain::Considered,
-    post_action::{Curiosity, Queued},
-};
+use super::{asker::Curiosity, explain::Considered, post_action::Queued};
 use crate::{
     host::Host,
     http::{

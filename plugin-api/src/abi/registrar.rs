@@ -1,11 +1,19 @@
 //! How a plugin's offers reach the host: the host lends a [`RegistrarObject`] for the time of one call.
 
-use abi_stable::{sabi_trait, sabi_trait::TD_Opaque, sabi_types::RMut, std_types::RStr};
+use std::sync::Arc;
+
+use abi_stable::{
+    sabi_trait,
+    sabi_trait::TD_Opaque,
+    sabi_types::RMut,
+    std_types::{RNone, ROption, RSome, RStr},
+};
 
 use super::{
     error::{AbiResult, answer, read, result, write},
     guard::guarded,
     hook::{self, HookClient, HookObject},
+    host::{self, HostClient, HostObject},
     node::{self, NodeClient, NodeObject},
     trigger::{self, TriggerClient, TriggerObject},
 };
@@ -13,6 +21,7 @@ use crate::{
     action::Interest,
     error::PluginError,
     plugin::{Parts, Registrar},
+    service::{Host, Services},
 };
 
 /// The host's registrar for the time of a call.
@@ -26,6 +35,10 @@ pub trait RawRegistrar {
     /// Takes a hook with its [`Interest`]s as JSON text. The frozen prefix ends here.
     #[sabi(last_prefix_field)]
     fn action_hook(&mut self, interests: RStr<'_>, hook: HookObject) -> AbiResult<()>;
+    /// The host's services. Since 1.2.
+    fn host(&self) -> ROption<HostObject> {
+        RNone
+    }
     /// Takes a node type. Since 1.2; a host before it refuses.
     fn node(&mut self, node: NodeObject) -> AbiResult<()> {
         let _ = node;
@@ -34,7 +47,6 @@ pub trait RawRegistrar {
 }
 
 /// What a plugin handed over, as the host keeps it.
-#[derive(Default)]
 pub struct Offers {
     /// The trigger types in their order.
     pub triggers: Vec<TriggerClient>,
@@ -42,9 +54,15 @@ pub struct Offers {
     pub hooks: Vec<(Vec<Interest>, HookClient)>,
     /// The node types in their order.
     pub nodes: Vec<NodeClient>,
+    services: Arc<dyn Services>,
 }
 
 impl Offers {
+    /// Nothing yet, from a plugin that may keep these services.
+    pub(crate) fn new(services: Arc<dyn Services>) -> Self {
+        Self { triggers: Vec::new(), hooks: Vec::new(), nodes: Vec::new(), services }
+    }
+
     /// The object to lend.
     pub(crate) fn object(&mut self) -> RegistrarObject<'_> {
         RawRegistrar_TO::from_ptr(RMut::new(self), TD_Opaque)
@@ -66,11 +84,23 @@ impl RawRegistrar for Offers {
         }))
     }
 
+    fn host(&self) -> ROption<HostObject> {
+        RSome(host::provide(Arc::clone(&self.services)))
+    }
+
     fn node(&mut self, node: NodeObject) -> AbiResult<()> {
         answer(guarded("the host's registrar", || {
             self.nodes.push(NodeClient::new(node));
             Ok(())
         }))
+    }
+}
+
+/// The host behind the registrar, on the plugin's side.
+pub(crate) fn host(registrar: &RegistrarObject<'_>) -> Host {
+    match registrar.host() {
+        RSome(object) => Host::new(HostClient(object)),
+        RNone => Host::without_services(),
     }
 }
 

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Blog, Client, Host, NewWorkflow, Workflow, eventually};
+use crate::harness::{Answer, Blog, Client, Host, NewWorkflow, eventually, fixture::Workflow};
 
 const PASSWORD: &str = "a-password-of-one";
 

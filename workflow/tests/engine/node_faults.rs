@@ -178,8 +178,8 @@ async fn strike_everywhere(fault: NodeFault) -> u32 {
     let user = harness.user(json!({})).await;
     let mut strikes = 0;
     for info in harness.engine.node_types() {
-        let mut steps = 0;
         let name: &'static str = info.name.leak();
+        let mut steps = 0;
         for nodes in surroundings(|| Node(name, sample(name, &child, user), Place::Next)) {
             let workflow = harness.workflow(nodes).await;
             // The last one does not strike: the workflow and the engine go on after all that failed.
@@ -190,7 +190,7 @@ async fn strike_everywhere(fault: NodeFault) -> u32 {
                 steps += 1;
             }
         }
-        assert!(steps >= 4, "{} was struck {steps} times", info.name);
+        assert!(steps >= 4, "{} was struck {steps} times", name);
         strikes += steps;
     }
     strikes
