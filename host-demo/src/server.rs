@@ -15,6 +15,7 @@ use crate::{
     host::Host,
     http,
     observe::metrics::Metrics,
+    pipeline::CollectionEvents,
     plugins::PluginManager,
 };
 
@@ -86,6 +87,7 @@ impl Server {
         let engine = Engine::start_as(store.clone(), options, instance).await?;
         let host = Arc::new(Host::new(store, engine, plugins, tokens, strictness));
         host.switch.enable_all().await?;
+        CollectionEvents::listen(&host);
 
         let stop = CancellationToken::new();
         let serving = host.requests.spawn(

@@ -13,9 +13,10 @@
 //! 5. [`mod@write`]: records with their associations
 //! 6. [`workflows`], [`executions`], [`jobs`]: the engine's rows and the queue
 //! 7. [`changes`]: what commits changed in them, for those who watch
-//! 8. [`tasks`]: what people are asked to decide
-//! 9. [`buttons`]: what is bound to which button
-//! 10. [`secret`]: password hashing
+//! 8. [`record_changes`]: what a request changes in records, for whoever starts something from it
+//! 9. [`tasks`]: what people are asked to decide
+//! 10. [`buttons`]: what is bound to which button
+//! 11. [`secret`]: password hashing
 
 pub mod buttons;
 pub mod changes;
@@ -28,6 +29,7 @@ mod id_generator;
 pub mod jobs;
 mod moment;
 pub mod query;
+pub mod record_changes;
 pub mod schema;
 pub mod secret;
 pub mod status;
@@ -46,6 +48,7 @@ pub use executions::{
 pub use id::{BindingId, ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use query::{Aggregate, Aggregator, Filter, Find, Page, RelatedTo, Repeated, Select, Sort, SqlQuery};
+pub use record_changes::{Cause, RecordChange, RecordChangeKind, RecordListener};
 pub use schema::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema};
 pub use status::{ExecutionStatus, JobStatus};
 pub use tasks::{Decision, NewTasks, Quorum, Submission, Task, TaskStatus};

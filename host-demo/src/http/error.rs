@@ -242,7 +242,7 @@ fn store_status(error: &StoreError) -> StatusCode {
         StoreError::Invalid { .. } | StoreError::NotUnique { .. } => StatusCode::BAD_REQUEST,
         StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
         StoreError::IllegalMove { .. } => StatusCode::CONFLICT,
-        StoreError::Closed => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::Closed | StoreError::Unheard { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -254,6 +254,7 @@ fn store_code(error: &StoreError) -> Option<&'static str> {
         StoreError::NotFound { .. } => Some("NOT_FOUND"),
         StoreError::IllegalMove { .. } => Some("ILLEGAL_MOVE"),
         StoreError::Closed => Some("SHUTTING_DOWN"),
+        StoreError::Unheard { .. } => Some("PLUGIN_UNAVAILABLE"),
         _ => Some("INTERNAL"),
     }
 }

@@ -9,6 +9,7 @@
 //! interception ─ what runs before the write, and may refuse it or change its values
 //! transaction ─ the write and post_action in one transaction; then verdict
 //! post_action ─ asks the hooks, loads the trigger data, stores the executions
+//! collection_event ─ starts workflows for changes of records, whoever makes them
 //! custom_action ─ starts workflows for a button that is about no record
 //! terms    ─ what records have to be like for a workflow to get them
 //! explain  ─ why workflows fire or do not
@@ -21,6 +22,7 @@
 
 mod action;
 mod button;
+mod collection_event;
 mod custom_action;
 mod explain;
 mod foresee;
@@ -36,6 +38,7 @@ mod verdict;
 use std::sync::Arc;
 
 pub(crate) use action::{Write, WriteAction};
+pub(crate) use collection_event::CollectionEvents;
 pub(crate) use custom_action::trigger_without_records;
 pub(crate) use explain::{Considered, Reason};
 pub(crate) use foresee::foresee;

@@ -20,8 +20,8 @@ use plugin_api::{
 };
 use serde_json::{Value, json};
 use store::{
-    ClaimedBy, Collection, Conn, ExecutionId, Filter, Find, NewExecution, Record, Schema, Select, StoreError, Tx,
-    WorkflowId, WorkflowRow,
+    Cause, ClaimedBy, Collection, Conn, ExecutionId, Filter, Find, NewExecution, Record, Schema, Select, StoreError,
+    Tx, WorkflowId, WorkflowRow,
 };
 use uuid::Uuid;
 
@@ -164,6 +164,13 @@ impl Asker {
         }
     }
 
+    /// What goes on in the workflows that are started by the action's changes of records.
+    pub(super) fn cause(&self) -> Cause {
+        let user = ("user".to_owned(), Value::Object(self.user.clone()));
+        let context = Record::from_iter([user, ("roleName".to_owned(), self.role.as_str().into())]);
+        Cause { stack: Vec::new(), context }
+    }
+
     /// Asks the plugins what an action on a collection is to start. One that nobody waits for costs one lookup. What was thought
     /// before the action comes first in the explanation.
     pub(super) async fn decide(
@@ -287,7 +294,7 @@ impl Decision {
         event: &Event<'_>,
     ) -> Result<Starts, ApiError> {
         let mut starts = Starts::default();
-        let actor = Actor { user: &asker.user, role: &asker.role };
+        let actor = Actor { user: Some(&asker.user), role: Some(&asker.role) };
         for Wanted { firing, key, terms, before, line } in self.wanted {
             let considered = &mut self.considered[line];
             let loaded = match load(conn, event, &firing).await {

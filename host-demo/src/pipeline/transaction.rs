@@ -67,6 +67,7 @@ impl Write {
             .store
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Done, ApiError>> {
                 let work = async move {
+                    tx.set_cause(asker.cause());
                     let (answer, starts) = self.write(tx, &asker, heard).await?;
                     if action == WriteAction::Trigger && starts.executions.is_empty() {
                         return Err(custom_action::nothing_done());

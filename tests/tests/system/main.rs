@@ -4,6 +4,7 @@ mod access;
 mod bad_input;
 mod before_action;
 mod bindings;
+mod collection_event;
 mod crash;
 mod custom_action;
 mod depth;
