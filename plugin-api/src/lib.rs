@@ -101,9 +101,10 @@
 //! 3. [`action`]: the user action a hook is asked about, and the interests that decide whether it is asked
 //! 4. [`binding`]: the `triggerWorkflows` parameter, `key1,key2!category`
 //! 5. [`plan`]: the decision
-//! 6. [`schema`]: the collections and associations a plugin may look at
-//! 7. [`text`] and [`error`]: localised text, errors
-//! 8. [`watch`]: ready-made parts for trigger types that, unlike the one above, can also be bound to buttons
+//! 6. [`route`]: requests from outside that start workflows
+//! 7. [`schema`]: the collections and associations a plugin may look at
+//! 8. [`text`] and [`error`]: localised text, errors
+//! 9. [`watch`]: ready-made parts for trigger types that, unlike the one above, can also be bound to buttons
 //!
 //! The `abi` module below them is the only place where `abi_stable` types appear.
 //! What 1.0 had is frozen; this is 1.2. The crate grows only by the rules in `docs/adr/0001-abi.md`.
@@ -114,6 +115,7 @@ pub mod error;
 pub mod id;
 pub mod plan;
 pub mod plugin;
+pub mod route;
 pub mod schema;
 pub mod text;
 pub mod trigger;
@@ -134,6 +136,7 @@ pub use error::{ErrorKind, PluginError};
 pub use id::{UserId, WorkflowId};
 pub use plan::{Batch, Condition, Firing, Plan, Previous, Skip, SkipReason};
 pub use plugin::{NoSettings, Plugin, Registrar};
+pub use route::{RouteAnswer, RouteHandler, RouteRefusal, RouteRequest, RouteStart};
 pub use schema::{Association, AssociationPath, Cardinality, CollectionRef, SchemaView};
 pub use text::{Language, LocalizedText, Translations};
 pub use trigger::{

@@ -9,6 +9,7 @@ use crate::{
     action::{ActionHook, Interest},
     erased::{ErasedTrigger, Typed},
     error::PluginError,
+    route::RouteHandler,
     trigger::{Trigger, TriggerInfo},
 };
 
@@ -38,12 +39,20 @@ pub struct NoSettings {}
 pub struct Registrar {
     triggers: Vec<Box<dyn ErasedTrigger>>,
     hooks: Vec<Hook>,
+    routes: Vec<(String, Box<dyn RouteHandler>)>,
 }
 
 /// A hook with the actions it is always asked about.
 pub(crate) struct Hook {
     pub(crate) interests: Vec<Interest>,
     pub(crate) hook: Box<dyn ActionHook>,
+}
+
+/// What a plugin offers, taken apart.
+pub(crate) struct Parts {
+    pub(crate) triggers: Vec<Box<dyn ErasedTrigger>>,
+    pub(crate) hooks: Vec<Hook>,
+    pub(crate) routes: Vec<(String, Box<dyn RouteHandler>)>,
 }
 
 impl Registrar {
@@ -58,6 +67,12 @@ impl Registrar {
         self.hooks.push(Hook { interests, hook: Box::new(hook) });
     }
 
+    /// Offers a route: the host asks `handler` about requests to `/api/<name>/…` whose path has no `:`. The name is made of lower-case
+    /// letters, digits and `-`. Since 1.2; a host before it does not load a plugin with routes.
+    pub fn route<H: RouteHandler>(&mut self, name: &str, handler: H) {
+        self.routes.push((name.to_owned(), Box::new(handler)));
+    }
+
     /// Describes the trigger types offered so far, in their order.
     pub fn trigger_infos(&self) -> Vec<TriggerInfo> {
         self.triggers.iter().map(|trigger| trigger.info()).collect()
@@ -68,8 +83,8 @@ impl Registrar {
         self.hooks.iter().map(|hook| hook.interests.as_slice())
     }
 
-    pub(crate) fn into_parts(self) -> (Vec<Box<dyn ErasedTrigger>>, Vec<Hook>) {
-        (self.triggers, self.hooks)
+    pub(crate) fn into_parts(self) -> Parts {
+        Parts { triggers: self.triggers, hooks: self.hooks, routes: self.routes }
     }
 }
 

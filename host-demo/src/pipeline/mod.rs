@@ -11,6 +11,7 @@
 //! post_action ─ asks the hooks, loads the trigger data, stores the executions
 //! collection_event ─ starts workflows for changes of records, whoever makes them
 //! custom_action ─ starts workflows for a button that is about no record
+//! route    ─ starts workflows for requests to a plugin's route
 //! terms    ─ what records have to be like for a workflow to get them
 //! explain  ─ why workflows fire or do not
 //! foresee  ─ what an action would start, without doing it
@@ -30,6 +31,7 @@ mod interception;
 mod post_action;
 mod read;
 mod resource;
+mod route;
 mod schema_view;
 mod terms;
 mod transaction;
@@ -44,6 +46,7 @@ pub(crate) use explain::{Considered, Reason};
 pub(crate) use foresee::foresee;
 pub(crate) use post_action::Curiosity;
 pub(crate) use resource::{Resource, SourceRef};
+pub(crate) use route::{Started, start as start_from_route};
 pub(crate) use schema_view::StoreSchemaView;
 
 use crate::{

@@ -9,7 +9,7 @@ use plugin_api::{Interest, TriggerInfo};
 use serde_json::Value;
 
 use super::{
-    bridge::{Hook, OpenLibrary, Trigger},
+    bridge::{Hook, OpenLibrary, Route, Trigger},
     error::LoadProblem,
     image::Images,
     locate,
@@ -27,6 +27,7 @@ pub(super) struct Candidate {
     pub(super) settings_schema: Value,
     pub(super) triggers: Vec<OfferedTrigger>,
     pub(super) hooks: Vec<(Vec<Interest>, Hook)>,
+    pub(super) routes: Vec<(String, Route)>,
 }
 
 /// A trigger type with what it says about itself.
@@ -105,7 +106,8 @@ fn make(library: &OpenLibrary, image: PathBuf, settings: &Value) -> Result<Candi
             Ok(OfferedTrigger { trigger, info, config_schema })
         })
         .collect::<Result<_, LoadProblem>>()?;
-    Ok(Candidate { id: library.id().to_owned(), image, settings_schema, triggers, hooks: offers.hooks })
+    let (id, hooks, routes) = (library.id().to_owned(), offers.hooks, offers.routes);
+    Ok(Candidate { id, image, settings_schema, triggers, hooks, routes })
 }
 
 /// Names the first setting that does not fit.

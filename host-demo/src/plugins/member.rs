@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
-use plugin_api::{ActionEvent, ActionHook as _, ErrorKind, Plan, PluginError};
+use plugin_api::{
+    ActionEvent, ActionHook as _, ErrorKind, Plan, PluginError, RouteAnswer, RouteHandler as _, RouteRequest,
+};
 use serde_json::Value;
 
 use super::{
@@ -68,6 +70,29 @@ impl Member {
                 self.breaker.fault(pass, &format!("a hook took {milliseconds} ms"), ended)
             }
             Ok(_) => self.breaker.success(pass),
+        };
+        self.tell(change);
+        result
+    }
+
+    /// Asks a route about a request.
+    ///
+    /// # Errors
+    ///
+    /// The route's, logged and counted; [`ErrorKind::Unavailable`] while the plugin is out of service.
+    pub(super) fn answer(&self, route: usize, request: &RouteRequest<'_>) -> Result<RouteAnswer, PluginError> {
+        let Some(pass) = self.breaker.pass(Instant::now()) else {
+            return Err(PluginError::unavailable("out of service after too many faults"));
+        };
+        let (name, route) = &self.candidate.routes[route];
+        let result = route.answer(request);
+        let change = match &result {
+            Ok(_) => self.breaker.success(pass),
+            Err(error) => {
+                self.count(error);
+                tracing::error!(plugin = &*self.id, route = name, %error, "a route failed");
+                self.breaker.fault(pass, &error.message, Instant::now())
+            }
         };
         self.tell(change);
         result

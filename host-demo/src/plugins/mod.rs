@@ -42,4 +42,4 @@ pub use loader::check;
 pub use manager::{Change, Next, PluginManager};
 pub use manifest::{Manifest, ManifestEntry};
 pub use report::{HookReport, PluginDetails, PluginReport, PluginState, TriggerReport, WorkflowOfPlugin};
-pub use snapshot::{HookAnswer, Plugins};
+pub use snapshot::{HookAnswer, Plugins, RouteVerdict};

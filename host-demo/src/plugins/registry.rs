@@ -1,6 +1,10 @@
 //! What loaded plugins registered: their trigger types and hooks in one order, and who waits for what.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+};
 
 use super::{error::LoadProblem, interests::Interests, loaded_trigger::LoadedTrigger, manifest::is_id, member::Member};
 
@@ -11,6 +15,8 @@ pub(super) struct Registry {
     by_type: HashMap<String, usize>,
     /// Whose hook, and which of that plugin's.
     hooks: Vec<(Arc<Member>, usize)>,
+    /// Whose route, and which of that plugin's, by its name.
+    routes: HashMap<String, (Arc<Member>, usize)>,
     /// The positions of each plugin's hooks.
     by_plugin: HashMap<Arc<str>, Range<usize>>,
     pub(super) interests: Arc<Interests>,
@@ -32,7 +38,21 @@ impl Registry {
             }
         }
 
+        let mut names = HashSet::new();
+        for (name, _) in &candidate.routes {
+            if !is_id(name) {
+                return Err(LoadProblem::BadId { id: name.clone() });
+            }
+            let owner = self.routes.get(name).map(|(owner, _)| owner.id.to_string());
+            if let Some(owner) = owner.or_else(|| (!names.insert(name)).then(|| candidate.id.clone())) {
+                return Err(LoadProblem::DuplicateRoute { route: name.clone(), owner });
+            }
+        }
+
         // Nothing below can fail.
+        for (index, (name, _)) in candidate.routes.iter().enumerate() {
+            self.routes.insert(name.clone(), (Arc::clone(member), index));
+        }
         let hooks = self.hooks.len()..self.hooks.len() + candidate.hooks.len();
         for (position, (index, (interests, _))) in hooks.clone().zip(candidate.hooks.iter().enumerate()) {
             self.interests.declare(position, interests);
@@ -50,6 +70,11 @@ impl Registry {
     /// The trigger type with this id.
     pub(super) fn trigger(&self, type_id: &str) -> Option<&LoadedTrigger> {
         self.by_type.get(type_id).and_then(|position| self.triggers.get(*position))
+    }
+
+    /// The route with this name: whose it is, and which of theirs.
+    pub(super) fn route(&self, name: &str) -> Option<&(Arc<Member>, usize)> {
+        self.routes.get(name)
     }
 
     /// Every hook, in the order in which they are asked.

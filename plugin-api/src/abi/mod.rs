@@ -6,7 +6,7 @@
 //!
 //! 1. [`module`]: the root symbol of a library, and how the host's call to it registers a plugin
 //! 2. [`registrar`]: the host's, for the time of that call
-//! 3. [`trigger`] and [`hook`]: objects of the plugin
+//! 3. [`trigger`], [`hook`] and [`route`]: objects of the plugin
 //! 4. [`action`] and [`schema`]: what the host shows a plugin for the time of one call
 //! 5. [`log`] and [`proxy`]: the plugin's tracing, on its way to the host's subscriber
 //! 6. [`in_process`]: the same without a library, for tests
@@ -33,6 +33,7 @@ pub mod log;
 pub mod module;
 pub mod proxy;
 pub mod registrar;
+pub mod route;
 pub mod schema;
 pub mod trigger;
 

@@ -38,7 +38,12 @@ impl RecordListener for Ear {
         collection.name == self.collection
     }
 
-    fn hear<'t>(&'t self, _: &'t mut Tx, cause: Cause, changes: Vec<RecordChange>) -> BoxFuture<'t, Result<(), StoreError>> {
+    fn hear<'t>(
+        &'t self,
+        _: &'t mut Tx,
+        cause: Cause,
+        changes: Vec<RecordChange>,
+    ) -> BoxFuture<'t, Result<(), StoreError>> {
         let refused = changes.iter().any(|it| it.after.as_ref().is_some_and(|record| record["title"] == "refused"));
         self.heard.lock().expect("not poisoned").push((cause, changes));
         let answer = if refused { Err(StoreError::Unheard { who: "the ear".to_owned() }) } else { Ok(()) };

@@ -15,3 +15,4 @@ mod lifecycle;
 mod plugins;
 mod post_action;
 mod watch;
+mod webhook;

@@ -22,6 +22,7 @@ use plugin_api::{
         log::RawLogSink_TO,
         module::{API_VERSION, PluginModuleRef, ROOT_SYMBOL},
         registrar::Offers,
+        route::RouteClient,
         trigger::TriggerClient,
     },
 };
@@ -34,6 +35,9 @@ pub(super) type Trigger = TriggerClient;
 
 /// A hook of a plugin; ask it as a [`plugin_api::ActionHook`].
 pub(super) type Hook = HookClient;
+
+/// A route of a plugin; ask it as a [`plugin_api::RouteHandler`].
+pub(super) type Route = RouteClient;
 
 /// A plugin's library, open and found compatible. Nothing of the plugin's own code has run yet.
 pub(super) struct OpenLibrary {
