@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use plugin_api::{Action, ActionEvent, CollectionRef, Firing, Phase, UserId};
-use store::{Conn, Record, WorkflowId, WorkflowRow};
+use serde_json::Value;
+use store::{Cause, Conn, Record, WorkflowId, WorkflowRow};
 
 use super::{button::Bound, explain::Considered, schema_view::StoreSchemaView};
 use crate::{
@@ -63,6 +64,13 @@ impl Asker {
             role: context.role().name().to_owned(),
             curiosity,
         }
+    }
+
+    /// What goes on in the workflows that are started by the action's changes of records.
+    pub(super) fn cause(&self) -> Cause {
+        let user = ("user".to_owned(), Value::Object(self.user.clone()));
+        let context = Record::from_iter([user, ("roleName".to_owned(), self.role.as_str().into())]);
+        Cause { stack: Vec::new(), context }
     }
 
     /// Asks the plugins about an action, in one of its phases.

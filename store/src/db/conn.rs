@@ -16,7 +16,13 @@ use sqlx::{
 };
 
 use super::{dialect, faults::FaultPoint, row::Row};
-use crate::{changes::Change, error::StoreError, id_generator::IdGenerator, schema::Schema};
+use crate::{
+    changes::Change,
+    error::StoreError,
+    id_generator::IdGenerator,
+    record_changes::{Listener, Notes},
+    schema::Schema,
+};
 
 /// A connection that reads.
 pub struct Conn {
@@ -86,6 +92,22 @@ pub struct Tx {
     data_version: i64,
     /// What this transaction did to executions and jobs.
     changes: Vec<Change>,
+    /// What is to be done once it is committed.
+    afterwards: Vec<Afterwards>,
+    /// Who hears of changed records.
+    pub(crate) listener: Listener,
+    /// What the request that is being worked on has changed in records.
+    pub(crate) notes: Notes,
+}
+
+/// Something to be done after a commit. It must not block: the next transaction waits for it.
+pub(super) type Afterwards = Box<dyn FnOnce() + Send + Sync>;
+
+/// How much of what waits for the commit there is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Noted {
+    changes: usize,
+    afterwards: usize,
 }
 
 impl Deref for Tx {
@@ -103,10 +125,22 @@ impl DerefMut for Tx {
 
 impl Tx {
     /// Makes the writer's transaction of a fresh connection, and reads the schema.
-    pub(super) async fn open(connection: SqliteConnection, faults: FaultPoint) -> Result<Self, StoreError> {
+    pub(super) async fn open(
+        connection: SqliteConnection,
+        faults: FaultPoint,
+        listener: Listener,
+    ) -> Result<Self, StoreError> {
         let schema = Arc::new(Schema::built_in());
         let conn = Conn { link: Link::Writer(Box::new(connection)), schema, faults };
-        let mut tx = Self { conn, ids: IdGenerator::above(0), data_version: 0, changes: Vec::new() };
+        let mut tx = Self {
+            conn,
+            ids: IdGenerator::above(0),
+            data_version: 0,
+            changes: Vec::new(),
+            afterwards: Vec::new(),
+            listener,
+            notes: Notes::default(),
+        };
         tx.catch_up().await?;
         Ok(tx)
     }
@@ -142,19 +176,25 @@ impl Tx {
         self.changes.push(change);
     }
 
-    /// How much was noted so far.
-    pub(super) fn noted(&self) -> usize {
-        self.changes.len()
+    /// Does something once the transaction is committed, and never if it is not. It must not block.
+    pub fn afterwards(&mut self, work: impl FnOnce() + Send + Sync + 'static) {
+        self.afterwards.push(Box::new(work));
     }
 
-    /// Forgets what was noted after the first `keep`: it was undone.
-    pub(super) fn forget_noted(&mut self, keep: usize) {
-        self.changes.truncate(keep);
+    /// How much was noted so far.
+    pub(super) fn noted(&self) -> Noted {
+        Noted { changes: self.changes.len(), afterwards: self.afterwards.len() }
+    }
+
+    /// Forgets what was noted after `keep`: it was undone.
+    pub(super) fn forget_noted(&mut self, keep: Noted) {
+        self.changes.truncate(keep.changes);
+        self.afterwards.truncate(keep.afterwards);
     }
 
     /// Takes what was noted, in order.
-    pub(super) fn take_noted(&mut self) -> Vec<Change> {
-        std::mem::take(&mut self.changes)
+    pub(super) fn take_noted(&mut self) -> (Vec<Change>, Vec<Afterwards>) {
+        (std::mem::take(&mut self.changes), std::mem::take(&mut self.afterwards))
     }
 
     /// Runs a statement and answers how many rows it changed.

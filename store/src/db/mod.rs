@@ -25,6 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     changes::{Change, Feed},
     error::StoreError,
+    record_changes::{Listener, RecordListener},
     schema::Schema,
 };
 use faults::FaultPoint;
@@ -53,6 +54,7 @@ struct Shared {
     schema: Arc<ArcSwap<Schema>>,
     faults: FaultPoint,
     feed: Feed,
+    listener: Listener,
     readers: SqlitePool,
     /// For connections beside those of the pool.
     read_options: SqliteConnectOptions,
@@ -92,7 +94,8 @@ impl Store {
             .await
             .map_err(StoreError::Database)?;
         migrate::run(&mut connection).await?;
-        let tx = Tx::open(connection, faults.clone()).await?;
+        let listener = Listener::default();
+        let tx = Tx::open(connection, faults.clone(), Arc::clone(&listener)).await?;
 
         let read_options = options.read_only(true);
         let readers = SqlitePoolOptions::new()
@@ -111,7 +114,9 @@ impl Store {
         let tasks = TaskTracker::new();
         tasks.spawn(writer::Writer::new(tx, Arc::clone(&schema), feed.clone()).run(waiting, stop.clone()));
         tasks.close();
-        Ok(Self { shared: Arc::new(Shared { schema, faults, feed, readers, read_options, requests, stop, tasks }) })
+        Ok(Self {
+            shared: Arc::new(Shared { schema, faults, feed, listener, readers, read_options, requests, stop, tasks }),
+        })
     }
 
     /// How to make a connection that cannot write.
@@ -127,6 +132,14 @@ impl Store {
     /// Hears of every change of executions and jobs that is committed from now on, in order. See [`crate::changes`].
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.shared.feed.subscribe()
+    }
+
+    /// Tells `listener` of changed records from now on, in the transactions that change them. See [`crate::record_changes`].
+    /// A store has one listener: later ones are passed over.
+    pub fn listen(&self, listener: Arc<dyn RecordListener>) {
+        if self.shared.listener.set(listener).is_err() {
+            tracing::warn!("the store has a listener already");
+        }
     }
 
     /// Takes a connection that sees everything committed before this call.
@@ -207,10 +220,14 @@ where
         let Self { work, reply } = *self;
         Box::pin(async move {
             // The closure itself may panic too, not only its future. A half-changed transaction is rolled back whole.
-            let result = AssertUnwindSafe(async move { work(tx).await })
-                .catch_unwind()
-                .await
-                .unwrap_or_else(|_panic| Err(StoreError::Panicked.into()));
+            let work = async move {
+                tx.begin_notes();
+                let done = work(&mut *tx).await?;
+                tx.tell_notes().await?;
+                Ok(done)
+            };
+            let result =
+                AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_panic| Err(StoreError::Panicked.into()));
             let verdict = if result.is_ok() { writer::Verdict::Keep } else { writer::Verdict::Undo };
             let answer: writer::Answer = Box::new(move |commit: Result<(), StoreError>| {
                 let answer = commit.map_err(E::from).and(result);

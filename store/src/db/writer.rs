@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::conn::Tx;
+use super::conn::{Noted, Tx};
 use crate::{changes::Feed, error::StoreError, schema::Schema};
 
 /// Requests per transaction. The callers of the first wait for the last: enough to share one disk flush between all who
@@ -99,7 +99,9 @@ impl Writer {
         match self.tx.control("COMMIT").await {
             Ok(()) => {
                 self.publish();
-                self.feed.publish(self.tx.take_noted());
+                let (changes, afterwards) = self.tx.take_noted();
+                self.feed.publish(changes);
+                afterwards.into_iter().for_each(|work| work());
                 measure(requests, begun.elapsed());
                 for answer in answers {
                     answer(Ok(()));
@@ -153,7 +155,7 @@ impl Writer {
             tracing::debug!(%error, "nothing to roll back");
         }
         self.tx.set_schema(self.published.load_full());
-        self.tx.forget_noted(0);
+        self.tx.forget_noted(Noted::default());
         let Some(cause) = cause else {
             return;
         };
