@@ -17,6 +17,7 @@ use uuid::Uuid;
 use workflow::loop_guard;
 
 use super::{
+    asker::startable,
     post_action::EXECUTIONS_MAX,
     schema_view::StoreSchemaView,
     terms::{Actor, Terms},
@@ -72,8 +73,12 @@ async fn start(host: &Arc<Host>, tx: &mut Tx, cause: &Cause, changes: Vec<Record
         if !waits_for(&plugins, &event.collection, event.action) {
             continue;
         }
-        for firing in ask(&plugins, tx, &event)? {
-            let Some(workflow) = admitted(tx, cause, &firing).await? else { continue };
+        for (plugin, firing) in ask(&plugins, tx, &event)? {
+            let Some(workflow) = startable(&plugins, tx, &plugin, &firing).await? else { continue };
+            if !loop_guard::admits(tx, &workflow, &cause.stack).await? {
+                tracing::debug!(workflow = %workflow.id, "led to the change itself, does not start again");
+                continue;
+            }
             let contexts = contexts(tx, cause, &event, &workflow, &firing).await?;
             executions.extend(contexts.into_iter().map(|context| NewExecution {
                 workflow_id: workflow.id,
@@ -138,29 +143,18 @@ fn events(changes: Vec<RecordChange>) -> Vec<Event> {
     events
 }
 
-/// Asks the plugins what an event starts. Faults are logged where they happen.
-fn ask(plugins: &Plugins, tx: &Tx, event: &Event) -> Result<Vec<Firing>, StoreError> {
+/// Asks the plugins what an event starts, and who says so. Faults are logged where they happen.
+fn ask(plugins: &Plugins, tx: &Tx, event: &Event) -> Result<Vec<(Arc<str>, Firing)>, StoreError> {
     let view = StoreSchemaView(tx.schema());
     let collection = reference(&event.collection);
     let answers = plugins.plan(&ActionEvent::new(Phase::Changed, event.action, &collection, &view));
     if let Some(HookAnswer { plugin, .. }) = answers.iter().find(|answer| answer.required && answer.result.is_err()) {
         return Err(StoreError::Unheard { who: format!("plugin \"{plugin}\"") });
     }
-    Ok(answers.into_iter().filter_map(|answer| answer.result.ok()).flat_map(|plan| plan.firings).collect())
-}
-
-/// The workflow of a firing, unless it is switched off, or would set itself off for ever.
-async fn admitted(tx: &mut Tx, cause: &Cause, firing: &Firing) -> Result<Option<WorkflowRow>, StoreError> {
-    let id = WorkflowId(firing.workflow.0);
-    let Some(workflow) = tx.workflow(id).await?.filter(|workflow| workflow.enabled) else {
-        tracing::debug!(workflow = %id, "not enabled any more, does not start");
-        return Ok(None);
-    };
-    if !loop_guard::admits(tx, &workflow, &cause.stack).await? {
-        tracing::debug!(workflow = %id, "led to the change itself, does not start again");
-        return Ok(None);
-    }
-    Ok(Some(workflow))
+    let plans = answers.into_iter().filter_map(|answer| Some((answer.plugin, answer.result.ok()?.firings)));
+    Ok(plans
+        .flat_map(|(plugin, firings)| firings.into_iter().map(move |firing| (Arc::clone(&plugin), firing)))
+        .collect())
 }
 
 /// What each execution of a firing gets: one for each record that fulfils the terms.
