@@ -12,7 +12,7 @@ const SECRET: &str = "a secret of some length";
 async fn blog() -> (Host, Blog, Client) {
     let host = Host::start().await;
     let blog = Blog::set_up(host.admin().await).await;
-    let stranger = Client::anonymous(&host.base_url());
+    let stranger = Client::anonymous(host.base_url());
     (host, blog, stranger)
 }
 
@@ -57,7 +57,7 @@ async fn a_signed_request_of_a_stranger_starts_its_workflow_in_the_background() 
 
     let host = host.crash_and_restart().await;
     let blog = Blog { admin: host.admin().await };
-    let stranger = Client::anonymous(&host.base_url());
+    let stranger = Client::anonymous(host.base_url());
     assert_eq!(
         send(&stranger, &workflow, &signature(body), body).await.status,
         202,
