@@ -121,6 +121,8 @@ async fn secrets_are_shown_to_nobody_and_kept_when_the_stars_come_back() {
     let other = json!({"secret": "short"});
     let answer = blog.admin.post("workflows:create", json!({"type": "webhook", "config": other})).await;
     assert_eq!((answer.status, answer.message()), (400, "\"secret\" must have at least 8 characters"));
+    let misspelt = json!({"title": "w", "type": "webhook", "config": {"secrett": "long-enough"}});
+    assert_eq!(blog.admin.post("workflows:create", misspelt).await.status, 400, "it would leave the address open");
     let stars = json!({"type": "webhook", "config": {"secret": "***"}});
     assert_eq!(blog.admin.post("workflows:create", stars).await.status, 400);
 }
