@@ -21,7 +21,7 @@
 //!
 //! and, in the plugin's `tests/scenarios.rs`:
 //!
-//! ```ignore
+//! ```text
 //! use plugin_created::Created;
 //!
 //! plugin_testkit::both_ways!(plugin_created, Created: starts_for_each_new_post);
