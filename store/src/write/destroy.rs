@@ -40,7 +40,7 @@ impl Tx {
     ) -> Result<Vec<Record>, StoreError> {
         let statement = DeleteStatement::new()
             .from_table(collection.name.clone())
-            .cond_where(filter.compile(&collection.name))
+            .cond_where(filter.compile(self.dialect(), &collection.name))
             .returning(all_columns(collection))
             .take();
         let rows = self.fetch_all(&statement).await?;
@@ -54,8 +54,10 @@ impl Tx {
 
     /// Deletes links.
     pub(super) async fn unlink_rows(&mut self, through: &Collection, filter: &Filter) -> Result<(), StoreError> {
-        let statement =
-            DeleteStatement::new().from_table(through.name.clone()).cond_where(filter.compile(&through.name)).take();
+        let statement = DeleteStatement::new()
+            .from_table(through.name.clone())
+            .cond_where(filter.compile(self.dialect(), &through.name))
+            .take();
         self.execute(&statement).await.map(drop)
     }
 
@@ -70,7 +72,7 @@ impl Tx {
         let statement = UpdateStatement::new()
             .table(collection.name.clone())
             .value(column.name.clone(), cell)
-            .cond_where(filter.compile(&collection.name))
+            .cond_where(filter.compile(self.dialect(), &collection.name))
             .take();
         self.execute(&statement).await.map(drop)
     }

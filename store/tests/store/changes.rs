@@ -76,7 +76,7 @@ async fn one_life(tx: &mut Tx) -> Result<ExecutionId, StoreError> {
     Ok(id)
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn each_move_is_heard_of_in_order() {
     let fixture = Fixture::empty().await;
     let store = &fixture.store;
@@ -101,7 +101,7 @@ async fn each_move_is_heard_of_in_order() {
     assert_eq!(told, expected.map(|(id, step)| (id, step.to_owned())));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_is_undone_is_not_heard_of() {
     let fixture = Fixture::empty().await;
     let store = &fixture.store;
@@ -123,7 +123,7 @@ async fn what_is_undone_is_not_heard_of() {
     assert_eq!(heard(&mut changes), ids.map(|id| (id.0, "Queued".to_owned())));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_slow_reader_is_told_that_it_missed_some() {
     let fixture = Fixture::empty().await;
     let store = &fixture.store;
@@ -135,7 +135,7 @@ async fn a_slow_reader_is_told_that_it_missed_some() {
     assert_eq!((change.id, change.step), (ids[9_000 - 8_192], ExecutionStep::Queued));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_figures_of_the_queue() {
     let fixture = Fixture::empty().await;
     let store = &fixture.store;

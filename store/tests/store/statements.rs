@@ -48,7 +48,7 @@ fn listen() {
     });
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn appends_cost_one_statement_for_each_path() -> Result<(), StoreError> {
     listen();
     let fixture = Fixture::empty().await;

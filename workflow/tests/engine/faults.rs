@@ -255,14 +255,14 @@ async fn check(observer: &Harness, chain: &Chain, mark: &str, acknowledged: bool
     errors
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn whichever_statement_is_refused_nothing_is_lost_doubled_or_stuck() {
     let (statements, errors) = break_everywhere(Mode::Once).await;
     println!("{statements} statements refused, {errors} executions ended as errors");
     assert!(statements > 50, "only {statements} statements");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn at_whichever_statement_the_process_dies_everything_is_done_once() {
     let (statements, errors) = break_everywhere(Mode::Onwards).await;
     println!("died at {statements} statements");

@@ -14,7 +14,7 @@ async fn query(harness: &Harness, expression: &str, source: Value) -> Result<Val
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn values_are_taken_apart_and_put_together() {
     let harness = Harness::new().await;
     let source =
@@ -56,7 +56,7 @@ async fn values_are_taken_apart_and_put_together() {
     assert_eq!(harness.run_node(node("json-query", config), json!({"data": ".b | halt"})).await.2, json!(".b | halt"));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_does_not_end_is_ended() {
     let harness = Harness::new().await;
     for (expression, want) in [
@@ -85,7 +85,7 @@ async fn what_does_not_end_is_ended() {
     assert_eq!(query(&harness, "1 + 1", json!(null)).await, Ok(json!([2])), "others go on");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn queries_reach_nothing_outside() {
     let harness = Harness::new().await;
     let check = |expression: &str| {

@@ -389,12 +389,12 @@ async fn agree(count: usize, restarts: usize) {
     assert!(told * 3 > count * 2, "the model could tell {told} of {count}");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_processor_agrees_with_the_model() {
     agree(120, 0).await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn it_still_agrees_when_it_is_cut_short() {
     agree(40, 3).await;
 }

@@ -27,14 +27,14 @@ async fn harness() -> Harness {
     harness
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn nothing_runs_unless_the_operator_allows_it() {
     let harness = Harness::new().await;
     let message = sql(&harness, "SELECT 1", json!(null)).await.unwrap_err();
     assert_eq!(message, "SQL nodes are not allowed here; the operator can allow them");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn queries_answer_with_rows() {
     let harness = harness().await;
     for (text, data, want) in [
@@ -63,7 +63,7 @@ async fn queries_answer_with_rows() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn only_one_reading_query_over_collections_runs() {
     let harness = harness().await;
     let mut mismatches = Vec::new();
@@ -103,7 +103,7 @@ async fn only_one_reading_query_over_collections_runs() {
     assert!(!all.to_string().contains("argon2"), "{all}");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn values_are_bound_and_never_written_into_the_text() {
     let harness = Harness::new().await;
     let check = |sql: &str| harness.engine.check_node("sql", &json!({"sql": sql})).map_err(|error| error.to_string());

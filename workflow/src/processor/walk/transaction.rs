@@ -106,7 +106,7 @@ impl Transaction {
             Then::Nothing => Stored::Going(None),
             Then::Job(job) => Stored::Going(Some(self.create(tx, *job).await?)),
             Then::Work { index, job, work, line } => {
-                let id = tx.reserve_job_id();
+                let id = tx.reserve_job_id().await?;
                 let result = work(tx, id).await?;
                 woken.extend(result.wakes);
                 let job = NewJob {
