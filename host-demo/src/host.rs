@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workflow::Engine;
 
-use crate::{access::Tokens, plugins::Plugins, triggers::TriggerSwitch};
+use crate::{access::Tokens, bindings::Strictness, plugins::Plugins, triggers::TriggerSwitch};
 
 /// Largest request body, in bytes: thousands of records of ordinary size, and little enough for hundreds of requests at once.
 pub(crate) const BODY_LIMIT_BYTES: usize = 1 << 20;
@@ -22,6 +22,8 @@ pub(crate) struct Host {
     pub(crate) plugins: Arc<Plugins>,
     pub(crate) tokens: Tokens,
     pub(crate) switch: TriggerSwitch,
+    /// What requests that name their button may fire.
+    pub(crate) strictness: Strictness,
     /// Requests that are being answered; they end even when their callers go away.
     pub(crate) requests: TaskTracker,
     /// Places for event streams.
@@ -30,7 +32,7 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(crate) fn new(store: Store, engine: Engine, plugins: Plugins, tokens: Tokens) -> Self {
+    pub(crate) fn new(store: Store, engine: Engine, plugins: Plugins, tokens: Tokens, strictness: Strictness) -> Self {
         let plugins = Arc::new(plugins);
         let switch = TriggerSwitch::new(store.clone(), Arc::clone(&plugins));
         Self {
@@ -39,6 +41,7 @@ impl Host {
             plugins,
             tokens,
             switch,
+            strictness,
             requests: TaskTracker::new(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             stopping: CancellationToken::new(),

@@ -13,8 +13,10 @@
 //! 6. `resources`: collections, roles, workflows, executions, signing in
 //! 7. `observe`: metrics, logs and spans, for the operator
 //! 8. `triggers`, [`plugins`]: workflow configurations, and trigger plugins loaded from libraries
+//! 9. `bindings`: which workflows fit which button
 
 mod access;
+mod bindings;
 pub mod bootstrap;
 pub mod cli;
 pub mod error;
@@ -27,5 +29,6 @@ mod resources;
 pub mod server;
 mod triggers;
 
+pub use bindings::Strictness;
 pub use error::HostError;
 pub use server::{Server, ServerOptions};

@@ -9,6 +9,7 @@ use workflow::{Engine, EngineOptions, Instance, OutsideOptions};
 
 use crate::{
     access::Tokens,
+    bindings::Strictness,
     bootstrap::{self, Admin},
     error::HostError,
     host::Host,
@@ -39,6 +40,8 @@ pub struct ServerOptions {
     pub admin: Admin,
     /// What workflow nodes may reach outside of the store.
     pub outside: OutsideOptions,
+    /// What requests that name their button may fire.
+    pub strictness: Strictness,
 }
 
 /// A running server.
@@ -61,7 +64,7 @@ impl Server {
     pub async fn start(options: ServerOptions) -> Result<Self, HostError> {
         // The cheap checks come first: a wrong manifest should not leave a new database behind.
         let url = database_url(&options)?;
-        let manifest = options.manifest;
+        let (manifest, strictness) = (options.manifest, options.strictness);
         let plugins = tokio::task::spawn_blocking(move || match manifest {
             Some(path) => Plugins::load(&Manifest::read(&path)?),
             None => Ok(Plugins::none()),
@@ -84,7 +87,7 @@ impl Server {
         let instance = Instance { name: Some(name), ..Instance::default() };
         let options = EngineOptions { parallel_workflows: PARALLEL_WORKFLOWS, outside: options.outside };
         let engine = Engine::start_as(store.clone(), options, instance).await?;
-        let host = Arc::new(Host::new(store, engine, plugins, tokens));
+        let host = Arc::new(Host::new(store, engine, plugins, tokens, strictness));
         host.switch.enable_all().await?;
 
         let stop = CancellationToken::new();

@@ -30,4 +30,6 @@ ids! {
     JobId,
     /// Identifies a task that a person has.
     TaskId,
+    /// Identifies a workflow's binding to a button.
+    BindingId,
 }

@@ -6,6 +6,8 @@
 
 mod nodes;
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -108,6 +110,25 @@ impl Conn {
     pub async fn enabled_workflows(&mut self) -> Result<Vec<WorkflowRow>, StoreError> {
         let rows = self.query(select_workflows!(r#""enabled" = 1 ORDER BY "id""#), []).await?;
         rows.iter().map(WorkflowRow::read).collect()
+    }
+
+    /// Reads the versions that count, by key: the enabled one of a workflow, or else the current one. Keys that no workflow has
+    /// are passed over.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn workflows_by_key(&mut self, keys: &[&str]) -> Result<HashMap<String, WorkflowRow>, StoreError> {
+        let rows = self
+            .query(
+                select_workflows!(
+                    r#""key" IN (SELECT "value" FROM json_each(?)) ORDER BY "enabled", coalesce("current", 0), "id""#
+                ),
+                [Value::from(keys).to_string().into()],
+            )
+            .await?;
+        // A later version takes the place of those before it.
+        rows.iter().map(|row| WorkflowRow::read(row).map(|workflow| (workflow.key.clone(), workflow))).collect()
     }
 
     async fn workflow_versions(&mut self, key: &str) -> Result<Vec<WorkflowRow>, StoreError> {
@@ -315,7 +336,7 @@ impl Tx {
 const KEY_CHARS: usize = 11;
 const KEY_ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
-fn new_key() -> String {
+pub(crate) fn new_key() -> String {
     (0..KEY_CHARS).map(|_| char::from(KEY_ALPHABET[rand::random_range(0..KEY_ALPHABET.len())])).collect()
 }
 

@@ -6,6 +6,7 @@ use clap::{Args, builder::BoolishValueParser};
 use workflow::{OutsideOptions, Permission};
 
 use crate::{
+    bindings::Strictness,
     bootstrap::Admin,
     error::HostError,
     observe::{
@@ -36,6 +37,9 @@ pub(super) struct ServeOptions {
     /// Lets sql nodes read the database, past the rights of whoever triggers them
     #[arg(long, env = "HOST_ALLOW_SQL_NODES", value_parser = BoolishValueParser::new())]
     allow_sql_nodes: bool,
+    /// Lets a request that names its button fire only what is bound to that button, and global workflows
+    #[arg(long, env = "HOST_STRICT_BINDINGS", value_parser = BoolishValueParser::new())]
+    strict_bindings: bool,
     /// Where `GET /metrics` answers Prometheus, to anybody; nowhere by default
     #[arg(long, env = "HOST_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
@@ -94,6 +98,7 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
             private_requests: permission(options.allow_private_requests),
             sql: permission(options.allow_sql_nodes),
         },
+        strictness: if options.strict_bindings { Strictness::Strict } else { Strictness::Lenient },
     })
     .await?;
     if let Some(password) = server.made_password() {

@@ -51,6 +51,8 @@ pub(crate) struct Params {
     pub(crate) paging: Paging,
     /// The raw bindings; empty without any.
     pub(crate) trigger_workflows: String,
+    /// The button that was pressed.
+    pub(crate) button: Option<String>,
     /// Association paths whose existing records may be changed by nested values.
     pub(crate) update_association_values: Vec<String>,
     /// The fields that decide whether `updateOrCreate` and `firstOrCreate` find a record.
@@ -123,6 +125,7 @@ impl Params {
             sort: list(take("sort"), "sort")?,
             paging,
             trigger_workflows: bindings(take("triggerWorkflows"))?,
+            button: button(take("button"))?,
             update_association_values: list(take("updateAssociationValues"), "updateAssociationValues")?,
             filter_keys: list(take("filterKeys"), "filterKeys")?,
             auto_revision: matches!(take("autoRevision").as_ref().and_then(Value::as_str), Some("1" | "true")),
@@ -217,6 +220,14 @@ fn bindings(value: Option<Value>) -> Result<String, ApiError> {
     Ok(text)
 }
 
+fn button(value: Option<Value>) -> Result<Option<String>, ApiError> {
+    match value {
+        None => Ok(None),
+        Some(Value::String(key)) => Ok(Some(key)),
+        Some(_) => Err(invalid("\"button\" has to be the key of one button")),
+    }
+}
+
 fn texts(items: Vec<Value>) -> Option<Vec<String>> {
     items.into_iter().map(|item| if let Value::String(text) = item { Some(text) } else { None }).collect()
 }
@@ -302,6 +313,8 @@ mod tests {
             "filterByTk=%7B",
             "origin=moon",
             "triggerWorkflows[a]=1",
+            "button[]=a",
+            "button=a&button=b",
             "triggerWorkflows[][x]=1",
             "fields[a]=1",
             &format!("triggerWorkflows={}", "x".repeat(8_193)),

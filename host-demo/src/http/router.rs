@@ -68,7 +68,8 @@ async fn answer(host: Arc<Host>, request: Request) -> Result<Response, ApiError>
     }
     let (head, body) = request.into_parts();
     let address = Address::parse(&head.method, head.uri.path().strip_prefix(API).unwrap_or_default())?;
-    let params = Params::parse(head.uri.query().unwrap_or_default())?;
+    let mut params = Params::parse(head.uri.query().unwrap_or_default())?;
+    name_button(&mut params, &head.headers)?;
     if address.source.is_none() && address.resource == "auth" && address.action == "signIn" {
         let values = Values::read(body, BODY_LIMIT_BYTES).await?;
         let answer = sign_in(&host.store, &host.tokens, &values.into_object()?).await?;
@@ -85,6 +86,21 @@ async fn answer(host: Arc<Host>, request: Request) -> Result<Response, ApiError>
     let (resource, action) = (&call.address.resource, &call.address.action);
     let span = tracing::info_span!("action", resource, action, event = tracing::field::Empty);
     Ok(resources::dispatch(&host, &context, call).instrument(span).await?.into_response())
+}
+
+/// A client that sets headers for all its requests may name the pressed button there.
+fn name_button(params: &mut Params, headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(name) = headers.get("x-button") else { return Ok(()) };
+    let name = String::from_utf8_lossy(name.as_bytes()).into_owned();
+    match &params.button {
+        Some(other) if *other != name => {
+            Err(ApiError::invalid("INVALID_PARAMETER", "\"button\" and \"X-Button\" name different buttons"))
+        }
+        Some(_) | None => {
+            params.button = Some(name).filter(|name| !name.is_empty());
+            Ok(())
+        }
+    }
 }
 
 fn check_data_source(headers: &HeaderMap) -> Result<(), ApiError> {

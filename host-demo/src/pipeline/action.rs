@@ -7,7 +7,7 @@ use plugin_api::Action;
 use serde_json::{Value, json};
 use store::{Record, Schema, UserId, WriteOptions, write::AssociationChange};
 
-use super::{post_action::Curiosity, resource::Resource};
+use super::{button::Bound, post_action::Curiosity, resource::Resource};
 use crate::{
     access::{Allowance, RequestContext, Right, Role, accounts::AccountGuard},
     http::{body::Values, error::ApiError, params::Params},
@@ -69,8 +69,8 @@ pub(crate) struct Write {
     pub(super) input: Input,
     /// Looks at users once more, inside the transaction.
     pub(super) guard: AccountGuard,
-    /// The raw bindings of the request.
-    pub(super) bindings: String,
+    /// The bindings of the request, and of the button it names.
+    pub(super) bound: Bound,
     /// Whether the caller asks why workflows fire or do not.
     pub(super) curiosity: Curiosity,
     /// Authorship and nested changes.
@@ -192,7 +192,7 @@ impl Write {
             guard: AccountGuard::new(context, collection),
             action,
             input,
-            bindings: params.trigger_workflows,
+            bound: Bound::to_request(params.trigger_workflows),
             curiosity: params.curiosity,
             options: WriteOptions {
                 author: Some(UserId(context.actor().id.0)),

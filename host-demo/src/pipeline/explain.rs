@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use plugin_api::{AssociationPath, CollectionRef, Skip, SkipReason};
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::{Conn, Filter, Find, StoreError, WorkflowId};
+use store::{Binding, Conn, Filter, Find, StoreError, WorkflowId, WorkflowRow};
 
 use crate::{plugins::Plugins, triggers};
 
@@ -62,6 +62,12 @@ pub(crate) enum Reason {
     ConditionFalse,
     /// The condition, or a field that has to change, does not fit the schema any more.
     TermsInvalid,
+    /// Workflows of its type cannot be bound to such a button.
+    ButtonNotAllowed,
+    /// Workflows of its type do not take what the path leads to.
+    DataNotAllowed,
+    /// The button's collection does not exist.
+    UnknownCollection,
     /// A workflow's node wrote the record.
     LoopGuard,
     /// It depends on a record, and none was named.
@@ -107,6 +113,19 @@ impl Considered {
             path: skip.path.to_string(),
             fired: Some(false),
             reason: Some(skip.reason.into()),
+            executions: Some(0),
+        }
+    }
+
+    /// A binding of the pressed button that no plugin is asked about: it does not make sense any more.
+    pub(super) fn withheld(binding: &Binding, workflow: Option<&WorkflowRow>, reason: Reason) -> Self {
+        Self {
+            key: binding.workflow_key.clone(),
+            workflow_id: workflow.map(|workflow| workflow.id.0),
+            title: workflow.and_then(|workflow| workflow.title.clone()),
+            path: binding.path.clone(),
+            fired: Some(false),
+            reason: Some(reason),
             executions: Some(0),
         }
     }

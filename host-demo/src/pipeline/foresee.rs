@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{
     action::{Write, WriteAction},
+    button::Bound,
     explain::Considered,
     post_action::{Asker, Curiosity},
     resource::Resource,
@@ -61,9 +62,13 @@ pub(crate) async fn foresee(
     };
     if is_known {
         let values = if values == Values::Nothing { Values::One(store::Record::new()) } else { values };
-        return Write::prepare(context, &schema, resource, action, params, values).await?.rehearse(host, context).await;
+        let button = params.button.take();
+        let mut write = Write::prepare(context, &schema, resource, action, params, values).await?;
+        write.press(host, button).await?;
+        return write.rehearse(host, context).await;
     }
-    let asker = Asker::new(Arc::clone(&host.plugins), params.trigger_workflows, context, params.curiosity);
+    let bound = Bound::of(host, params.button, &collection, action, params.trigger_workflows).await?;
+    let asker = Asker::new(Arc::clone(&host.plugins), bound, context, params.curiosity);
     let mut conn = host.store.read().await?;
     Ok(asker.decide(&mut conn, action.event(), &collection).await?.without_records())
 }

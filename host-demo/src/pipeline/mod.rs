@@ -5,6 +5,7 @@
 //! resource ─ which collection, below which source record
 //! read     ─ list, get
 //! action   ─ what is asked for, and whether the role may
+//! button   ─ the button that a request names: what is bound to it
 //! transaction ─ the write and post_action in one transaction; then verdict
 //! post_action ─ asks the hooks, loads the trigger data, stores the executions
 //! terms    ─ what records have to be like for a workflow to get them
@@ -17,6 +18,7 @@
 //! HTTP headers, node types or the plugins' ABI.
 
 mod action;
+mod button;
 mod explain;
 mod foresee;
 mod post_action;
@@ -30,7 +32,7 @@ mod verdict;
 use std::sync::Arc;
 
 pub(crate) use action::{Write, WriteAction};
-pub(crate) use explain::Considered;
+pub(crate) use explain::{Considered, Reason};
 pub(crate) use foresee::foresee;
 pub(crate) use post_action::Curiosity;
 pub(crate) use resource::{Resource, SourceRef};
@@ -58,7 +60,7 @@ pub(crate) async fn perform(
     host: &Arc<Host>,
     context: &RequestContext,
     address: &Address,
-    params: Params,
+    mut params: Params,
     values: Values,
 ) -> Result<Reply, ApiError> {
     match address.action.as_str() {
@@ -71,7 +73,9 @@ pub(crate) async fn perform(
             if !is_writable(&resource, action) {
                 return Err(ApiError::unknown_action(&address.resource, name));
             }
-            let write = Write::prepare(context, &schema, resource, action, params, values).await?;
+            let button = params.button.take();
+            let mut write = Write::prepare(context, &schema, resource, action, params, values).await?;
+            write.press(host, button).await?;
             write.perform(host, context).await
         }
     }

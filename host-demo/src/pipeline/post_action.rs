@@ -25,6 +25,7 @@ use store::{
 use uuid::Uuid;
 
 use super::{
+    button::Bound,
     explain::{self, Considered, Reason},
     schema_view::StoreSchemaView,
     terms::{Actor, BeforeByKey, Passed, Terms},
@@ -60,8 +61,10 @@ pub(crate) enum Curiosity {
 pub(super) struct Asker {
     /// Who is asked.
     pub(super) plugins: Arc<Plugins>,
-    /// The raw bindings of the request.
+    /// The bindings of the request, and of the button it names, as plugins read them.
     pub(super) bindings: String,
+    /// What is bound to the button and cannot fire.
+    pub(super) withheld: Vec<Considered>,
     /// Who acts.
     pub(super) user: Record,
     /// Their id.
@@ -118,10 +121,11 @@ pub(super) struct Queued {
 }
 
 impl Asker {
-    pub(super) fn new(plugins: Arc<Plugins>, bindings: String, context: &RequestContext, curiosity: Curiosity) -> Self {
+    pub(super) fn new(plugins: Arc<Plugins>, bound: Bound, context: &RequestContext, curiosity: Curiosity) -> Self {
         Self {
             plugins,
-            bindings,
+            bindings: bound.bindings,
+            withheld: bound.withheld,
             user: context.actor().record.clone(),
             user_id: UserId(context.actor().id.0),
             role: context.role().name().to_owned(),
@@ -141,6 +145,7 @@ impl Asker {
         let bound = !self.bindings.is_empty();
         let watched = CollectionRef::new(MAIN_DATA_SOURCE, collection.name.as_str());
         if self.curiosity == Curiosity::Silent && !self.plugins.waits_for(Phase::After, action, &watched, bound) {
+            decision.considered.extend(self.withheld.iter().cloned());
             return Ok(decision);
         }
         let (firings, skips) = self.plan(conn, action, &watched);
@@ -154,6 +159,7 @@ impl Asker {
             decision.want(self, &schema, collection, &workflow, firing);
         }
         decision.considered.extend(skips.into_iter().map(Considered::skipped));
+        decision.considered.extend(self.withheld.iter().cloned());
         if self.curiosity != Curiosity::Silent {
             explain::complete(conn, &self.plugins, &watched, &mut decision.considered).await?;
         }

@@ -1,9 +1,11 @@
-//! The management resources: schema, roles, users, workflows, executions. Everything else is data.
+//! The management resources: schema, roles, users, workflows, buttons, executions. Everything else is data.
 //!
 //! Reads of built-in collections go through the pipeline like any other; what writes to them has rules of its own, and is
 //! for administrators.
 
 mod auth;
+mod button_bindings;
+mod buttons;
 mod collections;
 pub(crate) mod execution_stream;
 mod executions;
@@ -57,6 +59,8 @@ pub(crate) async fn dispatch(host: &Arc<Host>, context: &RequestContext, call: C
         (None, "workflows") => workflows::answer(host, context, call).await?,
         (Some("workflows"), "nodes") => nodes::answer_below_workflow(host, context, call).await?,
         (None, "flow_nodes") => nodes::answer(host, context, call).await?,
+        (None, "buttons") => buttons::answer(host, context, call).await?,
+        (Some("buttons"), "bindings") => button_bindings::answer(host, context, call).await?,
         (None, "executions") => executions::answer(host, context, call).await?,
         (None, "users") => return users::answer(host, context, call).await,
         _ => {

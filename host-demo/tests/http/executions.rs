@@ -31,13 +31,22 @@ async fn until(root: &Client, id: &Value, status: i64) -> Value {
     .await
 }
 
+/// A started execution is shown before its node has run; one that waits has a pending job.
+async fn until_it_waits(root: &Client, id: &Value) {
+    eventually("a pending job", async || {
+        let record = root.get(&format!("executions:get?filterByTk={id}&appends=jobs")).await.data();
+        (record["jobs"][0]["status"] == 0).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_an_execution_waits_for_can_be_ended() {
     let running = Running::start().await;
     let root = running.root().await;
     let delay = json!({"type": "delay", "config": {"unit": 60_000, "duration": 60}});
     let (id, _) = start(&root, json!({}), vec![delay]).await;
-    until(&root, &id, 0).await;
+    until_it_waits(&root, &id).await;
     let resume = format!("executions:resume?filterByTk={id}");
     for (query, body, refusal) in [
         ("", json!({"status": 0}), (400, "INVALID_VALUE")),

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use host_demo::{Server, ServerOptions, bootstrap::Admin, error::HostError};
+use host_demo::{Server, ServerOptions, Strictness, bootstrap::Admin, error::HostError};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -40,6 +40,7 @@ pub(crate) fn options(folder: &Path) -> ServerOptions {
         database_url: None,
         admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
         outside: workflow::OutsideOptions::default(),
+        strictness: Strictness::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The server in this process, spoken to over TCP: what the HTTP API promises, beside post-action events.
 
+mod buttons;
 mod executions;
 mod harness;
 mod lifecycle;

@@ -20,6 +20,8 @@ pub(super) fn collections() -> Vec<Collection> {
         jobs(),
         workflow_tasks(),
         notifications(),
+        buttons(),
+        button_bindings(),
     ]
 }
 
@@ -243,6 +245,33 @@ fn notifications() -> Collection {
     ];
     fields.extend(stamps());
     collection("notifications", &["id"], fields)
+}
+
+fn buttons() -> Collection {
+    let mut fields = vec![
+        field("key", FieldType::STRING).required(),
+        field("title", FieldType::STRING),
+        field("type", FieldType::STRING).required(),
+        field("collection", FieldType::STRING).required(),
+        field("blockId", FieldType::STRING),
+        field("blockTitle", FieldType::STRING),
+    ];
+    fields.extend(stamps());
+    collection("buttons", &["key"], fields)
+}
+
+fn button_bindings() -> Collection {
+    collection(
+        "buttonBindings",
+        &["id"],
+        vec![
+            id(Generated::Sequence),
+            field("buttonKey", FieldType::STRING).required(),
+            field("workflowKey", FieldType::STRING).required(),
+            field("path", FieldType::STRING).default(json!("")),
+            field("position", FieldType::Integer).required(),
+        ],
+    )
 }
 
 fn collection(name: &str, key: &[&str], fields: Vec<Field>) -> Collection {

@@ -133,9 +133,8 @@ impl Tx {
 /// The schema's own tables and the engine's have operations of their own, which know their rules.
 fn check_writable(collection: &Collection) -> Result<(), StoreError> {
     match collection.name.as_str() {
-        "collections" | "fields" | "workflows" | "flow_nodes" | "executions" | "jobs" | "workflowTasks" => {
-            Err(managed(collection))
-        }
+        "collections" | "fields" | "workflows" | "flow_nodes" | "executions" | "jobs" | "workflowTasks" | "buttons"
+        | "buttonBindings" => Err(managed(collection)),
         _ => Ok(()),
     }
 }

@@ -4,6 +4,7 @@ mod aggregates;
 mod agreement;
 mod appends;
 mod associations;
+mod buttons;
 mod changes;
 mod commits;
 mod destroy;

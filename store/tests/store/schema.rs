@@ -147,7 +147,17 @@ async fn built_in_collections_keep_their_structure() {
     assert_eq!(code(blog.field("users", json!({"type": "string", "name": "x"})).await), "BUILT_IN");
     let dropped = blog.store.write(|tx| Box::pin(async move { tx.destroy_collection("users").await })).await;
     assert_eq!(code(dropped), "BUILT_IN");
-    for collection in ["collections", "fields", "workflows", "flow_nodes", "executions", "jobs", "workflowTasks"] {
+    for collection in [
+        "collections",
+        "fields",
+        "workflows",
+        "flow_nodes",
+        "executions",
+        "jobs",
+        "workflowTasks",
+        "buttons",
+        "buttonBindings",
+    ] {
         assert_eq!(code(blog.create(collection, json!({})).await), "BUILT_IN", "{collection}");
         let updated = blog.update(collection, json!({}), json!({}), WriteOptions::default()).await;
         assert_eq!(code(updated), "BUILT_IN", "{collection}");

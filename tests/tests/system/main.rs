@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_input;
+mod bindings;
 mod crash;
 mod depth;
 mod explain;
