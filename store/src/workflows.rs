@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Record,
-    db::{Conn, Row, Tx},
+    db::{Conn, Row, Tx, each, listed_texts},
     error::StoreError,
     id::{UserId, WorkflowId},
     moment,
@@ -60,6 +60,16 @@ macro_rules! select_workflows {
             r#"SELECT "id", "key", "title", "type", "config", "options", "enabled", "current", "sync", "executed"
                FROM "workflows" WHERE "#,
             $condition
+        )
+    };
+}
+
+macro_rules! with_keys {
+    ($database:ident) => {
+        concat!(
+            select_workflows!(r#""key" IN "#),
+            listed_texts!($database),
+            r#" ORDER BY "enabled", coalesce("current", 0), "id""#
         )
     };
 }
@@ -119,14 +129,7 @@ impl Conn {
     ///
     /// Database errors.
     pub async fn workflows_by_key(&mut self, keys: &[&str]) -> Result<HashMap<String, WorkflowRow>, StoreError> {
-        let rows = self
-            .query(
-                select_workflows!(
-                    r#""key" IN (SELECT "value" FROM json_each(?)) ORDER BY "enabled", coalesce("current", 0), "id""#
-                ),
-                [Value::from(keys).to_string().into()],
-            )
-            .await?;
+        let rows = self.query(each!(with_keys), [Value::from(keys).to_string().into()]).await?;
         // A later version takes the place of those before it.
         rows.iter().map(|row| WorkflowRow::read(row).map(|workflow| (workflow.key.clone(), workflow))).collect()
     }

@@ -41,6 +41,17 @@ macro_rules! listed {
 }
 pub(crate) use listed;
 
+/// The texts in a list that is bound as JSON text, for `IN`.
+macro_rules! listed_texts {
+    (sqlite) => {
+        r#"(SELECT "value" FROM json_each(?))"#
+    };
+    (postgres) => {
+        "(SELECT json_array_elements_text(?::json))"
+    };
+}
+pub(crate) use listed_texts;
+
 /// What becomes of the rows that a statement reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Rows {

@@ -38,7 +38,7 @@ use sqlite::Sqlite;
 pub use conn::{Conn, Tx};
 pub(crate) use dialect::Dialect;
 pub use faults::Faults;
-pub(crate) use fixed::{Fixed, each, listed};
+pub(crate) use fixed::{Fixed, each, listed, listed_texts};
 pub(crate) use row::{Cell, Row};
 
 /// Requests that wait to be written. At a few thousand small ones a second this is well under a second of work; more
