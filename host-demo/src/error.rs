@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use store::StoreError;
-use workflow::EngineError;
+use workflow::{EngineError, MailError};
 
 use crate::plugins::PluginHostError;
 
@@ -60,6 +60,9 @@ pub enum HostError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The server for mail, or its sender, makes no sense.
+    #[error("mail cannot be sent: {0}")]
+    Mail(#[from] MailError),
     /// The process counts already.
     #[error("the metrics cannot be kept: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workflow::Engine;
 
-use crate::{access::Tokens, bindings::Strictness, plugins::Plugins, triggers::TriggerSwitch};
+use crate::{access::Tokens, bindings::Strictness, plugins::PluginManager, triggers::TriggerSwitch};
 
 /// Largest request body, in bytes: thousands of records of ordinary size, and little enough for hundreds of requests at once.
 pub(crate) const BODY_LIMIT_BYTES: usize = 1 << 20;
@@ -19,7 +19,7 @@ pub(crate) const STREAMS_MAX: usize = 64;
 pub(crate) struct Host {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
-    pub(crate) plugins: Arc<Plugins>,
+    pub(crate) plugins: Arc<PluginManager>,
     pub(crate) tokens: Tokens,
     pub(crate) switch: TriggerSwitch,
     /// What requests that name their button may fire.
@@ -32,7 +32,13 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(crate) fn new(store: Store, engine: Engine, plugins: Plugins, tokens: Tokens, strictness: Strictness) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        engine: Engine,
+        plugins: PluginManager,
+        tokens: Tokens,
+        strictness: Strictness,
+    ) -> Self {
         let plugins = Arc::new(plugins);
         let switch = TriggerSwitch::new(store.clone(), Arc::clone(&plugins));
         Self {

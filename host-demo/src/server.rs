@@ -15,7 +15,7 @@ use crate::{
     host::Host,
     http,
     observe::metrics::Metrics,
-    plugins::{Manifest, Plugins},
+    plugins::PluginManager,
 };
 
 /// How long requests that are being answered may take at a stop.
@@ -65,12 +65,9 @@ impl Server {
         // The cheap checks come first: a wrong manifest should not leave a new database behind.
         let url = database_url(&options);
         let (manifest, strictness) = (options.manifest, options.strictness);
-        let plugins = tokio::task::spawn_blocking(move || match manifest {
-            Some(path) => Plugins::load(&Manifest::read(&path)?),
-            None => Ok(Plugins::none()),
-        })
-        .await
-        .map_err(|_| HostError::Interrupted)??;
+        let plugins = tokio::task::spawn_blocking(move || PluginManager::load(manifest))
+            .await
+            .map_err(|_| HostError::Interrupted)??;
         bootstrap::make_data_dir(&options.data_dir)?;
         let lock = bootstrap::lock_data_dir(&options.data_dir)?;
         let tokens = Tokens::new(&bootstrap::token_secret(&options.data_dir)?);

@@ -2,7 +2,9 @@
 //!
 //! A configuration is checked against the trigger's JSON Schema, then by the trigger itself. [`TriggerSwitch`] keeps the
 //! triggers in step with the store: after a commit it reads what the store says now and tells the trigger, one workflow
-//! change at a time, so that the last commit wins.
+//! change at a time, so that the last commit wins. Plugins come, go and are replaced in between, in `take_over`.
+
+mod take_over;
 
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ use tokio::sync::Mutex;
 use crate::{
     http::error::ApiError,
     pipeline::StoreSchemaView,
-    plugins::{LoadedTrigger, Plugins},
+    plugins::{LoadedTrigger, PluginManager, Plugins},
 };
 
 /// Finds a trigger type.
@@ -84,21 +86,25 @@ fn check_against(schema: &Value, config: &Value) -> Result<(), ApiError> {
 /// Tells triggers which workflows are enabled.
 pub(crate) struct TriggerSwitch {
     store: Store,
-    plugins: Arc<Plugins>,
-    /// Held while one change is passed on: the store is asked inside, so the order of the calls does not matter.
+    plugins: Arc<PluginManager>,
+    /// Held while one change is passed on: the store is asked inside, so the order of the calls does not matter. The plugins are
+    /// swapped inside, too.
     one_at_a_time: Mutex<()>,
+    /// Held while the plugins are changed, from the loading on.
+    one_change_of_plugins: Mutex<()>,
 }
 
 impl TriggerSwitch {
-    pub(crate) fn new(store: Store, plugins: Arc<Plugins>) -> Self {
-        Self { store, plugins, one_at_a_time: Mutex::new(()) }
+    pub(crate) fn new(store: Store, plugins: Arc<PluginManager>) -> Self {
+        Self { store, plugins, one_at_a_time: Mutex::new(()), one_change_of_plugins: Mutex::new(()) }
     }
 
     /// Tells the triggers of all enabled workflows, at start.
     pub(crate) async fn enable_all(&self) -> Result<(), StoreError> {
         let _turn = self.one_at_a_time.lock().await;
+        let plugins = self.plugins.current();
         for row in self.store.read().await?.enabled_workflows().await? {
-            self.tell(&row);
+            tell(&plugins, &row);
         }
         Ok(())
     }
@@ -109,6 +115,7 @@ impl TriggerSwitch {
             return Ok(());
         }
         let _turn = self.one_at_a_time.lock().await;
+        let plugins = self.plugins.current();
         let mut conn = self.store.read().await?;
         // Off before on, so that a key is never known twice.
         let mut now_enabled = Vec::new();
@@ -116,32 +123,36 @@ impl TriggerSwitch {
             match conn.workflow(row.id).await? {
                 Some(now) if now.enabled => now_enabled.push(now),
                 Some(_) | None => {
-                    if let Some(trigger) = self.plugins.trigger(&row.trigger_type) {
+                    if let Some(trigger) = plugins.trigger(&row.trigger_type) {
                         trigger.disable(plugin_api::WorkflowId(row.id.0));
                     }
                 }
             }
         }
         for row in &now_enabled {
-            self.tell(row);
+            tell(&plugins, row);
         }
         Ok(())
     }
+}
 
-    fn tell(&self, row: &WorkflowRow) {
-        let Some(trigger) = self.plugins.trigger(&row.trigger_type) else {
-            tracing::warn!(workflow = %row.id, trigger = row.trigger_type, "enabled, but no plugin offers its trigger");
-            return;
-        };
-        let workflow = Workflow {
-            id: plugin_api::WorkflowId(row.id.0),
-            key: row.key.clone(),
-            mode: if row.sync { ExecutionMode::Sync } else { ExecutionMode::Async },
-            config: row.config.clone(),
-        };
-        if let Err(error) = trigger.enable(&workflow) {
-            tracing::error!(workflow = %row.id, %error, "enabled, but its trigger does not take it");
-        }
+fn tell(plugins: &Plugins, row: &WorkflowRow) {
+    let Some(trigger) = plugins.trigger(&row.trigger_type) else {
+        tracing::warn!(workflow = %row.id, trigger = row.trigger_type, "enabled, but no plugin offers its trigger");
+        return;
+    };
+    if let Err(error) = trigger.enable(&as_told(row)) {
+        tracing::error!(workflow = %row.id, %error, "enabled, but its trigger does not take it");
+    }
+}
+
+/// A workflow as its trigger is told of it.
+fn as_told(row: &WorkflowRow) -> Workflow<Value> {
+    Workflow {
+        id: plugin_api::WorkflowId(row.id.0),
+        key: row.key.clone(),
+        mode: if row.sync { ExecutionMode::Sync } else { ExecutionMode::Async },
+        config: row.config.clone(),
     }
 }
 

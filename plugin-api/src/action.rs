@@ -132,7 +132,8 @@ pub trait ActionHook: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// An error, or a panic, fires nothing; the host reports it against the plugin.
+    /// An error, or a panic, fires nothing; the host reports it against the plugin, and leaves the plugin out for a while if it
+    /// happens often. If the host needs the plugin, it does not do the action.
     fn plan(&self, event: &ActionEvent<'_>) -> Result<Plan, PluginError>;
 }
 

@@ -4,17 +4,22 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use serde_json::Value;
-use store::{ClaimedBy, ExecutionId, ExecutionStatus, JobId, JobStatus, NodeId, Store, Tx, WorkflowId};
+use store::{
+    ClaimedBy, ExecutionId, ExecutionStatus, JobId, JobStatus, NodeId, Store, Submission, TaskId, Tx, UserId,
+    WorkflowId,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    EngineError, NodeTypeInfo, Outcome, OutsideOptions,
+    EngineError, NodeTypeInfo, Outcome, OutsideOptions, Trial, Tried,
     dispatcher::{Dispatcher, Lease},
     ending::{self, Reason},
     expression::Expressions,
     nodes::NodeTypes,
     outside::Outside,
     processor::Processor,
+    tasks::{self, Decided},
+    trial::Bench,
 };
 
 /// Bounds of the engine.
@@ -58,6 +63,7 @@ struct Inner {
     claim: ClaimedBy,
     types: Arc<NodeTypes>,
     expressions: Expressions,
+    outside: Arc<Outside>,
     dispatcher: Arc<Dispatcher>,
     _stop: DropGuard,
 }
@@ -82,14 +88,19 @@ impl Engine {
         let types = Arc::new(NodeTypes::built_in()?);
         let expressions = Expressions::default();
         let lease = Lease::take(store.clone(), claim.clone(), instance).await?;
-        let outside = Outside::new(&options.outside);
-        let processor =
-            Arc::new(Processor::new(store.clone(), claim.clone(), Arc::clone(&types), expressions.clone(), outside));
+        let outside = Arc::new(Outside::new(&options.outside));
+        let processor = Arc::new(Processor::new(
+            store.clone(),
+            claim.clone(),
+            Arc::clone(&types),
+            expressions.clone(),
+            Arc::clone(&outside),
+        ));
         processor.take_back().await?;
         let stop = CancellationToken::new();
         let dispatcher = Arc::new(Dispatcher::new(store.clone(), processor, lease, stop.clone()));
         dispatcher.start(options.parallel_workflows);
-        let inner = Inner { store, claim, types, expressions, dispatcher, _stop: stop.drop_guard() };
+        let inner = Inner { store, claim, types, expressions, outside, dispatcher, _stop: stop.drop_guard() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -199,6 +210,71 @@ impl Engine {
             .await?;
         self.inner.dispatcher.go_on(execution);
         Ok(())
+    }
+
+    /// Takes the decision of an assignee on a task of theirs. If it decides the job, the execution goes on, as with
+    /// [`Engine::resume_job`].
+    ///
+    /// # Errors
+    ///
+    /// [`store::StoreError::NotFound`] if the user has no such task; [`store::StoreError::IllegalMove`] if it is decided or closed;
+    /// [`store::StoreError::Invalid`] (`UNKNOWN_TASK_ACTION`, `INVALID_VALUE`) for an action the task does not have, and for values that do
+    /// not fit its form. Nothing is changed then.
+    pub async fn submit_task(
+        &self,
+        user: UserId,
+        id: TaskId,
+        action: String,
+        submission: Submission,
+    ) -> Result<(), EngineError> {
+        let types = Arc::clone(&self.inner.types);
+        let execution = self
+            .inner
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
+                Box::pin(async move {
+                    match tasks::decide(tx, &types, user, id, &action, submission).await? {
+                        Some(Decided { job, result }) => {
+                            resume_job(tx, job, result.status, result.result).await.map(Some)
+                        }
+                        None => Ok(None),
+                    }
+                })
+            })
+            .await?;
+        if let Some(execution) = execution {
+            self.inner.dispatcher.go_on(execution);
+        }
+        Ok(())
+    }
+
+    /// Keeps what an assignee has filled in so far. It does not have to fit the form yet; the task stays open.
+    ///
+    /// # Errors
+    ///
+    /// [`store::StoreError::NotFound`] if the user has no such task; [`store::StoreError::IllegalMove`] if it is decided or closed.
+    pub async fn save_task_draft(&self, user: UserId, id: TaskId, draft: Submission) -> Result<(), EngineError> {
+        self.inner
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
+                Box::pin(async move { tasks::save_draft(tx, user, id, draft).await })
+            })
+            .await
+    }
+
+    /// Runs one node on given values. What it writes is taken back; what it reaches outside of the store is really reached.
+    /// A node that fails, or takes longer than 30 seconds, answers with a job in error.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::check_node`]; [`EngineError::Invalid`] for a node that means nothing without an execution.
+    pub async fn try_node(&self, trial: Trial) -> Result<Tried, EngineError> {
+        self.check_node(&trial.node_type, &trial.config)?;
+        let inner = &self.inner;
+        let node = inner.types.get(&trial.node_type);
+        let node = node.ok_or_else(|| EngineError::UnknownNodeType(trial.node_type.clone()))?;
+        let bench = Bench { store: &inner.store, expressions: &inner.expressions, outside: &inner.outside };
+        bench.run(node.as_ref(), trial).await
     }
 
     /// Says that nothing is queued or running here: for tests and for draining.

@@ -13,7 +13,8 @@
 //! 4. [`options`]: what a workflow says about its executions
 //! 5. `nodes`: one file per node type, and `outside`: what they may reach beyond the store
 //! 6. `variables` and `expression`: what stands in a node's configuration
-//! 7. [`loop_guard`]: which executions are not even stored
+//! 7. `tasks`: what becomes of the decisions that people take; `trial`: one node, run to see what it does
+//! 8. [`loop_guard`]: which executions are not even stored
 
 mod dispatcher;
 mod ending;
@@ -26,6 +27,8 @@ pub mod options;
 mod outside;
 mod plan;
 mod processor;
+mod tasks;
+mod trial;
 mod variables;
 
 use store::{ExecutionId, ExecutionStatus};
@@ -33,7 +36,11 @@ use store::{ExecutionId, ExecutionStatus};
 pub use engine::{Engine, EngineOptions, Instance};
 pub use error::EngineError;
 pub use options::WorkflowOptions;
-pub use outside::{OutsideOptions, Permission};
+pub use outside::{
+    OutsideOptions, Permission,
+    mail::{MailError, MailServer},
+};
+pub use trial::{Trial, Tried};
 
 /// How an execution went, as far as it got.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,9 +6,11 @@
 mod address;
 pub(crate) mod http;
 pub(crate) mod interpreters;
+pub(crate) mod mail;
 
 use http::HttpClient;
 use interpreters::Interpreters;
+use mail::MailServer;
 
 /// What the operator lets nodes do outside of the store. By default, no more than ask public servers.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +19,8 @@ pub struct OutsideOptions {
     pub private_requests: Permission,
     /// Whether nodes may ask the database in SQL, past the rights of whoever triggered them.
     pub sql: Permission,
+    /// Who takes mail; without one none can be sent.
+    pub mail: Option<MailServer>,
 }
 
 /// Whether something may be done.
@@ -38,6 +42,8 @@ pub(crate) struct Outside {
     pub(crate) sql: Permission,
     /// For queries and scripts.
     pub(crate) interpreters: Interpreters,
+    /// For notifications.
+    pub(crate) mail: Option<MailServer>,
 }
 
 impl Outside {
@@ -46,6 +52,7 @@ impl Outside {
             http: HttpClient::new(options.private_requests),
             sql: options.sql,
             interpreters: Interpreters::default(),
+            mail: options.mail.clone(),
         }
     }
 }

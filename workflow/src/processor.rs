@@ -51,7 +51,7 @@ pub(crate) struct Processor {
     claim: ClaimedBy,
     plans: Plans,
     expressions: Expressions,
-    outside: Outside,
+    outside: Arc<Outside>,
     /// Executions that are claimed but not run any more. No more than were running when the database failed.
     interrupted: Mutex<Vec<(ExecutionId, HandBack)>>,
     /// Those that are run here, and how they are told that a job of theirs was ended from outside.
@@ -134,7 +134,7 @@ impl Processor {
         claim: ClaimedBy,
         types: Arc<NodeTypes>,
         expressions: Expressions,
-        outside: Outside,
+        outside: Arc<Outside>,
     ) -> Self {
         Self {
             store,

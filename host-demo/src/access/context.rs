@@ -92,6 +92,11 @@ impl RequestContext {
         &self.role
     }
 
+    /// The same request with the rights of another role: for what does not depend on the actor's.
+    pub(crate) fn in_role(&self, role: Role) -> Self {
+        Self { role, ..self.clone() }
+    }
+
     /// All roles of the actor.
     pub(crate) fn role_names(&self) -> &[String] {
         &self.role_names

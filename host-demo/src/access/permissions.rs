@@ -101,6 +101,14 @@ impl Role {
         Self { name, reach: Reach::Granted { manages, strategy, resources } }
     }
 
+    /// What everybody may do with records of their own in a built-in collection: read the scalar fields, and nothing behind
+    /// them.
+    pub(crate) fn owner_of(collection: &Collection) -> Self {
+        let fields = Fields::Only(scalar_names(collection).map(str::to_owned).collect());
+        let resources = HashMap::from([(collection.name.clone(), HashMap::from([(Right::View, fields)]))]);
+        Self { name: String::new(), reach: Reach::Granted { manages: false, strategy: HashMap::new(), resources } }
+    }
+
     /// Its name, as in the trigger context.
     pub(crate) fn name(&self) -> &str {
         &self.name

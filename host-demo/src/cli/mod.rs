@@ -18,7 +18,7 @@ struct Cli {
 enum Command {
     /// Runs the server until Ctrl-C or SIGTERM
     Serve(serve::ServeOptions),
-    /// Shows what became of plugins, without starting the server
+    /// Looks at plugins and changes which there are, in a manifest or on a running server
     #[command(subcommand)]
     Plugins(plugins::PluginsCommand),
 }
@@ -27,6 +27,6 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(options) => serve::run(options),
-        Command::Plugins(command) => plugins::run(&command),
+        Command::Plugins(command) => plugins::run(command),
     }
 }

@@ -1,27 +1,32 @@
-//! `host-demo plugins list` and `host-demo plugins check`: loads plugins as the server would, and shows what came of it.
+//! `host-demo plugins …`: looks at plugins and changes which of them there are: in a manifest, or on a running server.
+//!
+//! Without `--server` it does with the manifest what a server would: a plugin is loaded before the manifest says so.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+mod local;
+mod remote;
+mod show;
 
-use clap::Subcommand;
-use plugin_api::{Action, Button, ExecutionMode, Interest, Language, Phase, When};
+use std::{path::PathBuf, process::ExitCode};
 
-use crate::plugins::{self, Manifest, PluginReport, PluginState, Plugins};
+use clap::{Args, Subcommand};
+
+use crate::plugins::{self, Change, PluginReport, PluginState};
+use remote::Remote;
 
 /// What can be done with plugins.
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginsCommand {
-    /// Loads the plugins of a manifest and shows what they register; fails if a required one fails
+    /// Shows each plugin and what it registers; fails if a required one fails
     List {
-        /// The manifest
-        #[arg(long, default_value = "plugin.toml")]
-        manifest: PathBuf,
-        /// Prints JSON
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Shows everything about one plugin
+    Info {
+        /// The plugin
+        id: String,
+        #[command(flatten)]
+        place: Place,
     },
     /// Loads one library, without settings, and shows what it registers; fails if it cannot be loaded
     Check {
@@ -31,130 +36,134 @@ pub(super) enum PluginsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Switches a plugin on, after loading it; on a server, also puts it back in service
+    Enable {
+        /// The plugin
+        id: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Switches a plugin off
+    Disable {
+        /// The plugin
+        id: String,
+        /// Also if it is required
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Lets another library take over, after loading it
+    Upgrade {
+        /// The plugin
+        id: String,
+        /// The library, as the manifest is to name it; by default the file that it names already
+        #[arg(long)]
+        library: Option<String>,
+        /// The checksum that the manifest is to expect
+        #[arg(long)]
+        sha256: Option<String>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Lets a server do what its manifest says now, about one plugin or all
+    Reload {
+        /// The plugin
+        id: Option<String>,
+        #[command(flatten)]
+        server: Server,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Where the plugins are.
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// The manifest
+    #[arg(long, default_value = "plugin.toml", conflicts_with = "server")]
+    manifest: PathBuf,
+    /// A running server instead, such as http://127.0.0.1:13000
+    #[arg(long, requires = "token")]
+    server: Option<String>,
+    /// An administrator's token, of auth:signIn
+    #[arg(long, env = "HOST_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A running server.
+#[derive(Debug, Args)]
+pub(super) struct Server {
+    /// The server, such as http://127.0.0.1:13000
+    #[arg(long)]
+    server: String,
+    /// An administrator's token, of auth:signIn
+    #[arg(long, env = "HOST_TOKEN", hide_env_values = true)]
+    token: String,
+}
+
+impl Place {
+    fn remote(&self) -> Option<Remote> {
+        let (server, token) = (self.server.as_deref()?, self.token.as_deref().unwrap_or_default());
+        Some(Remote::new(server, token))
+    }
 }
 
 /// Runs the command. Reports go to the standard output, why a command failed to the standard error.
-pub(super) fn run(command: &PluginsCommand) -> ExitCode {
-    match command {
-        PluginsCommand::List { manifest, json } => {
-            // Each plugin is shown, also those after a required one that failed; the exit code tells that one.
-            let reports = Manifest::read(manifest).and_then(|mut manifest| {
-                let required: Vec<bool> = manifest.plugins.iter().map(|entry| entry.required).collect();
-                manifest.plugins.iter_mut().for_each(|entry| entry.required = false);
-                let mut reports = Plugins::load(&manifest)?.reports().to_vec();
-                for (report, required) in reports.iter_mut().zip(required) {
-                    report.required = required;
-                }
-                Ok(reports)
-            });
-            match reports {
-                Ok(reports) => show(&reports, *json, PluginReport::stops_the_host),
-                Err(error) => {
-                    eprintln!("{error}");
-                    ExitCode::FAILURE
-                }
+pub(super) fn run(command: PluginsCommand) -> ExitCode {
+    let outcome = match command {
+        PluginsCommand::List { place } => list(&place),
+        PluginsCommand::Info { id, place } => info(&id, &place),
+        PluginsCommand::Check { file, json } => {
+            Ok(show::reports(&[plugins::check(&file)], json, |report| report.state == PluginState::Failed))
+        }
+        PluginsCommand::Enable { id, place } => change(&Change::Enable { id }, &place),
+        PluginsCommand::Disable { id, force, place } => change(&Change::Disable { id, force }, &place),
+        PluginsCommand::Upgrade { id, library, sha256, place } => {
+            change(&Change::Upgrade { id, library, sha256 }, &place)
+        }
+        PluginsCommand::Reload { id, server, json } => {
+            let remote = Remote::new(&server.server, &server.token);
+            match id {
+                Some(id) => remote.change(&Change::Reload { id }).map(|details| show::details(&details, json)),
+                None => remote.reload_all().map(|reports| show_list(&reports, json)),
             }
         }
-        PluginsCommand::Check { file, json } => {
-            show(&[plugins::check(file)], *json, |report| report.state == PluginState::Failed)
-        }
-    }
-}
-
-fn show(reports: &[PluginReport], json: bool, fails: impl Fn(&PluginReport) -> bool) -> ExitCode {
-    let mut out = io::stdout().lock();
-    let shown = if json {
-        serde_json::to_writer_pretty(&mut out, reports).map_err(io::Error::from).and_then(|()| writeln!(out))
-    } else {
-        reports.iter().try_for_each(|report| write_report(&mut out, report))
     };
-    // Whoever reads may stop reading; the exit code still tells.
-    let _ = shown;
-    if reports.iter().any(fails) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    outcome.unwrap_or_else(|line| {
+        eprintln!("{line}");
+        ExitCode::FAILURE
+    })
 }
 
-fn write_report(out: &mut impl Write, report: &PluginReport) -> io::Result<()> {
-    let state = match report.state {
-        PluginState::Loaded => "loaded",
-        PluginState::Failed => "failed",
-        PluginState::Disabled => "disabled",
+fn list(place: &Place) -> Result<ExitCode, String> {
+    let reports = match place.remote() {
+        Some(remote) => remote.list()?,
+        None => local::list(&place.manifest)?,
     };
-    let name = if report.id.is_empty() { &report.library } else { &report.id };
-    write!(out, "{name} {}  {state}", report.version.as_deref().unwrap_or("?"))?;
-    if report.required {
-        write!(out, "  required")?;
-    }
-    writeln!(out)?;
-    writeln!(out, "  library  {}", report.library)?;
-    if let (Some(api), Some(rustc)) = (&report.api_version, &report.rustc) {
-        writeln!(out, "  built    plugin-api {api}, {rustc}")?;
-    }
-    for trigger in &report.triggers {
-        writeln!(out, "  trigger  {}  \"{}\"", trigger.id, trigger.title.get(Language::English))?;
-        writeln!(out, "    buttons  {}", words(&trigger.buttons, button))?;
-        writeln!(out, "    modes    {}", words(&trigger.modes, mode))?;
-    }
-    for hook in &report.hooks {
-        if hook.interests.is_empty() {
-            writeln!(out, "  hook     for enabled workflows")?;
-        }
-        for interest in &hook.interests {
-            writeln!(out, "  hook     {}", describe(interest))?;
-        }
-    }
-    if let Some(error) = &report.error {
-        writeln!(out, "  error    {error}")?;
-    }
-    Ok(())
+    Ok(show_list(&reports, place.json))
 }
 
-fn describe(interest: &Interest) -> String {
-    let phase = match interest.phase {
-        Phase::Before => "before",
-        Phase::After => "after",
-        _ => "around",
+fn show_list(reports: &[PluginReport], json: bool) -> ExitCode {
+    show::reports(reports, json, PluginReport::stops_the_host)
+}
+
+fn info(id: &str, place: &Place) -> Result<ExitCode, String> {
+    let details = match place.remote() {
+        Some(remote) => remote.info(id)?,
+        None => local::info(&place.manifest, id)?,
     };
-    let place = interest.collection.as_ref().map_or_else(|| "any collection".to_owned(), ToString::to_string);
-    let when = match interest.when {
-        When::Always => "",
-        When::Bound => ", if bound",
+    Ok(show::details(&details, place.json))
+}
+
+fn change(change: &Change, place: &Place) -> Result<ExitCode, String> {
+    let details = match place.remote() {
+        Some(remote) => remote.change(change)?,
+        None => local::change(&place.manifest, change)?,
     };
-    format!("{phase} {} of {place}{when}", words(&interest.actions, action))
-}
-
-fn words<T: Copy>(items: &[T], word: fn(T) -> &'static str) -> String {
-    if items.is_empty() {
-        "none".to_owned()
-    } else {
-        items.iter().map(|item| word(*item)).collect::<Vec<_>>().join(", ")
-    }
-}
-
-fn action(action: Action) -> &'static str {
-    match action {
-        Action::Create => "create",
-        Action::Update => "update",
-        Action::Destroy => "destroy",
-        Action::UpdateOrCreate => "updateOrCreate",
-        Action::FirstOrCreate => "firstOrCreate",
-        Action::Trigger => "trigger",
-        _ => "another action",
-    }
-}
-
-fn button(button: Button) -> &'static str {
-    match button {
-        Button::FormSubmit => "form submit",
-        Button::UpdateRecord => "update record",
-        Button::DeleteRecord => "delete record",
-        Button::TriggerWorkflow => "trigger workflow",
-        _ => "another button",
-    }
-}
-
-fn mode(mode: ExecutionMode) -> &'static str {
-    match mode {
-        ExecutionMode::Sync => "synchronous",
-        ExecutionMode::Async => "asynchronous",
-    }
+    Ok(show::reports(&[details.report], place.json, |_| false))
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, builder::BoolishValueParser};
-use workflow::{OutsideOptions, Permission};
+use workflow::{MailServer, OutsideOptions, Permission};
 
 use crate::{
     bindings::Strictness,
@@ -40,6 +40,13 @@ pub(super) struct ServeOptions {
     /// Lets a request that names its button fire only what is bound to that button, and global workflows
     #[arg(long, env = "HOST_STRICT_BINDINGS", value_parser = BoolishValueParser::new())]
     strict_bindings: bool,
+    /// The server that takes mail of notification nodes: `smtp://HOST:PORT`, `smtp://HOST?tls=required` or `smtps://HOST`, with
+    /// `USER:PASSWORD@` before the host if it asks for them; without it no mail is sent
+    #[arg(long, env = "HOST_SMTP_URL", hide_env_values = true, requires = "smtp_from")]
+    smtp_url: Option<String>,
+    /// Who sends that mail: `workflows@example.com` or `Workflows <workflows@example.com>`
+    #[arg(long, env = "HOST_SMTP_FROM")]
+    smtp_from: Option<String>,
     /// Where `GET /metrics` answers Prometheus, to anybody; nowhere by default
     #[arg(long, env = "HOST_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
@@ -88,6 +95,10 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
     let told_to_stop = stop_signal();
     let metrics =
         options.metrics_listen.map(|address| Ok::<_, HostError>((Metrics::install()?, address))).transpose()?;
+    let mail = match (&options.smtp_url, &options.smtp_from) {
+        (Some(url), Some(from)) => Some(MailServer::new(url, from)?),
+        _ => None,
+    };
     let server = Server::start(ServerOptions {
         data_dir: options.data_dir,
         listen: options.listen,
@@ -97,6 +108,7 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
         outside: OutsideOptions {
             private_requests: permission(options.allow_private_requests),
             sql: permission(options.allow_sql_nodes),
+            mail,
         },
         strictness: if options.strict_bindings { Strictness::Strict } else { Strictness::Lenient },
     })

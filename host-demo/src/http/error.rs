@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use store::StoreError;
 use workflow::EngineError;
 
+use crate::plugins::ChangeError;
+
 /// Why a request is answered with an error.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
@@ -80,6 +82,17 @@ pub(crate) enum ApiError {
     /// As many streams are open as the server serves.
     #[error("too many streams are open")]
     TooManyStreams,
+    /// A plugin that the host needs cannot decide about the action, which is not done.
+    #[error(
+        "plugin \"{plugin}\", which is required, is out of order: nothing was done, please contact the administrator"
+    )]
+    PluginUnavailable {
+        /// Which.
+        plugin: String,
+    },
+    /// The plugins of the host stay as they are.
+    #[error(transparent)]
+    Plugins(#[from] ChangeError),
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -134,7 +147,10 @@ impl ApiError {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::WorkflowFailed | Self::WorkflowHangs | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::ShuttingDown | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ShuttingDown | Self::TooManyStreams | Self::PluginUnavailable { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Plugins(error) => change_status(error),
             Self::Store(error) => store_status(error),
             Self::Engine(error) => match error {
                 EngineError::Invalid(_) | EngineError::UnknownNodeType(_) => StatusCode::BAD_REQUEST,
@@ -158,6 +174,8 @@ impl ApiError {
             Self::RoleNotFound => Some("ROLE_NOT_FOUND_FOR_USER"),
             Self::ShuttingDown => Some("SHUTTING_DOWN"),
             Self::TooManyStreams => Some("TOO_MANY_STREAMS"),
+            Self::PluginUnavailable { .. } => Some("PLUGIN_UNAVAILABLE"),
+            Self::Plugins(error) => Some(change_code(error)),
             Self::Internal(_) => Some("INTERNAL"),
             Self::Store(error) | Self::Engine(EngineError::Store(error)) => store_code(error),
             Self::Engine(EngineError::NotFound) => Some("NOT_FOUND"),
@@ -182,12 +200,40 @@ impl ApiError {
             return json!({"errors": errors});
         }
         let keeps_its_words = self.status() != StatusCode::INTERNAL_SERVER_ERROR
-            || matches!(self, Self::WorkflowFailed | Self::WorkflowHangs);
+            || matches!(self, Self::WorkflowFailed | Self::WorkflowHangs | Self::Plugins(_));
         let message = if keeps_its_words { self.to_string() } else { "Internal server error".to_owned() };
         match self.code() {
             Some(code) => json!({"errors": [{"message": message, "code": code}]}),
             None => json!({"errors": [{"message": message}]}),
         }
+    }
+}
+
+fn change_status(error: &ChangeError) -> StatusCode {
+    match error {
+        ChangeError::Unlisted { .. } => StatusCode::NOT_FOUND,
+        ChangeError::ChangedMeanwhile { .. } => StatusCode::CONFLICT,
+        ChangeError::Manifest(_) | ChangeError::Unwritable { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        ChangeError::NoManifest
+        | ChangeError::Required { .. }
+        | ChangeError::Disabled { .. }
+        | ChangeError::NotLoaded(_)
+        | ChangeError::WorkflowNotTaken { .. }
+        | ChangeError::OutOfReach { .. } => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn change_code(error: &ChangeError) -> &'static str {
+    match error {
+        ChangeError::NoManifest => "NO_MANIFEST",
+        ChangeError::Unlisted { .. } => "UNKNOWN_PLUGIN",
+        ChangeError::Required { .. } => "PLUGIN_REQUIRED",
+        ChangeError::Disabled { .. } => "PLUGIN_DISABLED",
+        ChangeError::NotLoaded(_) => "PLUGIN_NOT_LOADED",
+        ChangeError::WorkflowNotTaken { .. } => "WORKFLOW_NOT_TAKEN",
+        ChangeError::OutOfReach { .. } => "LIBRARY_OUT_OF_REACH",
+        ChangeError::ChangedMeanwhile { .. } => "MANIFEST_CHANGED",
+        ChangeError::Manifest(_) | ChangeError::Unwritable { .. } => "MANIFEST_UNUSABLE",
     }
 }
 

@@ -65,6 +65,8 @@ pub(crate) struct Params {
     pub(crate) job_id: Option<Value>,
     /// Whether the caller asks why workflows fire or do not.
     pub(crate) curiosity: Curiosity,
+    /// Whose records are read, where people have some of their own.
+    pub(crate) whose: Whose,
     /// Which action of which collection is asked about.
     pub(crate) question: Question,
     /// The token, for callers that cannot send headers.
@@ -80,6 +82,16 @@ pub(crate) struct Question {
     pub(crate) action: Option<String>,
     /// Who does it.
     pub(crate) origin: Origin,
+}
+
+/// Whose records are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Those of the one who asks.
+    #[default]
+    Own,
+    /// Those of all, for administrators.
+    All,
 }
 
 /// Who writes a record.
@@ -134,6 +146,10 @@ impl Params {
             curiosity: match text(take("explain")).as_deref() {
                 Some("1" | "true") => Curiosity::Why,
                 Some(_) | None => Curiosity::Silent,
+            },
+            whose: match text(take("all")).as_deref() {
+                Some("1" | "true") => Whose::All,
+                Some(_) | None => Whose::Own,
             },
             question: Question {
                 collection: text(take("collection")),

@@ -19,7 +19,6 @@ use super::{address::Address, answer::Reply, body::Values, error::ApiError, meas
 use crate::{
     access::{RequestContext, sign_in},
     host::{BODY_LIMIT_BYTES, Host},
-    plugins::PluginState,
     resources::{self, Call, execution_stream},
 };
 
@@ -120,19 +119,8 @@ async fn healthz() -> Response {
 async fn readyz(State(host): State<Arc<Host>>) -> Response {
     let database = host.store.ping().await.is_ok();
     let is_ready = database && !host.is_draining();
-    let plugins: serde_json::Map<_, _> = host
-        .plugins
-        .reports()
-        .iter()
-        .map(|report| {
-            let state = match report.state {
-                PluginState::Loaded => "loaded",
-                PluginState::Failed => "failed",
-                PluginState::Disabled => "disabled",
-            };
-            (report.id.clone(), state.into())
-        })
-        .collect();
+    let plugins = host.plugins.current().status().into_iter();
+    let plugins: serde_json::Map<_, _> = plugins.map(|report| (report.id, report.state.name().into())).collect();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({"ready": is_ready, "database": database, "draining": host.is_draining(), "plugins": plugins});
     (status, Json(body)).into_response()

@@ -60,10 +60,6 @@ impl Metrics {
         let unusable = |source| HostError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(unusable)?;
         let local_addr = listener.local_addr().map_err(unusable)?;
-        for report in host.plugins.reports() {
-            let loaded = if report.state == PluginState::Loaded { 1.0 } else { 0.0 };
-            gauge!("plugin_loaded", "plugin" => report.id.clone()).set(loaded);
-        }
         let router = Router::new().route("/metrics", get(page)).with_state((Arc::clone(host), self.0.clone()));
         let stopping = host.stopping();
         let serving = axum::serve(listener, router).with_graceful_shutdown(stopping.clone().cancelled_owned());
@@ -100,7 +96,14 @@ async fn read(host: &Host) -> Result<(), StoreError> {
     gauge!("workflow_postponed_executions").set(wide(figures.postponed));
     gauge!("workflow_dead_letters").set(wide(figures.dead_letters));
     gauge!("workflow_waiting_jobs").set(wide(figures.waiting_jobs));
+    gauge!("workflow_open_tasks").set(wide(figures.open_tasks));
     let streams = STREAMS_MAX.saturating_sub(host.streams.available_permits());
+    for report in host.plugins.current().status() {
+        let is = |state: PluginState| if report.state == state { 1.0 } else { 0.0 };
+        let (loaded, suspended) = (is(PluginState::Loaded) + is(PluginState::Suspended), is(PluginState::Suspended));
+        gauge!("plugin_loaded", "plugin" => report.id.clone()).set(loaded);
+        gauge!("plugin_suspended", "plugin" => report.id.clone()).set(suspended);
+    }
     gauge!("http_event_streams").set(wide(u64::try_from(streams).unwrap_or(u64::MAX)));
     Ok(())
 }
@@ -118,6 +121,7 @@ fn describe() {
     describe_gauge!("workflow_postponed_executions", "Repetitions of failed executions that wait for their time");
     describe_gauge!("workflow_dead_letters", "Executions that failed for good and are kept");
     describe_gauge!("workflow_waiting_jobs", "Pending jobs that wait for a moment");
+    describe_gauge!("workflow_open_tasks", "Tasks that people have not decided");
     describe_counter!("workflow_executions_queued_total", "Executions stored");
     describe_counter!("workflow_executions_repeated_total", "Executions stored to repeat one that has ended");
     describe_counter!("workflow_executions_started_total", "Executions begun for the first time");
@@ -135,6 +139,7 @@ fn describe() {
     );
     describe_counter!("store_commit_failures_total", "Transactions that could not be committed");
     describe_gauge!("plugin_loaded", "1 if the plugin is loaded");
+    describe_gauge!("plugin_suspended", "1 if the plugin is loaded, and left out because it failed too often");
     describe_counter!("plugin_faults_total", "Calls of a plugin that failed, by kind");
     describe_counter!("http_requests_total", "Requests answered, by method and status");
     describe_histogram!("http_request_duration_seconds", Unit::Seconds, "From a request to the head of its answer");

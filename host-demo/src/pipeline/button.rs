@@ -63,7 +63,8 @@ impl Bound {
         };
         let keys: Vec<&str> = button.bindings.iter().map(|binding| binding.workflow_key.as_str()).collect();
         let workflows = conn.workflows_by_key(&keys).await?;
-        let judge = Judge { plugins: &host.plugins, schema: conn.schema() };
+        let plugins = host.plugins.current();
+        let judge = Judge { plugins: &plugins, schema: conn.schema() };
         let mut bound = resolve(judge, &button, &workflows);
         if !own.is_empty() {
             bound.bindings = if bound.bindings.is_empty() { own } else { format!("{},{own}", bound.bindings) };

@@ -42,6 +42,10 @@ pub(crate) enum Reason {
     Disabled,
     /// A version is enabled, but no trigger has it.
     NotEnabled,
+    /// A version is enabled, but no loaded plugin offers its trigger.
+    NoPlugin,
+    /// A version is enabled, but its trigger's plugin is out of service after too many faults.
+    PluginSuspended,
     /// The path leads to another collection than the workflow's.
     OtherCollection,
     /// A segment of the path is no association.
@@ -171,6 +175,28 @@ struct Known {
     config: Value,
 }
 
+impl Known {
+    /// Why no action at all makes it fire.
+    fn silenced_by(&self, plugins: &Plugins) -> Option<Reason> {
+        match plugins.trigger(&self.trigger_type) {
+            _ if !self.enabled => Some(Reason::Disabled),
+            None => Some(Reason::NoPlugin),
+            Some(trigger) => trigger.is_suspended().then_some(Reason::PluginSuspended),
+        }
+    }
+
+    /// Says whether it watches a collection. Without its plugin nobody knows which field tells; then any that names it does.
+    fn is_about(&self, collection: &CollectionRef, plugins: &Plugins) -> bool {
+        match plugins.trigger(&self.trigger_type) {
+            Some(trigger) => triggers::watched(trigger, &self.config).as_ref() == Some(collection),
+            None => {
+                let mut texts = self.config.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str());
+                texts.any(|text| CollectionRef::parse(text) == *collection)
+            }
+        }
+    }
+}
+
 /// Adds what only the host knows: titles, workflows that are switched off, keys that nobody has.
 pub(super) async fn complete(
     conn: &mut Conn,
@@ -190,7 +216,11 @@ pub(super) async fn complete(
     for line in considered.iter_mut() {
         match (known.get(&line.key), line.reason) {
             (None, Some(Reason::NotEnabled)) => line.reason = Some(Reason::UnknownKey),
-            (Some(workflow), Some(Reason::NotEnabled)) if !workflow.enabled => line.reason = Some(Reason::Disabled),
+            (Some(workflow), Some(Reason::NotEnabled)) => {
+                if let Some(reason) = workflow.silenced_by(plugins) {
+                    line.reason = Some(reason);
+                }
+            }
             _ => {}
         }
         if let Some(workflow) = known.get(&line.key) {
@@ -201,22 +231,19 @@ pub(super) async fn complete(
         }
     }
     let named: HashSet<String> = considered.iter().map(|it| it.key.clone()).collect();
-    let mut off: Vec<(&String, &Known)> = known
+    let mut off: Vec<(&String, &Known, Reason)> = known
         .iter()
-        .filter(|(key, workflow)| !workflow.enabled && !named.contains(*key))
-        .filter(|(_, workflow)| {
-            let trigger = plugins.trigger(&workflow.trigger_type);
-            trigger.and_then(|trigger| triggers::watched(trigger, &workflow.config)).as_ref() == Some(collection)
-        })
+        .filter(|(key, workflow)| !named.contains(*key) && workflow.is_about(collection, plugins))
+        .filter_map(|(key, workflow)| Some((key, workflow, workflow.silenced_by(plugins)?)))
         .collect();
-    off.sort_by_key(|(_, workflow)| workflow.id);
-    considered.extend(off.into_iter().map(|(key, workflow)| Considered {
+    off.sort_by_key(|(_, workflow, _)| workflow.id);
+    considered.extend(off.into_iter().map(|(key, workflow, reason)| Considered {
         key: key.clone(),
         workflow_id: Some(workflow.id),
         title: workflow.title.clone(),
         path: String::new(),
         fired: Some(false),
-        reason: Some(Reason::Disabled),
+        reason: Some(reason),
         executions: Some(0),
     }));
     Ok(())

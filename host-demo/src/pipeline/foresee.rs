@@ -68,7 +68,7 @@ pub(crate) async fn foresee(
         return write.rehearse(host, context).await;
     }
     let bound = Bound::of(host, params.button, &collection, action, params.trigger_workflows).await?;
-    let asker = Asker::new(Arc::clone(&host.plugins), bound, context, params.curiosity);
+    let asker = Asker::new(host.plugins.current(), bound, context, params.curiosity);
     let mut conn = host.store.read().await?;
     Ok(asker.decide(&mut conn, action.event(), &collection).await?.without_records())
 }

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! A plugin that fails, names a workflow that is not enabled any more, or a path that is not there, starts nothing and harms
-//! nobody: the action and everybody else's workflows go on.
+//! nobody: the action and everybody else's workflows go on. Only a plugin that the host needs is waited for: without its decision
+//! there is no action.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -148,7 +149,7 @@ impl Asker {
             decision.considered.extend(self.withheld.iter().cloned());
             return Ok(decision);
         }
-        let (firings, skips) = self.plan(conn, action, &watched);
+        let (firings, skips) = self.plan(conn, action, &watched)?;
         let schema = Arc::clone(conn.schema());
         for firing in firings {
             let id = WorkflowId(firing.workflow.0);
@@ -166,7 +167,12 @@ impl Asker {
         Ok(decision)
     }
 
-    fn plan(&self, conn: &Conn, action: Action, collection: &CollectionRef) -> (Vec<Firing>, Vec<plugin_api::Skip>) {
+    fn plan(
+        &self,
+        conn: &Conn,
+        action: Action,
+        collection: &CollectionRef,
+    ) -> Result<(Vec<Firing>, Vec<plugin_api::Skip>), ApiError> {
         let view = StoreSchemaView(conn.schema());
         let mut event = ActionEvent::new(Phase::After, action, collection, &view);
         event.bindings = &self.bindings;
@@ -177,12 +183,20 @@ impl Asker {
             Curiosity::Why | Curiosity::WhyNotFromNodes => self.plugins.explain(&event),
         };
         let (mut firings, mut skips) = (Vec::new(), Vec::new());
-        // Faults are logged where they happen.
-        for plan in answers.into_iter().filter_map(|answer| answer.result.ok()) {
-            firings.extend(plan.firings);
-            skips.extend(plan.skips);
+        for answer in answers {
+            match answer.result {
+                Ok(plan) => {
+                    firings.extend(plan.firings);
+                    skips.extend(plan.skips);
+                }
+                Err(_) if answer.required => {
+                    return Err(ApiError::PluginUnavailable { plugin: answer.plugin.to_string() });
+                }
+                // Faults are logged where they happen.
+                Err(_) => {}
+            }
         }
-        (firings, skips)
+        Ok((firings, skips))
     }
 }
 

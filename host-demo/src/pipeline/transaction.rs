@@ -56,7 +56,7 @@ impl Write {
     /// Before the commit nothing is stored; after it, the verdict of a synchronous workflow.
     pub(crate) async fn perform(self, host: &Arc<Host>, context: &RequestContext) -> Result<Reply, ApiError> {
         let curiosity = self.curiosity;
-        let asker = Asker::new(Arc::clone(&host.plugins), self.bound.clone(), context, curiosity);
+        let asker = Asker::new(host.plugins.current(), self.bound.clone(), context, curiosity);
         let claim = host.engine.claim();
         // The writer's task has no span of its own.
         let span = tracing::Span::current();
@@ -95,7 +95,7 @@ impl Write {
         host: &Arc<Host>,
         context: &RequestContext,
     ) -> Result<Vec<Considered>, ApiError> {
-        let asker = Asker::new(Arc::clone(&host.plugins), self.bound.clone(), context, self.curiosity);
+        let asker = Asker::new(host.plugins.current(), self.bound.clone(), context, self.curiosity);
         let told = host
             .store
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Infallible, Rehearsed>> {

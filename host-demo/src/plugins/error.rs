@@ -174,6 +174,72 @@ pub enum LoadProblem {
     },
 }
 
+/// Why the plugins of a running host stay as they are.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The host runs without a manifest.
+    #[error("this host has no plugin manifest: start it with --manifest")]
+    NoManifest,
+    /// The manifest does not list the plugin.
+    #[error("the manifest lists no plugin \"{id}\"")]
+    Unlisted {
+        /// The plugin.
+        id: String,
+    },
+    /// The host needs the plugin.
+    #[error(
+        "plugin \"{id}\" is required: without it actions would go through that should start its workflows; force it if that is meant"
+    )]
+    Required {
+        /// The plugin.
+        id: String,
+    },
+    /// The plugin is switched off.
+    #[error("plugin \"{id}\" is disabled: enable it")]
+    Disabled {
+        /// The plugin.
+        id: String,
+    },
+    /// A plugin cannot be loaded, in one line that names it.
+    #[error("{0}")]
+    NotLoaded(String),
+    /// A new plugin does not take an enabled workflow.
+    #[error("plugin \"{id}\" does not take the enabled workflow {workflow}: {error}")]
+    WorkflowNotTaken {
+        /// The plugin.
+        id: String,
+        /// The workflow's key.
+        workflow: String,
+        /// What the plugin says.
+        error: PluginError,
+    },
+    /// The library is not where administrators may take libraries from.
+    #[error(
+        "library \"{library}\" lies neither with the manifest nor with the library that runs: put it there, or into the manifest"
+    )]
+    OutOfReach {
+        /// What was asked for.
+        library: String,
+    },
+    /// The manifest cannot be read.
+    #[error(transparent)]
+    Manifest(#[from] PluginHostError),
+    /// Somebody else changed the manifest in the same moment.
+    #[error("{} was changed meanwhile: try again", path.display())]
+    ChangedMeanwhile {
+        /// The manifest.
+        path: PathBuf,
+    },
+    /// The manifest cannot be written.
+    #[error("{} cannot be written: {source}; let the host's user write it and its folder", path.display())]
+    Unwritable {
+        /// The manifest.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
 fn link_advice(reason: &str) -> &'static str {
     // What glibc says where nothing may be executed.
     if reason.contains("failed to map segment") {

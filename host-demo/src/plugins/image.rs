@@ -17,22 +17,14 @@ use super::{error::LoadProblem, preflight, private_folder::PrivateFolder};
 /// The most a library may have, in MiB: ten times a plugin with all its debug information.
 const LIMIT_MIB: u64 = 256;
 
-/// The private copies of a host's libraries.
-#[derive(Debug)]
+/// The private copies of a host's libraries. Their folder is made with the first, in the system's folder for temporary files.
+#[derive(Debug, Default)]
 pub(super) struct Images {
-    folder: PrivateFolder,
+    folder: Option<PrivateFolder>,
     copies: usize,
 }
 
 impl Images {
-    /// Makes an empty folder in the system's folder for temporary files.
-    pub(super) fn new() -> Result<Self, LoadProblem> {
-        let parent = env::temp_dir();
-        let folder = PrivateFolder::new_in(&parent);
-        let folder = folder.map_err(|source| LoadProblem::Uncopied { folder: parent, source })?;
-        Ok(Self { folder, copies: 0 })
-    }
-
     /// Copies a library after checking it; the copy's path, which was never used before.
     pub(super) fn take(&mut self, path: &Path, sha256: Option<&str>) -> Result<PathBuf, LoadProblem> {
         let bytes = read(path)?;
@@ -42,13 +34,37 @@ impl Images {
         preflight::check(&bytes).map_err(|reason| LoadProblem::Image { path: path.to_owned(), reason })?;
 
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let copy = self.folder.path().join(format!("{}-{name}", self.copies));
+        let copies = self.copies;
         self.copies += 1;
+        let folder = self.folder()?;
+        let copy = folder.join(format!("{copies}-{name}"));
         File::create_new(&copy)
             .and_then(|mut file| file.write_all(&bytes))
-            .map_err(|source| LoadProblem::Uncopied { folder: self.folder.path().to_owned(), source })?;
+            .map_err(|source| LoadProblem::Uncopied { folder: folder.to_owned(), source })?;
         Ok(copy)
     }
+
+    fn folder(&mut self) -> Result<&Path, LoadProblem> {
+        let folder = match self.folder.take() {
+            Some(folder) => folder,
+            None => {
+                let parent = env::temp_dir();
+                let folder = PrivateFolder::new_in(&parent);
+                folder.map_err(|source| LoadProblem::Uncopied { folder: parent, source })?
+            }
+        };
+        Ok(self.folder.insert(folder).path())
+    }
+}
+
+/// Says whether a library is, byte by byte, what was copied from it.
+pub(super) fn is_unchanged(library: &Path, copy: &Path) -> bool {
+    matches!((read(library), read(copy)), (Ok(now), Ok(then)) if now == then)
+}
+
+/// The SHA-256 of a copy, in hexadecimal; `None` if it cannot be read any more.
+pub(super) fn sha256(copy: &Path) -> Option<String> {
+    read(copy).ok().map(|bytes| digest(&bytes))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadProblem> {
@@ -69,10 +85,14 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadProblem> {
 }
 
 fn verify(bytes: &[u8], expected: &str) -> Result<(), LoadProblem> {
-    let actual: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let actual = digest(bytes);
     if actual.eq_ignore_ascii_case(expected.trim()) {
         Ok(())
     } else {
         Err(LoadProblem::Checksum { expected: expected.trim().to_owned(), actual })
     }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -77,6 +77,20 @@ impl Interests {
         table.workflows.insert(workflow, (hooks, interests));
     }
 
+    /// Takes over what some hooks wait for on behalf of workflows; here they stand in another place.
+    pub(super) fn carry_over(&self, earlier: &Self, from: &Range<usize>, to: &Range<usize>) {
+        let earlier = earlier.table.read().unwrap_or_else(PoisonError::into_inner);
+        let carried = earlier.workflows.iter().filter(|(_, (hooks, _))| hooks == from);
+        for (workflow, (_, interests)) in carried {
+            self.set(*workflow, to.clone(), interests.clone());
+        }
+    }
+
+    /// Says whether a workflow was set and not forgotten.
+    pub(super) fn knows(&self, workflow: WorkflowId) -> bool {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).workflows.contains_key(&workflow)
+    }
+
     /// Takes away what hooks wait for on behalf of a workflow.
     pub(super) fn forget(&self, workflow: WorkflowId) {
         self.table.write().unwrap_or_else(PoisonError::into_inner).forget(workflow);
@@ -196,6 +210,20 @@ mod tests {
         check(Action::Update, "posts", false, &[0]);
         check(Action::Destroy, "posts", true, &[]);
         check(Action::Create, "other:posts", false, &[]);
+    }
+
+    #[test]
+    fn what_workflows_wait_for_is_carried_over() {
+        let (earlier, later) = (Interests::default(), Interests::default());
+        let create = || vec![interest(&[Action::Create], Some("posts"), When::Always)];
+        earlier.set(WorkflowId(1), 0..1, create());
+        earlier.set(WorkflowId(2), 1..3, create());
+        later.carry_over(&earlier, &(1..3), &(0..2));
+        assert_eq!(hooks(&later, Action::Create, "posts", false), [0, 1]);
+        assert!(later.knows(WorkflowId(2)) && !later.knows(WorkflowId(1)), "the other plugin's stays behind");
+        later.forget(WorkflowId(2));
+        assert_eq!(hooks(&later, Action::Create, "posts", false), [0; 0]);
+        assert_eq!(hooks(&earlier, Action::Create, "posts", false), [0, 1, 2], "the earlier one is as it was");
     }
 
     #[test]

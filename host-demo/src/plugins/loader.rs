@@ -1,6 +1,9 @@
 //! From an entry of the manifest to a plugin that is made but not yet admitted.
 
-use std::path::{self, Path};
+use std::{
+    path::{self, Path, PathBuf},
+    sync::Arc,
+};
 
 use plugin_api::{Interest, TriggerInfo};
 use serde_json::Value;
@@ -11,13 +14,17 @@ use super::{
     image::Images,
     locate,
     manifest::{ManifestEntry, is_id},
+    member::Member,
     registry::Registry,
-    report::{PluginReport, PluginState},
+    report::PluginReport,
 };
 
 /// A plugin that was made. Dropping it undoes everything.
 pub(super) struct Candidate {
     pub(super) id: String,
+    /// The private copy that was linked.
+    pub(super) image: PathBuf,
+    pub(super) settings_schema: Value,
     pub(super) triggers: Vec<OfferedTrigger>,
     pub(super) hooks: Vec<(Vec<Interest>, Hook)>,
 }
@@ -35,13 +42,13 @@ pub(super) fn load(
     images: &mut Images,
     report: &mut PluginReport,
 ) -> Result<Candidate, LoadProblem> {
-    let library = open(&entry.library, entry.sha256.as_deref(), images, report)?;
+    let (library, image) = open(&entry.library, entry.sha256.as_deref(), images, report)?;
     if library.id() != entry.id {
         return Err(LoadProblem::OtherId { actual: library.id().to_owned() });
     }
     let settings =
         serde_json::to_value(&entry.settings).map_err(|error| LoadProblem::Settings { reason: error.to_string() })?;
-    make(&library, &settings)
+    make(&library, image, &settings)
 }
 
 /// Loads a library that no manifest lists, with no settings, and reports on it; for people who write plugins. A file in
@@ -49,15 +56,21 @@ pub(super) fn load(
 pub fn check(library: &Path) -> PluginReport {
     let here = path::absolute(library).ok().filter(|path| path.exists());
     let library = here.as_deref().unwrap_or(library);
-    let mut report = PluginReport::new(&ManifestEntry::new("", library));
-    let outcome = Images::new().and_then(|mut images| {
-        let library = open(library, None, &mut images, &mut report)?;
-        library.id().clone_into(&mut report.id);
-        let candidate = make(&library, &Value::Object(serde_json::Map::new()))?;
-        Registry::default().admit(candidate, &mut report)
-    });
+    let entry = ManifestEntry::new("", library);
+    let mut report = PluginReport::new(&entry);
+    let outcome = check_entry(entry, &mut report);
     report.finish(outcome.as_ref().err());
     report
+}
+
+fn check_entry(entry: ManifestEntry, report: &mut PluginReport) -> Result<(), LoadProblem> {
+    let (library, image) = open(&entry.library, None, &mut Images::default(), report)?;
+    library.id().clone_into(&mut report.id);
+    let candidate = make(&library, image, &Value::Object(serde_json::Map::new()))?;
+    let member = Arc::new(Member::new(entry, candidate));
+    Registry::default().admit(&member)?;
+    report.describe(&member);
+    Ok(())
 }
 
 fn open(
@@ -65,21 +78,23 @@ fn open(
     sha256: Option<&str>,
     images: &mut Images,
     report: &mut PluginReport,
-) -> Result<OpenLibrary, LoadProblem> {
+) -> Result<(OpenLibrary, PathBuf), LoadProblem> {
     let path = locate::locate(path)?;
+    report.path = Some(path.clone());
     let copy = images.take(&path, sha256)?;
     let library = OpenLibrary::open(&copy, &path)?;
     report.version = Some(library.version().to_owned());
     report.api_version = Some(library.api_version().to_owned());
     report.rustc = Some(library.rustc().to_owned());
-    Ok(library)
+    Ok((library, copy))
 }
 
-fn make(library: &OpenLibrary, settings: &Value) -> Result<Candidate, LoadProblem> {
+fn make(library: &OpenLibrary, image: PathBuf, settings: &Value) -> Result<Candidate, LoadProblem> {
     if !is_id(library.id()) {
         return Err(LoadProblem::BadId { id: library.id().to_owned() });
     }
-    check_settings(&library.settings_schema().map_err(LoadProblem::Register)?, settings)?;
+    let settings_schema = library.settings_schema().map_err(LoadProblem::Register)?;
+    check_settings(&settings_schema, settings)?;
     let offers = library.make(settings).map_err(LoadProblem::Register)?;
     let triggers = offers
         .triggers
@@ -90,7 +105,7 @@ fn make(library: &OpenLibrary, settings: &Value) -> Result<Candidate, LoadProble
             Ok(OfferedTrigger { trigger, info, config_schema })
         })
         .collect::<Result<_, LoadProblem>>()?;
-    Ok(Candidate { id: library.id().to_owned(), triggers, hooks: offers.hooks })
+    Ok(Candidate { id: library.id().to_owned(), image, settings_schema, triggers, hooks: offers.hooks })
 }
 
 /// Names the first setting that does not fit.
@@ -103,36 +118,6 @@ fn check_settings(schema: &Value, settings: &Value) -> Result<(), LoadProblem> {
             let place = error.instance_path().to_string();
             let reason = if place.is_empty() { error.to_string() } else { format!("{place}: {error}") };
             Err(LoadProblem::Settings { reason })
-        }
-    }
-}
-
-impl PluginReport {
-    /// A report on an entry of which nothing is known yet.
-    pub(super) fn new(entry: &ManifestEntry) -> Self {
-        Self {
-            id: entry.id.clone(),
-            library: entry.library.display().to_string(),
-            required: entry.required,
-            state: PluginState::Disabled,
-            version: None,
-            api_version: None,
-            rustc: None,
-            triggers: Vec::new(),
-            hooks: Vec::new(),
-            error: None,
-        }
-    }
-
-    /// Says how loading ended.
-    pub(super) fn finish(&mut self, problem: Option<&LoadProblem>) {
-        match problem {
-            None => self.state = PluginState::Loaded,
-            Some(problem) => {
-                let name = if self.id.is_empty() { &self.library } else { &self.id };
-                self.state = PluginState::Failed;
-                self.error = Some(format!("plugin \"{name}\" {problem}"));
-            }
         }
     }
 }

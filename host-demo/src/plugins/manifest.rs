@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::error::PluginHostError;
+use super::{breaker::BreakerSettings, error::PluginHostError};
 
 /// A manifest, parsed and checked. Hooks are asked in its order.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +18,7 @@ pub struct Manifest {
 }
 
 /// One plugin of a [`Manifest`].
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManifestEntry {
     /// The plugin's id.
@@ -37,6 +37,9 @@ pub struct ManifestEntry {
     /// The file's SHA-256 in hexadecimal, checked if given.
     #[serde(default)]
     pub sha256: Option<String>,
+    /// When it is taken out of service.
+    #[serde(default)]
+    pub breaker: BreakerSettings,
 }
 
 const fn enabled() -> bool {
@@ -60,6 +63,7 @@ impl ManifestEntry {
             enabled: true,
             settings: toml::Table::new(),
             sha256: None,
+            breaker: BreakerSettings::default(),
         }
     }
 }
@@ -74,8 +78,13 @@ impl Manifest {
         let path = path.as_ref();
         let text = fs::read_to_string(path)
             .map_err(|source| PluginHostError::ManifestUnreadable { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a manifest that lies, or will lie, at `path`.
+    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, PluginHostError> {
         let invalid = |problem: String| PluginHostError::ManifestInvalid { path: path.to_owned(), problem };
-        let file: ManifestFile = toml::from_str(&text).map_err(|error| invalid(one_line(&text, &error)))?;
+        let file: ManifestFile = toml::from_str(text).map_err(|error| invalid(one_line(text, &error)))?;
         let mut manifest = Self { plugins: file.plugin };
         let folder = path.parent().unwrap_or(Path::new(""));
         for entry in &mut manifest.plugins {
@@ -162,7 +171,7 @@ mod tests {
         check("[[plugin]]\nid = \"a\"\n", "plugin.toml: line 1: missing field `library`");
         check(
             "[[plugin]]\nid = \"a\"\nlibrary = \"x\"\ncolour = 1\n",
-            "plugin.toml: line 4: unknown field `colour`, expected one of `id`, `library`, `required`, `enabled`, `settings`, `sha256`",
+            "plugin.toml: line 4: unknown field `colour`, expected one of `id`, `library`, `required`, `enabled`, `settings`, `sha256`, `breaker`",
         );
         check(
             "[[plugin]]\nid = \"A\"\nlibrary = \"x\"\n",

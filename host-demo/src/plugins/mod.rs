@@ -3,9 +3,12 @@
 //!
 //! ```text
 //! plugin.toml ─ manifest ─┐
-//!                         ├─ image (checksum, preflight, private copy) ─ loader ─ registry ─ Plugins
+//!                         ├─ image (checksum, preflight, private copy) ─ loader ─ member ─ registry ─ snapshot: Plugins
 //! lib….so ────── locate ──┘                                                └ bridge: the only module that names ABI types
 //! ```
+//!
+//! [`PluginManager`] holds the snapshot that counts and replaces it by the next one as a whole. A `breaker` in each member takes a plugin
+//! that keeps failing out of service.
 //!
 //! A library is looked at before the linker sees it, opened from a copy that nobody else writes to, asked for its
 //! versions before its layout, and never unloaded. What a plugin registers is admitted as a whole or not at all.
@@ -14,20 +17,29 @@
 //!
 //! This module knows nothing of HTTP, of the database or of what an action does.
 
+mod breaker;
 mod bridge;
 mod error;
 mod image;
 mod interests;
+mod loaded_trigger;
 mod loader;
 mod locate;
+mod manager;
 mod manifest;
+mod manifest_edit;
+mod member;
 mod preflight;
 mod private_folder;
 mod registry;
 mod report;
+mod snapshot;
 
-pub use error::{LoadProblem, PluginHostError};
+pub use breaker::BreakerSettings;
+pub use error::{ChangeError, LoadProblem, PluginHostError};
+pub use loaded_trigger::LoadedTrigger;
 pub use loader::check;
+pub use manager::{Change, Next, PluginManager};
 pub use manifest::{Manifest, ManifestEntry};
-pub use registry::{HookAnswer, LoadedTrigger, Plugins};
-pub use report::{HookReport, PluginReport, PluginState, TriggerReport};
+pub use report::{HookReport, PluginDetails, PluginReport, PluginState, TriggerReport, WorkflowOfPlugin};
+pub use snapshot::{HookAnswer, Plugins};

@@ -65,7 +65,7 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
 async fn read(host: &Host, context: &RequestContext, button: &str, call: &Call) -> Result<Answer, ApiError> {
     let mut conn = host.store.read().await?;
     let button = visible(&mut conn, context, button).await?;
-    let bindings = described(&mut conn, &host.plugins, &button).await?["bindings"].take();
+    let bindings = described(&mut conn, &host.plugins.current(), &button).await?["bindings"].take();
     if call.address.action == "list" {
         return Ok(Answer::Data(bindings));
     }
@@ -193,7 +193,7 @@ async fn change<F>(host: &Arc<Host>, key: String, next: F) -> Result<Value, ApiE
 where
     F: for<'a> FnOnce(&'a mut Tx, &'a Plugins, &'a Button) -> BoxFuture<'a, Result<Button, ApiError>> + Send + 'static,
 {
-    let plugins = Arc::clone(&host.plugins);
+    let plugins = host.plugins.current();
     host.store
         .write::<_, ApiError, _>(move |tx| {
             Box::pin(async move {

@@ -25,7 +25,7 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
         "get" => {
             let mut conn = host.store.read().await?;
             let button = visible(&mut conn, context, name_of(&call.key()?)?).await?;
-            return Ok(Answer::Data(described(&mut conn, &host.plugins, &button).await?));
+            return Ok(Answer::Data(described(&mut conn, &host.plugins.current(), &button).await?));
         }
         "info" => return Ok(Answer::Data(info(host))),
         _ => {}
@@ -109,7 +109,7 @@ async fn list(host: &Host, context: &RequestContext, call: &Call) -> Result<Answ
     let found = conn.find(&find).await?;
     let keys: Vec<&str> = found.iter().filter_map(|record| record.get("key")?.as_str()).collect();
     let buttons = conn.buttons(&keys).await?;
-    let described = describe_all(&mut conn, &host.plugins, &buttons).await?;
+    let described = describe_all(&mut conn, &host.plugins.current(), &buttons).await?;
     match paging {
         Paging::Counted(page) => {
             let count = conn.count(&find.collection, &find.filter).await?;
@@ -137,7 +137,7 @@ async fn create(host: &Arc<Host>, values: Record) -> Result<Answer, ApiError> {
         Some(Value::Array(entries)) => button_bindings::entries(entries.clone())?,
         Some(_) => return Err(ApiError::invalid("INVALID_VALUE", "\"bindings\" must be an array")),
     };
-    let plugins = Arc::clone(&host.plugins);
+    let plugins = host.plugins.current();
     let made = host
         .store
         .write::<_, ApiError, _>(move |tx| {
@@ -157,7 +157,7 @@ async fn create(host: &Arc<Host>, values: Record) -> Result<Answer, ApiError> {
 async fn update(host: &Arc<Host>, key: String, values: Record) -> Result<Answer, ApiError> {
     let texts = ["title", "blockId", "blockTitle"].map(|name| (name, short_text(&values, name)));
     let texts = texts.into_iter().map(|(name, text)| Ok((name, text?))).collect::<Result<Vec<_>, ApiError>>()?;
-    let plugins = Arc::clone(&host.plugins);
+    let plugins = host.plugins.current();
     let changed = host
         .store
         .write::<_, ApiError, _>(move |tx| {
@@ -219,14 +219,16 @@ async fn options(host: &Host, call: Call) -> Result<Answer, ApiError> {
         present(&mut conn, name_of(&call.key()?)?).await?.facts
     };
     let enabled = conn.enabled_workflows().await?;
-    let judge = Judge { plugins: &host.plugins, schema: conn.schema() };
+    let plugins = host.plugins.current();
+    let judge = Judge { plugins: &plugins, schema: conn.schema() };
     Ok(Answer::Data(json!(bindings::choices(judge, &facts, enabled)?)))
 }
 
 /// The matrix, as the plugins have it, and how strictly it is kept to.
 fn info(host: &Host) -> Value {
+    let plugins = host.plugins.current();
     let types = KINDS.map(|kind| {
-        let triggers = host.plugins.triggers().map(LoadedTrigger::info);
+        let triggers = plugins.triggers().map(LoadedTrigger::info);
         let fitting = triggers.filter(|info| info.binding.buttons.contains(&kind)).map(|info| info.id.as_str());
         json!({
             "type": kind,

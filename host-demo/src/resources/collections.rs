@@ -12,6 +12,9 @@ use crate::{
     http::{answer::Answer, error::ApiError, params::Paging},
 };
 
+/// Resources that are no collections: one of their name could not be reached.
+const RESOURCES: [&str; 2] = ["auth", "plugins"];
+
 pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
     context.role().require_manager()?;
     match call.address.action.as_str() {
@@ -22,6 +25,9 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
         }
         "create" => {
             let definition = call.values.into_object()?;
+            if let Some(name) = definition.get("name").and_then(Value::as_str).filter(|name| RESOURCES.contains(name)) {
+                return Err(ApiError::invalid("RESERVED_NAME", format!("a collection cannot be called {name}")));
+            }
             let fields = definition.get("fields").and_then(Value::as_array).into_iter().flatten();
             for field in fields.filter_map(Value::as_object) {
                 check_association(&host.store.schema(), field)?;

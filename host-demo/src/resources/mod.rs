@@ -1,4 +1,5 @@
-//! The management resources: schema, roles, users, workflows, buttons, executions. Everything else is data.
+//! The management resources: schema, roles, users, workflows, buttons, executions, plugins; and what people have of their own:
+//! tasks and notifications. Everything else is data.
 //!
 //! Reads of built-in collections go through the pipeline like any other; what writes to them has rules of its own, and is
 //! for administrators.
@@ -10,7 +11,11 @@ mod collections;
 pub(crate) mod execution_stream;
 mod executions;
 mod nodes;
+mod notifications;
+mod own;
+mod plugins;
 mod roles;
+mod tasks;
 mod users;
 mod workflow_runs;
 mod workflows;
@@ -62,6 +67,9 @@ pub(crate) async fn dispatch(host: &Arc<Host>, context: &RequestContext, call: C
         (None, "buttons") => buttons::answer(host, context, call).await?,
         (Some("buttons"), "bindings") => button_bindings::answer(host, context, call).await?,
         (None, "executions") => executions::answer(host, context, call).await?,
+        (None, "workflowTasks") => tasks::answer(host, context, call).await?,
+        (None, "notifications") => notifications::answer(host, context, call).await?,
+        (None, "plugins") => plugins::answer(host, context, call).await?,
         (None, "users") => return users::answer(host, context, call).await,
         _ => {
             let Call { address, params, values } = call;
@@ -83,6 +91,12 @@ impl Call {
             (Some(key), true) => Ok(key),
             _ => Err(ApiError::invalid("FILTER_REQUIRED", "\"filterByTk\" has to name one record")),
         }
+    }
+
+    /// The request that reads what this one has changed.
+    fn as_get(&self) -> Self {
+        let address = Address { action: "get".to_owned(), ..self.address.clone() };
+        Self { address, params: self.params.clone(), values: Values::Nothing }
     }
 
     /// The keys that the request names.

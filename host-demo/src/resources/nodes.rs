@@ -1,9 +1,10 @@
-//! `workflows/<id>/nodes` and `flow_nodes`: the nodes of a workflow version.
+//! `workflows/<id>/nodes` and `flow_nodes`: the nodes of a workflow version, and trying one out.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use store::{NodeId, Record, WorkflowId, workflows::NewNode};
+use workflow::Trial;
 
 use super::{Call, id_of, read, read_all, read_one, text};
 use crate::{
@@ -72,6 +73,11 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
                 .await?;
             Ok(Answer::Data(json!(1)))
         }
+        "test" => {
+            context.role().require_manager()?;
+            let tried = host.engine.try_node(trial(&call.values.into_object()?)?).await?;
+            Ok(Answer::Data(json!({"status": tried.status.code(), "result": tried.result})))
+        }
         _ => Err(call.unknown_action()),
     }
 }
@@ -80,14 +86,34 @@ pub(super) fn no_workflow() -> ApiError {
     ApiError::NotFound { code: "NOT_FOUND", what: "workflow".to_owned() }
 }
 
+/// A node that is not stored, with what its variables see.
+fn trial(values: &Record) -> Result<Trial, ApiError> {
+    let object = |name: &str| match values.get(name) {
+        None | Some(Value::Null) => Ok(Record::new()),
+        Some(Value::Object(members)) => Ok(members.clone()),
+        Some(_) => Err(ApiError::invalid("INVALID_VALUE", format!("\"{name}\" must be an object"))),
+    };
+    Ok(Trial {
+        node_type: node_type(values)?,
+        config: Value::Object(object("config")?),
+        context: Value::Object(object("context")?),
+        jobs: object("jobs")?,
+        scopes: object("scopes")?,
+    })
+}
+
+fn node_type(values: &Record) -> Result<String, ApiError> {
+    let name = text(values, "type")?.filter(|name| !name.is_empty());
+    name.ok_or_else(|| ApiError::Refused("Node type is required".to_owned()))
+}
+
 fn new_node(values: &Record) -> Result<NewNode, ApiError> {
     let number = |name: &str| match values.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => id_of(value).map(Some),
     };
-    let node_type = text(values, "type")?.filter(|name| !name.is_empty());
     Ok(NewNode {
-        node_type: node_type.ok_or_else(|| ApiError::Refused("Node type is required".to_owned()))?,
+        node_type: node_type(values)?,
         title: text(values, "title")?,
         config: values.get("config").filter(|config| !config.is_null()).cloned().unwrap_or_else(|| json!({})),
         upstream_id: number("upstreamId")?.map(NodeId),

@@ -26,7 +26,7 @@ pub(super) async fn execute(host: &Arc<Host>, author: UserId, call: Call) -> Res
     let revises = call.params.auto_revision;
     let input = Value::Object(call.values.into_object()?);
     let workflow = host.store.read().await?.workflow(id).await?.ok_or_else(no_workflow)?;
-    let run = triggers::trigger(&host.plugins, &workflow.trigger_type)?
+    let run = triggers::trigger(&host.plugins.current(), &workflow.trigger_type)?
         .manual(&workflow.config, &input)
         .map_err(triggers::refusal)?;
     let claim = host.engine.claim();

@@ -11,12 +11,14 @@ use crate::{
     access::RequestContext,
     host::Host,
     http::{answer::Answer, error::ApiError},
-    pipeline, triggers,
+    pipeline,
+    plugins::Plugins,
+    triggers,
 };
 
 pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
     if matches!(call.address.action.as_str(), "list" | "get") {
-        return read(host, context, call).await;
+        return Ok(with_obstacles(&host.plugins.current(), read(host, context, call).await?));
     }
     context.role().require_manager()?;
     let author = UserId(context.actor().id.0);
@@ -39,6 +41,23 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
     }
 }
 
+/// Adds to each workflow that its trigger's plugin keeps from firing why that is.
+fn with_obstacles(plugins: &Plugins, mut answer: Answer) -> Answer {
+    let tell = |workflow: &mut Record| {
+        let type_id = workflow.get("type").and_then(Value::as_str);
+        if let Some(obstacle) = type_id.and_then(|type_id| plugins.obstacle(type_id)) {
+            workflow.insert("obstacle".to_owned(), obstacle.into());
+        }
+    };
+    match &mut answer {
+        Answer::List { records, .. } => records.iter_mut().for_each(tell),
+        Answer::Data(Value::Array(records)) => records.iter_mut().filter_map(Value::as_object_mut).for_each(tell),
+        Answer::Data(Value::Object(record)) => tell(record),
+        Answer::Data(_) | Answer::Empty => {}
+    }
+    answer
+}
+
 async fn create(host: &Arc<Host>, author: UserId, mut values: Record) -> Result<Answer, ApiError> {
     values.retain(|name, _| {
         matches!(
@@ -48,7 +67,8 @@ async fn create(host: &Arc<Host>, author: UserId, mut values: Record) -> Result<
     });
     let type_id = text(&values, "type")?.filter(|name| !name.is_empty());
     let type_id = type_id.ok_or_else(|| ApiError::Refused("Trigger type is required".to_owned()))?;
-    let trigger = triggers::trigger(&host.plugins, &type_id)?;
+    let plugins = host.plugins.current();
+    let trigger = triggers::trigger(&plugins, &type_id)?;
     check_shapes(&values)?;
     let config = values.entry("config").or_insert_with(|| json!({}));
     triggers::check_config(trigger, config, &host.store.schema())?;
@@ -81,10 +101,11 @@ async fn update(
     let config = values.get("config").cloned();
     let enables = values.get("enabled") == Some(&Value::Bool(true));
     if config.is_some() || enables {
+        let plugins = host.plugins.current();
         let mut conn = host.store.read().await?;
         for id in &ids {
             let Some(row) = conn.workflow(*id).await? else { continue };
-            let trigger = triggers::trigger(&host.plugins, &row.trigger_type)?;
+            let trigger = triggers::trigger(&plugins, &row.trigger_type)?;
             if let Some(config) = &config {
                 triggers::check_config(trigger, config, conn.schema())?;
             }
@@ -173,7 +194,8 @@ fn check_shapes(values: &Record) -> Result<(), ApiError> {
 
 /// What workflows can be started by: titles, the configuration's JSON Schema, and where they can be bound.
 fn trigger_types(host: &Host) -> Result<Value, ApiError> {
-    host.plugins
+    let plugins = host.plugins.current();
+    plugins
         .triggers()
         .map(|trigger| {
             let mut described =

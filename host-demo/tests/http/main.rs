@@ -7,3 +7,4 @@ mod lifecycle;
 mod management;
 mod requests;
 mod rights;
+mod tasks;

@@ -17,6 +17,8 @@ pub struct QueueFigures {
     pub dead_letters: u64,
     /// Pending jobs that wait for a moment.
     pub waiting_jobs: u64,
+    /// Tasks that people have not decided.
+    pub open_tasks: u64,
 }
 
 impl Conn {
@@ -37,7 +39,8 @@ impl Conn {
                           (SELECT count(*) FROM "executions" WHERE "claimedBy" IS NOT NULL) AS "claimed",
                           (SELECT count(*) FROM "executions" WHERE "status" IS NULL AND "notBefore" IS NOT NULL) AS "postponed",
                           (SELECT count(*) FROM "executions" WHERE "deadLetter" = 1) AS "deadLetters",
-                          (SELECT count(*) FROM "jobs" WHERE "status" = 0 AND "dueAt" IS NOT NULL) AS "waitingJobs"
+                          (SELECT count(*) FROM "jobs" WHERE "status" = 0 AND "dueAt" IS NOT NULL) AS "waitingJobs",
+                          (SELECT count(*) FROM "workflowTasks" WHERE "status" = 0) AS "openTasks"
                    FROM "queue""#,
                 [],
             )
@@ -50,6 +53,7 @@ impl Conn {
             postponed: row.get::<i64>("postponed")?.unsigned_abs(),
             dead_letters: row.get::<i64>("deadLetters")?.unsigned_abs(),
             waiting_jobs: row.get::<i64>("waitingJobs")?.unsigned_abs(),
+            open_tasks: row.get::<i64>("openTasks")?.unsigned_abs(),
         })
     }
 }

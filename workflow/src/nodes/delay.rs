@@ -36,6 +36,7 @@ const LONGEST_MS: f64 = 10.0 * 365.0 * 24.0 * 3_600_000.0;
 impl NodeType for Delay {
     const NAME: &'static str = "delay";
     const AT_ONCE: bool = true;
+    const STANDS_ALONE: bool = false;
 
     type Config = Config;
 

@@ -17,9 +17,12 @@ mod json_query;
 mod json_variable_mapping;
 mod lenient;
 mod r#loop;
+mod manual;
 mod multi_conditions;
+mod notification;
 mod output;
 mod parallel;
+mod people;
 mod query;
 mod question;
 mod records;
@@ -45,12 +48,13 @@ use store::{ExecutionId, Job, JobId, JobStatus, NodeRow, Store, StoreError, Tx, 
 use crate::{
     expression::{ExpressionError, Expressions},
     outside::Outside,
+    tasks::Verdict,
     variables::{self, Scope},
 };
 
 pub(crate) use r#loop::{Admission, OnFailure, Rounds};
 pub(crate) use parallel::Mode as ParallelMode;
-pub(crate) use registry::NodeTypes;
+pub(crate) use registry::{NodeTypes, sentence};
 
 /// A node type.
 pub(crate) trait NodeType: Send + Sync + 'static {
@@ -67,6 +71,8 @@ pub(crate) trait NodeType: Send + Sync + 'static {
     /// Whether a run that leaves no job behind cannot be told from none: it takes no time, reads nothing but its variables, and
     /// has no effect but what is written together with its job. Other nodes begin when all jobs before them are stored.
     const AT_ONCE: bool = false;
+    /// Whether a run means something without an execution, its jobs and its time, so that the node can be tried out.
+    const STANDS_ALONE: bool = true;
 
     /// The configuration, after its variables are resolved.
     type Config: DeserializeOwned + JsonSchema + Send;
@@ -89,6 +95,12 @@ pub(crate) trait NodeType: Send + Sync + 'static {
     fn resume(config: Self::Config, job: &Job) -> Result<NodeResult, NodeError> {
         let _ = (config, job);
         Err(NodeError::Refused(format!("a {} node does not wait", Self::NAME)))
+    }
+
+    /// How the job ends whose tasks people have decided, for nodes that give tasks. Told by the configuration as it is stored.
+    fn decided(config: &Value, verdict: &Verdict) -> NodeResult {
+        let _ = config;
+        NodeResult::ended(verdict.decision.job_status(), verdict.result())
     }
 
     /// The branch that follows a resolved job, for branching nodes. Told by the stored result alone, so that an execution
@@ -230,9 +242,11 @@ pub(crate) trait Node: Send + Sync {
     fn surrounds(&self) -> bool;
     fn outputs(&self) -> bool;
     fn at_once(&self) -> bool;
+    fn stands_alone(&self) -> bool;
     fn assigns<'c>(&self, config: &'c Value) -> Option<&'c str>;
     async fn run(&self, config: &Value, run: &Run<'_>) -> Result<Effect, NodeError>;
     fn resume(&self, config: &Value, scope: &Scope, job: &Job) -> Result<NodeResult, NodeError>;
+    fn decided(&self, config: &Value, verdict: &Verdict) -> NodeResult;
     fn branch(&self, result: &Value) -> Option<i64>;
     fn message(&self, result: &Value) -> Option<String>;
 }
@@ -272,6 +286,10 @@ impl<T: NodeType> Node for Typed<T> {
         T::AT_ONCE
     }
 
+    fn stands_alone(&self) -> bool {
+        T::STANDS_ALONE && !T::ENDS && !T::SURROUNDS
+    }
+
     fn assigns<'c>(&self, config: &'c Value) -> Option<&'c str> {
         T::assigns(config)
     }
@@ -283,6 +301,10 @@ impl<T: NodeType> Node for Typed<T> {
 
     fn resume(&self, config: &Value, scope: &Scope, job: &Job) -> Result<NodeResult, NodeError> {
         T::resume(Self::config(config, scope)?, job)
+    }
+
+    fn decided(&self, config: &Value, verdict: &Verdict) -> NodeResult {
+        T::decided(config, verdict)
     }
 
     fn branch(&self, result: &Value) -> Option<i64> {

@@ -11,9 +11,9 @@ use serde_json::Value;
 use super::{
     Node, NodeType, Typed, aggregate::Aggregate, calculation::Calculation, condition::Condition, create::Create,
     date_calculation::DateCalculation, delay::Delay, destroy::Destroy, end::End, json_query::JsonQuery,
-    json_variable_mapping::JsonVariableMapping, r#loop::Loop, multi_conditions::MultiConditions, output::Output,
-    parallel::Parallel, query::Query, request::Request, response_message::ResponseMessage, script::Script, sql::Sql,
-    subflow::Subflow, update::Update, variable::Variable,
+    json_variable_mapping::JsonVariableMapping, r#loop::Loop, manual::Manual, multi_conditions::MultiConditions,
+    notification::Notification, output::Output, parallel::Parallel, query::Query, request::Request,
+    response_message::ResponseMessage, script::Script, sql::Sql, subflow::Subflow, update::Update, variable::Variable,
 };
 use crate::{EngineError, NodeTypeInfo, expression::Expressions, variables::holds_variable};
 
@@ -54,6 +54,8 @@ impl NodeTypes {
         types.add::<Output>()?;
         types.add::<Subflow>()?;
         types.add::<Sql>()?;
+        types.add::<Manual>()?;
+        types.add::<Notification>()?;
         Ok(types)
     }
 
@@ -83,16 +85,17 @@ impl NodeTypes {
         let entry = self.by_name.get(name).ok_or_else(|| EngineError::UnknownNodeType(name.to_owned()))?;
         let mistake = entry.validator.iter_errors(config).find(|error| !holds_variable(error.instance()));
         match mistake {
-            Some(error) => Err(EngineError::Invalid(sentence(&error))),
+            Some(error) => Err(EngineError::Invalid(sentence(&error, "config"))),
             None => entry.node.check(config, expressions).map_err(EngineError::Invalid),
         }
     }
 }
 
-fn sentence(error: &ValidationError<'_>) -> String {
+/// Says what is wrong with a value, in one sentence for whoever wrote it. `whole` is what the value itself is called.
+pub(crate) fn sentence(error: &ValidationError<'_>, whole: &str) -> String {
     let path = error.instance_path().to_string().trim_start_matches('/').replace('/', ".");
     let named = |name: &str| format!("\"{name}\"");
-    let subject = if path.is_empty() { named("config") } else { named(&path) };
+    let subject = if path.is_empty() { named(whole) } else { named(&path) };
     match error.kind() {
         ValidationErrorKind::Required { property } => {
             let property = property.as_str().unwrap_or_default();
@@ -103,6 +106,8 @@ fn sentence(error: &ValidationError<'_>) -> String {
         ValidationErrorKind::Enum { options } => format!("{subject} must be one of {options}"),
         ValidationErrorKind::Minimum { limit } => format!("{subject} must be at least {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("{subject} must be at most {limit}"),
+        ValidationErrorKind::MinLength { limit } => format!("{subject} must have at least {limit} characters"),
+        ValidationErrorKind::MaxLength { limit } => format!("{subject} must have at most {limit} characters"),
         _ => format!("{subject} is invalid"),
     }
 }
@@ -202,6 +207,19 @@ mod tests {
             json!({"engine": "cel", "expression": "x".repeat(5_000)}),
             "the expression is longer than 4096 bytes",
         );
+        check("manual", json!({"title": "t"}), "\"assignees\" or \"roles\" is required");
+        check("manual", json!({"assignees": []}), "\"title\" is required");
+        let share = json!({"title": "t", "assignees": 1, "mode": "share", "percent": 50, "count": 1});
+        check("manual", share, "the mode \"share\" needs either \"percent\" or \"count\"");
+        let rejecting = json!({"title": "t", "assignees": 1, "actions": ["reject"]});
+        check("manual", rejecting, "\"actions\" has to hold \"approve\"");
+        let form = json!({"title": "t", "assignees": 1, "form": {"type": "moon"}});
+        check(
+            "manual",
+            form,
+            "\"form\" is no JSON Schema: \"moon\" is not valid under any of the schemas listed in the 'anyOf' keyword",
+        );
+        check("notification", json!({"title": "t"}), "\"receivers\" or \"roles\" is required");
         check("condition", json!({"engine": "cel"}), "\"expression\" is required");
         check("condition", json!({"engine": "nosuch"}), "\"engine\" must be one of [\"basic\",\"cel\"]");
         check(

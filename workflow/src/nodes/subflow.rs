@@ -34,6 +34,7 @@ pub(super) struct Config {
 impl NodeType for Subflow {
     const NAME: &'static str = "subflow";
     const AT_ONCE: bool = true;
+    const STANDS_ALONE: bool = false;
 
     type Config = Config;
 

@@ -237,10 +237,25 @@ impl Harness {
     }
 
     pub(crate) async fn post(&self, values: Value) -> Value {
+        self.make("posts", object(values)).await
+    }
+
+    /// Makes a user with a name of their own; answers the id.
+    pub(crate) async fn user(&self, values: Value) -> i64 {
+        let mut user = object(json!({"username": uuid::Uuid::new_v4().to_string()}));
+        user.extend(object(values));
+        self.make("users", user).await["id"].as_i64().unwrap()
+    }
+
+    pub(crate) async fn role(&self, name: &str) {
+        self.make("roles", object(json!({"name": name}))).await;
+    }
+
+    async fn make(&self, collection: &'static str, values: Record) -> Value {
         self.write(move |tx| {
             Box::pin(async move {
-                let collection = tx.schema().collection("posts")?.clone();
-                tx.create(&collection, object(values), &WriteOptions::default()).await.map(Value::Object)
+                let collection = tx.schema().collection(collection)?.clone();
+                tx.create(&collection, values, &WriteOptions::default()).await.map(Value::Object)
             })
         })
         .await

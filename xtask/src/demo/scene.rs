@@ -45,7 +45,7 @@ impl Scene {
         Ok(Self { api, url: url.to_owned(), content, workflows })
     }
 
-    /// Does the actions and waits until what they triggered has finished.
+    /// Does the actions and waits until what they triggered has finished, or waits for a person.
     pub(super) async fn play(&self) -> Result<()> {
         for action in &self.content.actions {
             let made = self.workflow(action)?;
@@ -72,13 +72,19 @@ impl Scene {
             let mut every = time::interval(Duration::from_millis(50));
             let executions = loop {
                 every.tick().await;
-                let executions = self.list("executions", &json!({ "workflowId": made.id })).await?;
+                let tasks = self.open_tasks().await?;
+                let (asking, executions): (Vec<_>, Vec<_>) = self
+                    .list("executions", &json!({ "workflowId": made.id }))
+                    .await?
+                    .into_iter()
+                    .partition(|execution| tasks.iter().any(|task| task["executionId"] == execution["id"]));
                 let running = |execution: &Value| matches!(execution["status"].as_i64(), None | Some(0));
-                if executions.len() >= expected && !executions.iter().any(running) {
+                if asking.len() + executions.len() >= expected && !executions.iter().any(running) {
+                    print!("workflow {} ({}): executions that have ended: ", made.key, workflow.title);
+                    println!("{}, that wait for a person: {}", executions.len(), asking.len());
                     break executions;
                 }
             };
-            println!("workflow {} ({}): executions that have ended: {}", made.key, workflow.title, executions.len());
             if let Some(failed) = executions.iter().find(|execution| execution["status"] != 1) {
                 bail!("execution {} ended with status {}", failed["id"], failed["status"]);
             }
@@ -113,6 +119,18 @@ impl Scene {
                  '{url}/api/{collection}:create?triggerWorkflows={binding}'\n"
             )?;
         }
+        let (url, token) = (&self.url, &self.api.token);
+        for task in self.open_tasks().await? {
+            let (id, title) = (&task["id"], task["title"].as_str().unwrap_or_default());
+            write!(
+                calls,
+                "\n# your open tasks, and approving one: {title}\n\
+                 curl -G -H 'Authorization: Bearer {token}' \\\n  --data-urlencode 'filter={{\"status\":0}}' \
+                 '{url}/api/workflowTasks:list'\n\
+                 curl -X POST -H 'Authorization: Bearer {token}' \\\n  -d '{{\"action\": \"approve\", \"comment\": \"fine\"}}' \
+                 '{url}/api/workflowTasks:submit/{id}'\n"
+            )?;
+        }
         Ok(calls)
     }
 
@@ -121,6 +139,11 @@ impl Scene {
         let executions = self.list("executions", &json!({})).await?;
         let role = executions.first().and_then(|execution| execution["context"]["roleName"].as_str());
         role.map(str::to_owned).context("an execution has no role in its context")
+    }
+
+    /// What the signed-in user is to decide.
+    async fn open_tasks(&self) -> Result<Vec<Value>> {
+        self.list("workflowTasks", &json!({ "status": 0 })).await
     }
 
     async fn list(&self, collection: &str, filter: &Value) -> Result<Vec<Value>> {

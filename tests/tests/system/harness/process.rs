@@ -104,6 +104,11 @@ impl Host {
         data_dir(self.folder.path())
     }
 
+    /// Its plugin manifest.
+    pub(crate) fn manifest(&self) -> PathBuf {
+        self.folder.path().join("plugin.toml")
+    }
+
     /// What the server logged so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("stderr.log")).expect("the log is there")

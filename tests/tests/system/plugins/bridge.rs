@@ -35,7 +35,7 @@ fn plan(
 }
 
 fn only_plan(answers: Vec<HookAnswer>) -> Plan {
-    let [HookAnswer { plugin, result }] = <[_; 1]>::try_from(answers).expect("one hook was asked");
+    let [HookAnswer { plugin, result, .. }] = <[_; 1]>::try_from(answers).expect("one hook was asked");
     assert_eq!(&*plugin, "plugin-fixture");
     result.expect("a plan")
 }

@@ -1,4 +1,4 @@
-//! `host-demo plugins list` and `host-demo plugins check`.
+//! `host-demo plugins …` on a manifest.
 
 use std::{
     ffi::OsStr,
@@ -116,4 +116,60 @@ fn check_takes_a_file_of_the_working_directory() {
     let reports: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(reports[0]["state"], "loaded", "{reports}");
     assert!(output.status.success());
+}
+
+/// Changes a manifest; answers whether that worked, what was said, and the manifest afterwards.
+fn change(manifest: &str, arguments: &[&str]) -> (bool, String, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("plugin.toml");
+    fs::write(&path, manifest).expect("the manifest is written");
+    let output = plugins(arguments.iter().map(OsStr::new).chain(["--manifest".as_ref(), path.as_os_str()]));
+    let said = text(&output.stdout) + &text(&output.stderr);
+    (output.status.success(), said, fs::read_to_string(&path).expect("the manifest"))
+}
+
+#[test]
+fn a_plugin_is_loaded_before_the_manifest_says_so() {
+    let off = "# Ours.\n[[plugin]]\nid = \"plugin-fixture\"\nlibrary = \"plugin_fixture\"\nenabled = false # for now\n";
+    let on = off.replace("false", "true");
+    let (worked, said, manifest) = change(off, &["enable", "plugin-fixture"]);
+    assert!(worked && said.starts_with("plugin-fixture 0.1.0  loaded\n"), "{said}");
+    assert_eq!(manifest, on);
+    let (worked, said, manifest) = change(&on, &["disable", "plugin-fixture"]);
+    assert!(worked && said.starts_with("plugin-fixture ?  disabled\n"), "{said}");
+    assert_eq!(manifest, off);
+
+    let broken = off.replace("plugin_fixture", "fixture_major_two");
+    let (worked, said, manifest) = change(&broken, &["enable", "plugin-fixture"]);
+    assert!(!worked && said.contains("was built with plugin-api 2.0.0"), "{said}");
+    assert_eq!(manifest, broken);
+
+    let both = format!("{off}[[plugin]]\nid = \"plugin-duplicate\"\nlibrary = \"plugin_duplicate\"\n");
+    let (worked, said, manifest) = change(&both, &["enable", "plugin-fixture"]);
+    assert!(!worked && said.contains("offers the trigger type \"fixture\""), "{said}");
+    assert_eq!(manifest, both);
+
+    let (worked, said, _) = change(off, &["enable", "nobody"]);
+    assert!(!worked && said.contains("the manifest lists no plugin \"nobody\""), "{said}");
+}
+
+#[test]
+fn a_required_plugin_is_switched_off_by_force_only() {
+    let required = "[[plugin]]\nid = \"broken\"\nlibrary = \"./gone.so\"\nrequired = true\n";
+    let (worked, said, manifest) = change(required, &["disable", "broken"]);
+    assert!(!worked && said.contains("plugin \"broken\" is required"), "{said}");
+    assert_eq!(manifest, required);
+    let (worked, said, manifest) = change(required, &["disable", "broken", "--force"]);
+    assert!(worked, "a host that does not start because of it can be helped\n{said}");
+    assert_eq!(manifest, format!("{required}enabled = false\n"));
+}
+
+#[test]
+fn info_shows_everything() {
+    let manifest = "[[plugin]]\nid = \"plugin-fixture\"\nlibrary = \"plugin_fixture\"\n";
+    let (worked, shown, _) = change(manifest, &["info", "plugin-fixture"]);
+    assert!(worked, "{shown}");
+    for part in ["  sha256   ", "  breaker  5 faults in 60 s", "  settings {}", "  schema of fixture\n", "\"refuse\""] {
+        assert!(shown.contains(part), "{part:?} in\n{shown}");
+    }
 }

@@ -1,11 +1,15 @@
-//! Loads real libraries into this process, good ones and bad ones.
+//! Loads real libraries into this process, and into servers that go on while plugins come, go and fail.
 
 mod bad_files;
+mod breaker;
 mod bridge;
 mod command;
 mod logging;
+mod management;
 mod panics;
 mod registration;
+mod take_over;
+mod versioned;
 
 use std::{collections::BTreeMap, env, env::consts, path::PathBuf};
 

@@ -1,0 +1,119 @@
+//! One loaded plugin: what it offers, and how it is called. Snapshots share it; it goes when the last of them does.
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use plugin_api::{ActionEvent, ActionHook as _, ErrorKind, Plan, PluginError};
+use serde_json::Value;
+
+use super::{
+    breaker::{Breaker, Change, Health},
+    loader::Candidate,
+    manifest::ManifestEntry,
+};
+
+/// A loaded plugin.
+pub(super) struct Member {
+    pub(super) id: Arc<str>,
+    /// What the manifest said when it was loaded.
+    pub(super) entry: ManifestEntry,
+    pub(super) candidate: Candidate,
+    breaker: Breaker,
+}
+
+impl Member {
+    pub(super) fn new(entry: ManifestEntry, candidate: Candidate) -> Self {
+        let breaker = Breaker::new(entry.breaker);
+        Self { id: candidate.id.as_str().into(), entry, candidate, breaker }
+    }
+
+    /// The JSON Schema of its settings.
+    pub(super) fn settings_schema(&self) -> &Value {
+        &self.candidate.settings_schema
+    }
+
+    /// The private copy of its library.
+    pub(super) fn image(&self) -> &PathBuf {
+        &self.candidate.image
+    }
+
+    pub(super) fn health(&self) -> Health {
+        self.breaker.health()
+    }
+
+    /// Asks a hook for its decision.
+    ///
+    /// # Errors
+    ///
+    /// The hook's, logged and counted; [`ErrorKind::Unavailable`] while the plugin is out of service.
+    pub(super) fn plan(&self, hook: usize, event: &ActionEvent<'_>) -> Result<Plan, PluginError> {
+        let begun = Instant::now();
+        let Some(pass) = self.breaker.pass(begun) else {
+            return Err(PluginError::unavailable("out of service after too many faults"));
+        };
+        let (_, hook) = &self.candidate.hooks[hook];
+        let result = hook.plan(event);
+        let ended = Instant::now();
+        let took = ended - begun;
+        let change = match &result {
+            Err(error) => {
+                self.count(error);
+                tracing::error!(plugin = &*self.id, %error, "a hook failed");
+                self.breaker.fault(pass, &error.message, ended)
+            }
+            // Somebody who asks why gets an answer that may take long.
+            Ok(_) if event.detail == plugin_api::Detail::Decision && self.breaker.settings().is_slow(took) => {
+                let milliseconds = took.as_millis();
+                self.count(&PluginError::fault("slow"));
+                tracing::error!(plugin = &*self.id, milliseconds, "a hook took too long; all writers waited for it");
+                self.breaker.fault(pass, &format!("a hook took {milliseconds} ms"), ended)
+            }
+            Ok(_) => self.breaker.success(pass),
+        };
+        self.tell(change);
+        result
+    }
+
+    /// Takes note of what a trigger's call answered. What the caller did wrong is the caller's to know; the rest is the
+    /// operator's, and what is the plugin's own fault counts against it.
+    pub(super) fn note(&self, trigger: &str, error: &PluginError) {
+        if error.kind == ErrorKind::Invalid {
+            return;
+        }
+        self.count(error);
+        tracing::error!(plugin = &*self.id, trigger, %error, "a trigger failed");
+        if error.kind != ErrorKind::Unavailable {
+            let change = self.breaker.fault(super::breaker::Pass::Normal, &error.message, Instant::now());
+            self.tell(change);
+        }
+    }
+
+    /// Puts it back in service if it was taken out of it.
+    pub(super) fn restore(&self) {
+        if self.breaker.close() {
+            tracing::info!(plugin = &*self.id, "plugin put back in service");
+        }
+    }
+
+    fn tell(&self, change: Option<Change>) {
+        match change {
+            None => {}
+            Some(Change::Closed) => tracing::info!(plugin = &*self.id, "plugin works again, back in service"),
+            Some(Change::Opened) => {
+                let cooldown_seconds = self.breaker.settings().cooldown_seconds;
+                let faults = self.health().faults;
+                tracing::error!(plugin = &*self.id, faults, cooldown_seconds, "plugin taken out of service");
+            }
+        }
+    }
+
+    /// Counts a call that failed; the plugins of a manifest are few.
+    fn count(&self, error: &PluginError) {
+        let kind = match error.kind {
+            ErrorKind::Invalid => "invalid",
+            ErrorKind::Unavailable => "unavailable",
+            // Plugins of later versions may know more kinds.
+            _ => "fault",
+        };
+        metrics::counter!("plugin_faults_total", "plugin" => self.id.to_string(), "kind" => kind).increment(1);
+    }
+}
