@@ -3,31 +3,70 @@
 use std::{fmt, ops::AddAssign};
 
 use anyhow::Result;
+use clap::Args;
 
 use crate::{cargo, tidy};
 
+/// What the tests need.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Fail without a PostgreSQL server, instead of leaving its tests out
+    #[arg(long)]
+    require_postgres: bool,
+}
+
+/// What a test program says when it has no PostgreSQL server.
+const LEFT_OUT: &str = "PostgreSQL is left out";
+
 /// Runs the whole gate.
-pub(crate) fn ci() -> Result<()> {
+pub(crate) fn ci(options: &Options) -> Result<()> {
     cargo::run(&mut cargo::command(["fmt", "--all", "--check"])?)?;
     cargo::run(&mut cargo::command(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?)?;
     tidy::run()?;
     let mut doc = cargo::command(["doc", "--workspace", "--no-deps"])?;
     cargo::run(doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
     deny()?;
-    test()
+    test(options)
 }
 
-/// Builds everything, so that programs and plugin libraries are there, then runs every test.
-pub(crate) fn test() -> Result<()> {
+/// Builds everything, so that programs and plugin libraries are there, then runs every test, and those of the server a second
+/// time on PostgreSQL.
+pub(crate) fn test(options: &Options) -> Result<()> {
     cargo::run(&mut cargo::command(["build", "--workspace"])?)?;
-    let mut tally = Tally::default();
-    let outcome = cargo::run_watching(&mut cargo::command(["test", "--workspace", "--no-fail-fast"])?, |line| {
-        if let Some(counted) = Tally::read(line) {
-            tally += counted;
-        }
-    });
-    println!("{tally}");
+    let mut seen = Seen::default();
+    let mut all = cargo::command(["test", "--workspace", "--no-fail-fast"])?;
+    if options.require_postgres {
+        all.env("REQUIRE_POSTGRES", "1");
+    }
+    let mut outcome = cargo::run_watching(&mut all, |line| seen.take(line));
+    if !seen.left_out {
+        let mut server = cargo::command(["test", "--package", "host-demo", "--test", "http", "--no-fail-fast"])?;
+        let again = cargo::run_watching(server.env("TEST_DATABASE", "postgres"), |line| seen.take(line));
+        outcome = outcome.and(again);
+    }
+    println!("{}", seen.tally);
+    println!(
+        "databases: {}",
+        if seen.left_out { "SQLite alone, there is no PostgreSQL" } else { "SQLite and PostgreSQL" }
+    );
     outcome
+}
+
+/// What the tests have said.
+#[derive(Debug, Default)]
+struct Seen {
+    tally: Tally,
+    /// There were none on PostgreSQL.
+    left_out: bool,
+}
+
+impl Seen {
+    fn take(&mut self, line: &str) {
+        self.left_out |= line.contains(LEFT_OUT);
+        if let Some(counted) = Tally::read(line) {
+            self.tally += counted;
+        }
+    }
 }
 
 /// Licences, advisories and sources of the dependencies; the tool is optional because it is not part of Rust.

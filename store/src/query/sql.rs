@@ -170,7 +170,12 @@ impl SqlQuery {
             return Err(refused("only queries are allowed: SELECT, WITH or VALUES"));
         };
         let mut query = query;
-        let mut check = Check { schema, own: own_names(&query), parameters: Vec::new() };
+        let own = own_names(&query);
+        // Beyond the part that it names, such a name would lead to the database's own tables.
+        if let Some(name) = own.iter().find(|name| is_databases_own(name)) {
+            return Err(refused(format!("{name} cannot be the name of a part of a query")));
+        }
+        let mut check = Check { schema, own, parameters: Vec::new() };
         if let ControlFlow::Break(error) = query.visit(&mut check) {
             return Err(error);
         }
@@ -292,6 +297,11 @@ fn refused(sentence: impl Into<String>) -> StoreError {
     StoreError::invalid("SQL", sentence)
 }
 
+fn is_databases_own(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["_", "pg_", "sqlite_", "pragma_"].iter().any(|prefix| name.starts_with(prefix))
+}
+
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -333,19 +343,18 @@ impl VisitorMut for Check<'_> {
     type Break = StoreError;
 
     fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<StoreError> {
-        let name = match relation.0.as_slice() {
-            [part] => part.as_ident().map(|ident| ident.value.as_str()),
-            _ => None,
-        };
-        let known = name.is_some_and(|name| {
+        let parts = relation.0.iter().map(|part| part.as_ident().map_or("", |ident| ident.value.as_str()));
+        let name = parts.collect::<Vec<_>>().join(".");
+        let known = relation.0.len() == 1 && {
+            let name = name.as_str();
             self.own.contains(name)
                 || self.schema.collection(name).is_ok()
                 || self.table_functions().contains(&name.to_ascii_lowercase().as_str())
-        });
+        };
         if known {
             return ControlFlow::Continue(());
         }
-        ControlFlow::Break(refused(format!("there is no collection {relation}")))
+        ControlFlow::Break(refused(format!("there is no collection {name}")))
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<StoreError> {

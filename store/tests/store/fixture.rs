@@ -75,6 +75,16 @@ impl Fixture {
         fixture
     }
 
+    /// The database once more, as another process would have it.
+    pub(crate) async fn open_again(&self) -> Store {
+        open(&self.database).await
+    }
+
+    /// Carries out a statement past the store.
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        self.database.execute(statement).await;
+    }
+
     /// Closes the database and opens it again.
     pub(crate) async fn reopen(self) -> Self {
         self.store.close().await;

@@ -1,4 +1,4 @@
-//! Drives the store over a real database in a temporary folder.
+//! Drives the store over real databases: each test over a file and over a server.
 
 mod aggregates;
 mod agreement;
@@ -14,5 +14,6 @@ mod fixture;
 mod hostile;
 mod nested;
 mod records;
+mod rivals;
 mod schema;
 mod statements;

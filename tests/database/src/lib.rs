@@ -9,7 +9,12 @@
 
 mod server;
 
-use std::cell::Cell;
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
 use tempfile::TempDir;
 pub use test_database_macros::test;
@@ -49,10 +54,26 @@ pub fn begin(database: Database) -> bool {
         Err(problem) => {
             let required = std::env::var("REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
             assert!(!required, "PostgreSQL is required: {problem}");
-            println!("left out: {problem}");
+            server::say_that_it_is_left_out(problem);
             false
         }
     }
+}
+
+/// The database for the data in a folder, if `TEST_DATABASE=postgres` asks for one of a server; the same at each call, until the
+/// process ends.
+///
+/// # Panics
+///
+/// If it cannot be made.
+pub fn chosen_for(folder: &Path) -> Option<String> {
+    static MADE: Mutex<BTreeMap<PathBuf, TestDatabase>> = Mutex::new(BTreeMap::new());
+    if std::env::var("TEST_DATABASE").is_ok_and(|name| name == "postgres") {
+        TURN.set(Database::Postgres);
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        return Some(made.entry(folder.to_owned()).or_insert_with(TestDatabase::new).url().to_owned());
+    }
+    None
 }
 
 /// What a test answers with.

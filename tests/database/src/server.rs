@@ -4,11 +4,11 @@
 //! server is stopped and its folder removed even if this process is killed.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     os::unix::{fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{ChildStdin, Command, Stdio},
-    sync::{LazyLock, Mutex, mpsc},
+    sync::{LazyLock, Mutex, Once, mpsc},
 };
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, postgres::PgConnectOptions};
@@ -55,6 +55,15 @@ static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(|| match std::en
 /// Says whether there is a server, or why not.
 pub(super) fn url() -> Result<(), &'static str> {
     SERVER.as_ref().map(drop).map_err(String::as_str)
+}
+
+/// Says once, past the test harness, which shows only what failing tests print, why there are no tests on a server.
+pub(super) fn say_that_it_is_left_out(problem: &str) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        // Nobody may be listening.
+        drop(writeln!(std::io::stdout(), "PostgreSQL is left out: {problem}"));
+    });
 }
 
 /// Makes a database and answers its URL.
