@@ -115,7 +115,7 @@ pub(crate) async fn first_user(store: &Store, admin: &Admin) -> Result<Option<St
 }
 
 fn first_roles() -> [Value; 3] {
-    let everything = json!({"actions": ["view", "create", "update", "destroy"]});
+    let everything = json!({"actions": ["view", "create", "update", "destroy", "trigger"]});
     [
         json!({"name": ROOT_ROLE, "title": "Root", "snippets": ["pm.*"], "strategy": everything}),
         json!({"name": "admin", "title": "Admin", "snippets": ["pm.*"], "strategy": everything}),

@@ -44,7 +44,7 @@ impl Action {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Phase {
-    /// Before anything is written.
+    /// Before anything is written. What fires may refuse the action, leave it out or change its values. Hosts ask since 1.2.
     Before,
     /// For what follows the action, which is written in the same transaction. A host may ask before or after the data is: no
     /// decision depends on it.
@@ -103,7 +103,8 @@ pub struct ActionEvent<'a> {
     pub phase: Phase,
     /// What was done.
     pub action: Action,
-    /// The collection of the records that the action is about (for an association resource, its target).
+    /// The collection of the records that the action is about (for an association resource, its target);
+    /// [`CollectionRef::none`] if it is about no records.
     pub collection: &'a CollectionRef,
     /// The raw `triggerWorkflows` of the request; [`crate::Binding::parse_all`] reads it.
     pub bindings: &'a str,
@@ -134,6 +135,8 @@ pub trait ActionHook: Send + Sync + 'static {
     ///
     /// An error, or a panic, fires nothing; the host reports it against the plugin, and leaves the plugin out for a while if it
     /// happens often. If the host needs the plugin, it does not do the action.
+    /// An error, or a panic, fires nothing; the host reports it against the plugin. Before an action it also refuses the
+    /// action: what should have been asked was not.
     fn plan(&self, event: &ActionEvent<'_>) -> Result<Plan, PluginError>;
 }
 

@@ -36,6 +36,13 @@ impl PluginError {
         Self { kind: ErrorKind::Unavailable, message: message.into() }
     }
 
+    /// Says which field of a configuration, or of an input, the error is about.
+    #[must_use]
+    pub fn about(mut self, field: &str) -> Self {
+        self.message = format!("\"{field}\": {}", self.message);
+        self
+    }
+
     /// The plugin is at fault.
     pub fn fault(message: impl Into<String>) -> Self {
         Self { kind: ErrorKind::Fault, message: message.into() }

@@ -103,6 +103,7 @@
 //! 5. [`plan`]: the decision
 //! 6. [`schema`]: the collections and associations a plugin may look at
 //! 7. [`text`] and [`error`]: localised text, errors
+//! 8. [`watch`]: ready-made parts for trigger types that, unlike the one above, can also be bound to buttons
 //!
 //! The `abi` module below them is the only place where `abi_stable` types appear.
 //! What 1.0 had is frozen; this is 1.2. The crate grows only by the rules in `docs/adr/0001-abi.md`.
@@ -116,6 +117,7 @@ pub mod plugin;
 pub mod schema;
 pub mod text;
 pub mod trigger;
+pub mod watch;
 
 #[doc(hidden)]
 #[expect(
@@ -133,7 +135,7 @@ pub use id::{UserId, WorkflowId};
 pub use plan::{Batch, Condition, Firing, Plan, Previous, Skip, SkipReason};
 pub use plugin::{NoSettings, Plugin, Registrar};
 pub use schema::{Association, AssociationPath, Cardinality, CollectionRef, SchemaView};
-pub use text::{Language, LocalizedText};
+pub use text::{Language, LocalizedText, Translations};
 pub use trigger::{
     BindingInfo, Button, ExecutionMode, ManualData, ManualRun, Trigger, TriggerData, TriggerInfo, Variable, Workflow,
 };

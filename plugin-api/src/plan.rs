@@ -6,6 +6,10 @@ use serde_json::{Map, Value};
 use crate::{id::WorkflowId, schema::AssociationPath, trigger::ExecutionMode};
 
 /// What an action starts. The host runs synchronous firings first, each kind in the order given.
+///
+/// Before an action ([`crate::Phase::Before`], since 1.2) every firing runs at once, in the order given, whatever its mode
+/// says, and gets the request instead of records: `params` (`filterByTk`, `filter`, `values`), `user` and `roleName`. A
+/// path, preloads or terms have no meaning then: the host refuses the request rather than pass them over.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The workflows to start.
@@ -134,6 +138,9 @@ pub enum SkipReason {
     /// The workflow waits for requests that name it, and this one does not. Since 1.1; told only to
     /// [`crate::Detail::Everything`].
     NotBound,
+    /// The entry has a path, and workflows of this trigger type take no related records. Since 1.2; told only before an
+    /// action, of which older hosts do not ask.
+    PathNotTaken,
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The collections and associations that a plugin may look at.
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,12 @@ impl CollectionRef {
             Some((source, name)) => Self::new(source, name),
             None => Self::new(MAIN_DATA_SOURCE, text),
         }
+    }
+
+    /// The collection of an action that is about no records, such as `workflows:trigger`: its name is empty. Since 1.2.
+    pub fn none() -> &'static Self {
+        static NONE: LazyLock<CollectionRef> = LazyLock::new(|| CollectionRef::new(MAIN_DATA_SOURCE, ""));
+        &NONE
     }
 
     /// The data source's key.
@@ -102,6 +108,13 @@ impl AssociationPath {
     /// Says whether the path names the record itself.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Follows the path from a collection to the one at its end; `None` if a segment is no association.
+    pub fn end(&self, schema: &dyn SchemaView, from: &CollectionRef) -> Option<CollectionRef> {
+        self.0.iter().try_fold(from.clone(), |collection, field| {
+            schema.association(&collection, field).map(|association| association.target)
+        })
     }
 }
 

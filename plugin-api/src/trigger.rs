@@ -10,7 +10,7 @@ use crate::{
     id::{UserId, WorkflowId},
     plan::Batch,
     schema::{AssociationPath, CollectionRef, SchemaView},
-    text::LocalizedText,
+    text::{LocalizedText, Translations},
 };
 
 /// When a workflow runs, seen from the action that starts it.
@@ -58,6 +58,13 @@ pub struct Variable {
     pub name: String,
     /// What people see.
     pub title: LocalizedText,
+}
+
+impl Variable {
+    /// Names a variable.
+    pub fn new(name: &str, title: &Translations) -> Self {
+        Self { name: name.to_owned(), title: title.text() }
+    }
 }
 
 /// How a trigger type can be bound to buttons, and what it hands over.
@@ -109,7 +116,8 @@ pub enum ManualData {
     Load {
         /// Its collection.
         collection: CollectionRef,
-        /// A primary key: a number, a text, or an object of the key's fields.
+        /// A primary key: a number, a text, or an object of the key's fields. Since 1.2 also an array of them, which makes
+        /// the data an array of the records, in that order.
         key: Value,
         /// Associations loaded with it.
         preloads: Vec<AssociationPath>,
@@ -128,6 +136,24 @@ pub struct ManualRun {
     /// Whether the record is handed over by itself, or as an array of one. Since 1.1.
     #[serde(default, skip_serializing_if = "Batch::is_default")]
     pub batch: Batch,
+    /// The variable that the data is handed over as, below `$context`. Since 1.2; hosts before it say `data`.
+    #[serde(default = "data", skip_serializing_if = "is_data")]
+    pub variable: String,
+}
+
+impl ManualRun {
+    /// Starts with `data`, as a single record's workflow gets it; set the public fields that matter.
+    pub fn new(data: ManualData, user: UserId) -> Self {
+        Self { data, user, role: None, batch: Batch::default(), variable: self::data() }
+    }
+}
+
+fn data() -> String {
+    "data".to_owned()
+}
+
+fn is_data(variable: &str) -> bool {
+    variable == "data"
 }
 
 /// A trigger type.

@@ -1,13 +1,17 @@
-//! What people configure: the collection, local or global mode, the actions of global mode, associations to preload, and
+//! What people configure, and what it means for an action: the collection, local or global mode, the actions of global mode, associations to preload, and
 //! under which terms a record is handed over.
 //!
-//! The type's JSON Schema drives the console's form. Beyond the standard keywords it carries `x-selector`, which says
-//! what a text names so that the console can offer a choice, `x-visible-if`, the values other fields must have for a
-//! field to matter, and `x-title`, the title in every language. Unknown fields are accepted and ignored.
+//! The type's JSON Schema drives the console's form (see [`fields`]); `x-variable` names a variable that a field adds for
+//! nodes. Unknown fields are accepted and ignored.
 
-use plugin_api::{Action, AssociationPath, Batch, CollectionRef, Condition, PluginError, Previous, SchemaView};
-use schemars::{JsonSchema, json_schema};
+use plugin_api::{
+    Action, AssociationPath, Batch, BindingInfo, Button, CollectionRef, Condition, ExecutionMode, Firing, ManualRun,
+    Phase, PluginError, Previous, SchemaView, TriggerData, TriggerInfo, Variable, Workflow,
+    watch::{ManualInput, Paths, Watch, fields, record_or_key, texts},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::locales;
 
@@ -16,34 +20,34 @@ use crate::locales;
 #[schemars(title = "Post-action event")]
 pub struct Config {
     /// The collection whose records start the workflow: `name`, or `source:name` in another data source than `main`.
-    #[schemars(with = "String", title = locales::COLLECTION.en, extend("x-title" = locales::COLLECTION, "x-selector" = "collection"))]
+    #[schemars(schema_with = "fields::collection")]
     pub collection: CollectionRef,
 
     /// Fires for every action of the chosen kinds, not only for the buttons and requests that name the workflow.
     #[serde(default)]
-    #[schemars(title = locales::GLOBAL.en, extend("x-title" = locales::GLOBAL))]
+    #[schemars(schema_with = "fields::global")]
     pub global: bool,
 
     /// The kinds of action that fire in global mode; with none, the workflow never fires.
     #[serde(default)]
-    #[schemars(title = locales::ACTIONS.en, extend("x-title" = locales::ACTIONS, "x-visible-if" = { "global": true }))]
-    pub actions: Vec<ActionType>,
+    #[schemars(schema_with = "actions")]
+    pub actions: Vec<Action>,
 
     /// The associations loaded into the trigger data, such as `category` or `category.owner`.
     #[serde(default)]
-    #[schemars(title = locales::APPENDS.en, extend("x-title" = locales::APPENDS), schema_with = "association_paths")]
+    #[schemars(schema_with = "fields::appends")]
     pub appends: Vec<AssociationPath>,
 
     /// What has to hold for a record to start the workflow: a filter on `data` (the record), `previous` (the record before
     /// the action), `user` and `roleName`, such as `{"data.amount": {"$gt": 500}}`.
     #[serde(default)]
-    #[schemars(title = locales::CONDITION.en, extend("x-title" = locales::CONDITION), schema_with = "condition")]
+    #[schemars(schema_with = "condition")]
     pub condition: Option<Condition>,
 
     /// Fields of which at least one has to change for an update to start the workflow; with none, every update does. Other
     /// actions are not held back.
     #[serde(default)]
-    #[schemars(title = locales::CHANGED.en, extend("x-title" = locales::CHANGED), schema_with = "field_names")]
+    #[schemars(schema_with = "changed")]
     pub changed: Vec<String>,
 
     /// Whether nodes also get `previous`, the record as it was before the action.
@@ -78,123 +82,96 @@ impl BatchMode {
     }
 }
 
-/// A kind of action that global mode can watch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum ActionType {
-    /// Records were created.
-    Create,
-    /// Records were changed.
-    Update,
-    /// Records were deleted.
-    Destroy,
-}
+impl Watch for Config {
+    const PHASE: Phase = Phase::After;
+    /// `updateOrCreate` and `firstOrCreate` are not among them.
+    const ACTIONS: &'static [Action] = &[Action::Create, Action::Update, Action::Destroy];
+    const PATHS: Paths = Paths::Followed;
 
-impl ActionType {
-    /// Every kind that fires post-action events. `updateOrCreate` and `firstOrCreate` are not among them.
-    pub const ALL: [Self; 3] = [Self::Create, Self::Update, Self::Destroy];
-
-    /// Reads the kind from the host's action; `None` for actions that fire no post-action event.
-    pub fn of(action: Action) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.action() == action)
-    }
-
-    /// Names the host's action.
-    pub const fn action(self) -> Action {
-        match self {
-            Self::Create => Action::Create,
-            Self::Update => Action::Update,
-            Self::Destroy => Action::Destroy,
+    fn info() -> TriggerInfo {
+        TriggerInfo {
+            id: "action".to_owned(),
+            title: locales::TITLE.text(),
+            description: locales::DESCRIPTION.text(),
+            binding: BindingInfo {
+                buttons: vec![Button::FormSubmit, Button::UpdateRecord, Button::DeleteRecord],
+                data: vec![TriggerData::Record, TriggerData::ToOneAssociation, TriggerData::ToManyAssociation],
+                variables: vec![
+                    Variable::new("data", &texts::DATA),
+                    Variable::new("user", &texts::USER),
+                    Variable::new("roleName", &texts::ROLE_NAME),
+                ],
+                modes: vec![ExecutionMode::Async, ExecutionMode::Sync],
+            },
         }
     }
-}
 
-impl Config {
-    /// The condition, unless it always holds.
-    pub fn condition(&self) -> Option<&Condition> {
-        self.condition.as_ref().filter(|condition| !condition.0.is_empty())
+    /// Checks that the data source, the collection, every preloaded association and every field exists, and that the
+    /// condition makes sense.
+    fn validate(&self, schema: &dyn SchemaView) -> Result<(), PluginError> {
+        fields::check_collection(schema, &self.collection)?;
+        fields::check_appends(schema, &self.collection, &self.appends)?;
+        fields::check_condition(schema, &self.collection, self.condition.as_ref())?;
+        self.changed.iter().try_for_each(|field| {
+            schema.check_comparable(&self.collection, field).map_err(|error| error.about("changed"))
+        })
     }
 
-    /// Whether nodes get the record as it was before the action.
-    pub const fn previous(&self) -> Previous {
-        if self.previous { Previous::Included } else { Previous::Omitted }
+    fn collection(&self) -> &CollectionRef {
+        &self.collection
     }
 
-    /// Checks against today's schema that the data source, the collection, every preloaded association and every field
-    /// exists, and that the condition makes sense.
-    ///
-    /// # Errors
-    ///
-    /// [`plugin_api::ErrorKind::Invalid`], naming the first thing that does not exist.
-    pub fn validate(&self, schema: &dyn SchemaView) -> Result<(), PluginError> {
-        let Self { collection, appends, .. } = self;
-        let (source, name) = (collection.data_source(), collection.name());
-        if !schema.has_data_source(source) {
-            return Err(PluginError::invalid(format!("Data source \"{source}\" does not exist")));
+    fn is_global(&self) -> bool {
+        self.global
+    }
+
+    fn chooses(&self, action: Action) -> bool {
+        self.actions.contains(&action)
+    }
+
+    fn firing(workflow: &Workflow<Self>, action: Action, path: AssociationPath) -> Firing {
+        let config = &workflow.config;
+        Firing {
+            path,
+            preloads: config.appends.clone(),
+            condition: fields::asked(config.condition.as_ref()).cloned(),
+            // Nothing can change but by an update.
+            changed: if action == Action::Update { config.changed.clone() } else { Vec::new() },
+            previous: if config.previous { Previous::Included } else { Previous::Omitted },
+            batch: config.batch.batch(),
+            ..Firing::new(workflow.id, workflow.mode)
         }
-        if !schema.has_collection(collection) {
-            return Err(PluginError::invalid(format!(
-                "Collection \"{name}\" does not exist in data source \"{source}\""
-            )));
-        }
-        match appends.iter().find(|path| path.is_empty() || target(schema, collection, path).is_none()) {
-            Some(path) => {
-                Err(PluginError::invalid(format!("Association \"{path}\" does not exist in collection \"{name}\"")))
-            }
-            None => Ok(()),
-        }?;
-        if let Some(condition) = self.condition() {
-            schema.check_condition(collection, condition).map_err(|error| about("condition", &error))?;
-        }
-        self.changed
-            .iter()
-            .try_for_each(|field| schema.check_comparable(collection, field).map_err(|error| about("changed", &error)))
+    }
+
+    fn manual(&self, input: Value) -> Result<ManualRun, PluginError> {
+        let mut input = ManualInput::read(input)?;
+        let data = record_or_key(input.required("data")?, &self.collection, &self.appends)?;
+        Ok(ManualRun { batch: self.batch.batch(), ..input.run(data)? })
     }
 }
 
-/// Says which part of the configuration an error is about.
-fn about(field: &str, error: &PluginError) -> PluginError {
-    PluginError { kind: error.kind, message: format!("\"{field}\": {error}") }
+fn actions(_: &mut SchemaGenerator) -> Schema {
+    fields::actions(Config::ACTIONS)
 }
 
-/// Follows a path from a collection to the one at its end; `None` if a segment is no association.
-pub(crate) fn target(schema: &dyn SchemaView, from: &CollectionRef, path: &AssociationPath) -> Option<CollectionRef> {
-    path.segments().iter().try_fold(from.clone(), |collection, field| {
-        schema.association(&collection, field).map(|association| association.target)
-    })
+fn condition(_: &mut SchemaGenerator) -> Schema {
+    fields::condition(&["data", "previous", "user", "roleName"])
 }
 
-/// The schema of `appends`: each item is a path of associations that starts at the collection chosen beside it.
-fn association_paths(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    json_schema!({
-        "type": "array",
-        "items": { "type": "string" },
-        "uniqueItems": true,
-        "default": [],
-        "x-selector": "association-path",
-        "x-collection-field": "collection",
-    })
+/// Each item is a field of the collection chosen beside it.
+fn changed(_: &mut SchemaGenerator) -> Schema {
+    fields::titled(
+        &locales::CHANGED,
+        json_schema!({
+            "type": "array",
+            "items": { "type": "string" },
+            "uniqueItems": true,
+            "default": [],
+            "x-selector": "field",
+            "x-collection-field": "collection",
+        }),
+    )
 }
 
-/// The schema of `condition`: a filter whose names are those of the context.
-fn condition(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    json_schema!({
-        "type": ["object", "null"],
-        "default": null,
-        "x-selector": "filter",
-        "x-collection-field": "collection",
-        "x-variables": ["data", "previous", "user", "roleName"],
-    })
-}
-
-/// The schema of `changed`: each item is a field of the collection chosen beside it.
-fn field_names(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    json_schema!({
-        "type": "array",
-        "items": { "type": "string" },
-        "uniqueItems": true,
-        "default": [],
-        "x-selector": "field",
-        "x-collection-field": "collection",
-    })
-}
+#[cfg(test)]
+mod tests;

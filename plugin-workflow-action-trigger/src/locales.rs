@@ -1,19 +1,6 @@
-//! What people read about the trigger, in the languages of the console. A text without one of the languages does not
-//! compile.
+//! What people read about the trigger, beyond what it shares with others that watch a collection.
 
-use plugin_api::{Language, LocalizedText};
-use serde::Serialize;
-
-/// One text in every language; as JSON, an object by language code.
-#[derive(Serialize)]
-pub(crate) struct Translations {
-    pub(crate) en: &'static str,
-    fr: &'static str,
-    ru: &'static str,
-    ko: &'static str,
-    nl: &'static str,
-    zh: &'static str,
-}
+use plugin_api::Translations;
 
 /// The trigger type's name.
 pub(crate) const TITLE: Translations = Translations {
@@ -38,86 +25,6 @@ pub(crate) const DESCRIPTION: Translations = Translations {
     nl: "Start zodra een actie van een gebruiker op een record is gelukt: een verzonden formulier, een bijwerkknop of \
          een API-aanvraag. Koppel hem aan losse knoppen of laat hem elke actie op een collectie volgen.",
     zh: "当用户对记录的操作成功后启动:提交表单、点击更新按钮或调用 API。可以绑定到单个按钮,也可以监听数据表的所有操作。",
-};
-
-/// The variable `data`.
-pub(crate) const DATA: Translations = Translations {
-    en: "Trigger data",
-    fr: "Données du déclencheur",
-    ru: "Данные триггера",
-    ko: "트리거 데이터",
-    nl: "Triggergegevens",
-    zh: "触发数据",
-};
-
-/// The variable `user`.
-pub(crate) const USER: Translations = Translations {
-    en: "Acting user",
-    fr: "Utilisateur à l'origine de l'action",
-    ru: "Пользователь, выполнивший действие",
-    ko: "작업한 사용자",
-    nl: "Handelende gebruiker",
-    zh: "操作用户",
-};
-
-/// The variable `roleName`.
-pub(crate) const ROLE_NAME: Translations = Translations {
-    en: "Role of the acting user",
-    fr: "Rôle de l'utilisateur à l'origine de l'action",
-    ru: "Роль пользователя, выполнившего действие",
-    ko: "작업한 사용자의 역할",
-    nl: "Rol van de handelende gebruiker",
-    zh: "操作用户的角色",
-};
-
-/// The field `collection`.
-pub(crate) const COLLECTION: Translations = Translations {
-    en: "Collection",
-    fr: "Collection de données",
-    ru: "Коллекция",
-    ko: "컬렉션",
-    nl: "Collectie",
-    zh: "数据表",
-};
-
-/// The field `global`.
-pub(crate) const GLOBAL: Translations = Translations {
-    en: "Fire for every button and request",
-    fr: "Déclencher pour tous les boutons et requêtes",
-    ru: "Запускать для всех кнопок и запросов",
-    ko: "모든 버튼과 요청에서 시작",
-    nl: "Starten bij elke knop en aanvraag",
-    zh: "对所有按钮和请求触发",
-};
-
-/// The field `actions`.
-pub(crate) const ACTIONS: Translations = Translations {
-    en: "Actions that fire",
-    fr: "Actions déclenchantes",
-    ru: "Запускающие действия",
-    ko: "시작하는 작업",
-    nl: "Acties die starten",
-    zh: "触发的操作",
-};
-
-/// The field `appends`.
-pub(crate) const APPENDS: Translations = Translations {
-    en: "Associations to load",
-    fr: "Associations à charger",
-    ru: "Загружаемые связи",
-    ko: "함께 불러올 연관 데이터",
-    nl: "Te laden relaties",
-    zh: "预加载的关联数据",
-};
-
-/// The field `condition`.
-pub(crate) const CONDITION: Translations = Translations {
-    en: "Only if",
-    fr: "Seulement si",
-    ru: "Только если",
-    ko: "시작 조건",
-    nl: "Alleen als",
-    zh: "触发条件",
 };
 
 /// The field `changed`.
@@ -150,17 +57,14 @@ pub(crate) const BATCH: Translations = Translations {
     zh: "多条记录的执行方式",
 };
 
-impl Translations {
-    /// Hands the text over as the host takes it.
-    pub(crate) fn text(&self) -> LocalizedText {
-        LocalizedText::new(self.en)
-            .with(Language::French, self.fr)
-            .with(Language::Russian, self.ru)
-            .with(Language::Korean, self.ko)
-            .with(Language::Dutch, self.nl)
-            .with(Language::Chinese, self.zh)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_is_its_own_in_every_language() {
+        for text in [TITLE, DESCRIPTION, CHANGED, PREVIOUS, BATCH] {
+            assert_eq!(text.slips(), [""; 0], "{}", text.en);
+        }
     }
 }
-
-#[cfg(test)]
-mod tests;

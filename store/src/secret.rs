@@ -10,7 +10,7 @@ use crate::{
     db::Conn,
     error::StoreError,
     query::{Filter, MAX_DEPTH},
-    schema::{Collection, FieldType, Schema},
+    schema::{Collection, Field, FieldType, Schema},
 };
 
 /// Longer passwords are refused: hashing them costs time and adds nothing.
@@ -30,6 +30,12 @@ const NOBODYS_HASH: &str =
 /// [`StoreError::Invalid`] for a password that is no text, is empty, or is longer than 1,024 bytes.
 pub async fn hash_secrets(schema: &Schema, collection: &Collection, values: Record) -> Result<Record, StoreError> {
     hash_members(schema, collection, values, 0).await
+}
+
+/// Leaves out the values of hidden fields, passwords among them, nested ones too: what is told about a request is kept, and
+/// read by others.
+pub fn without_secrets(schema: &Schema, collection: &Collection, values: &Record) -> Record {
+    shown(schema, collection, values, 0)
 }
 
 /// Checks a password against a stored hash, in the same time whether or not there is a hash.
@@ -81,6 +87,33 @@ impl Conn {
             .limit(1)
             .take();
         self.fetch_optional(&statement).await?.map_or(Ok(None), |row| row.get(&field.name))
+    }
+}
+
+fn shown(schema: &Schema, collection: &Collection, values: &Record, depth: usize) -> Record {
+    let mut kept = Record::with_capacity(values.len());
+    for (name, value) in values {
+        let value = match collection.find_field(name) {
+            Some(field) if field.hidden || field.field_type == FieldType::Password => continue,
+            Some(Field { field_type: FieldType::Association(association), .. }) => {
+                match schema.collection(&association.target) {
+                    // What nests deeper is refused when it is written.
+                    Ok(target) if depth < MAX_DEPTH => shown_below(schema, target, value, depth + 1),
+                    Ok(_) | Err(_) => Value::Null,
+                }
+            }
+            Some(_) | None => value.clone(),
+        };
+        kept.insert(name.clone(), value);
+    }
+    kept
+}
+
+fn shown_below(schema: &Schema, target: &Collection, value: &Value, depth: usize) -> Value {
+    match value {
+        Value::Object(values) => Value::Object(shown(schema, target, values, depth)),
+        Value::Array(items) => items.iter().map(|item| shown_below(schema, target, item, depth)).collect(),
+        link => link.clone(),
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Outcome {
     pub messages: Vec<String>,
     /// Whether an *end* node ended it.
     pub ended_by_node: bool,
+    /// What its last *output* node worked out, if one ran.
+    pub output: Option<serde_json::Value>,
 }
 
 /// A node type, for the console.

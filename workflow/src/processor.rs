@@ -218,7 +218,7 @@ impl Processor {
         let Begun { execution, plan, jobs, woken, ended, events, .. } = begun;
         let (id, status) = (execution.id, execution.status);
         if status.is_final() {
-            let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false };
+            let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false, output: None };
             return Ok(Ran { outcome, woken, due_at_ms: None, executions: ended, next: None });
         }
         let span = tracing::info_span!(
@@ -274,8 +274,8 @@ impl Processor {
         // has just come to its own end.
         match self.expire(id, Some(self.claim.clone())).await? {
             Some(woken) => {
-                let outcome =
-                    Outcome { id, status: ExecutionStatus::Aborted, messages: Vec::new(), ended_by_node: false };
+                let status = ExecutionStatus::Aborted;
+                let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false, output: None };
                 Ok(Ran { outcome, woken, due_at_ms: None, executions: 1, next: None })
             }
             None => walking.await,

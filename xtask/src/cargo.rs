@@ -19,6 +19,12 @@ pub(crate) fn metadata() -> Result<Metadata> {
     MetadataCommand::new().exec().context("cargo metadata did not answer")
 }
 
+/// Where plugins outside of the workspace are built: they share what they depend on with each other, and nothing with the
+/// workspace, whose builds would wait for theirs.
+pub(crate) fn authors_target(metadata: &Metadata) -> PathBuf {
+    metadata.target_directory.join("tmp/authors").into()
+}
+
 /// Starts a cargo command line in the workspace's root, whatever folder the task was called from.
 pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Result<Command> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

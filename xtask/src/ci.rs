@@ -1,6 +1,6 @@
 //! The gate, step by step, and the test command it ends with. It stops at the first step that fails.
 
-use std::{fmt, ops::AddAssign};
+use std::{fmt, ops::AddAssign, process::Command};
 
 use anyhow::Result;
 use clap::Args;
@@ -29,27 +29,29 @@ pub(crate) fn ci(options: &Options) -> Result<()> {
     test(options)
 }
 
+/// The plugin of an author, which is no member of the workspace.
+const EXAMPLE: &str = "examples/minimal-plugin/Cargo.toml";
+
 /// Builds everything, so that programs and plugin libraries are there, then runs every test, and those of the server a second
 /// time on PostgreSQL.
 pub(crate) fn test(options: &Options) -> Result<()> {
     cargo::run(&mut cargo::command(["build", "--workspace"])?)?;
     let mut seen = Seen::default();
-    let mut all = cargo::command(["test", "--workspace", "--no-fail-fast"])?;
+    let mut members = cargo::command(["test", "--workspace", "--no-fail-fast"])?;
     if options.require_postgres {
-        all.env("REQUIRE_POSTGRES", "1");
+        members.env("REQUIRE_POSTGRES", "1");
     }
-    let mut outcome = cargo::run_watching(&mut all, |line| seen.take(line));
+    let mut outcome = seen.run(&mut members);
     if !seen.left_out {
         let mut server = cargo::command(["test", "--package", "host-demo", "--test", "http", "--no-fail-fast"])?;
-        let again = cargo::run_watching(server.env("TEST_DATABASE", "postgres"), |line| seen.take(line));
-        outcome = outcome.and(again);
+        outcome = outcome.and(seen.run(server.env("TEST_DATABASE", "postgres")));
     }
+    let mut example = cargo::command(["test", "--locked", "--manifest-path", EXAMPLE, "--target-dir"])?;
+    let example = seen.run(example.arg(cargo::authors_target(&cargo::metadata()?)));
     println!("{}", seen.tally);
-    println!(
-        "databases: {}",
-        if seen.left_out { "SQLite alone, there is no PostgreSQL" } else { "SQLite and PostgreSQL" }
-    );
-    outcome
+    let databases = if seen.left_out { "SQLite alone, there is no PostgreSQL" } else { "SQLite and PostgreSQL" };
+    println!("databases: {databases}");
+    outcome.and(example)
 }
 
 /// What the tests have said.
@@ -61,6 +63,10 @@ struct Seen {
 }
 
 impl Seen {
+    fn run(&mut self, command: &mut Command) -> Result<()> {
+        cargo::run_watching(command, |line| self.take(line))
+    }
+
     fn take(&mut self, line: &str) {
         self.left_out |= line.contains(LEFT_OUT);
         if let Some(counted) = Tally::read(line) {

@@ -13,8 +13,8 @@ use crate::{
     server::{self, ADMIN_EMAIL, Server},
 };
 
-/// The groups that are built; the others wait for triggers that are not there yet.
-const GROUPS: &str = "^[ABCDEFGHIJKLPQ]";
+/// The groups of what is built.
+const GROUPS: &str = "^[ABCDEFGHIJKLMNOPQ]";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {

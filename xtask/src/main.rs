@@ -10,6 +10,7 @@ mod ci;
 mod conformance;
 mod crash;
 mod demo;
+mod new_plugin;
 mod server;
 mod soak;
 mod tidy;
@@ -35,6 +36,8 @@ enum Task {
     Tidy,
     /// Start a server on fresh data with the reimbursement example, and print calls to try
     Demo(demo::Options),
+    /// Make a trigger plugin that compiles and has tests
+    NewPlugin(new_plugin::Options),
     /// Run the black-box HTTP suite against a fresh server
     Conformance(conformance::Options),
     /// Run the benchmarks
@@ -63,6 +66,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Ci(options) => ci::ci(&options),
         Task::Tidy => tidy::run(),
         Task::Demo(options) => demo::run(options).await,
+        Task::NewPlugin(options) => new_plugin::run(&options),
         Task::Conformance(options) => conformance::run(options).await,
         Task::Bench(options) => bench::run(options),
         Task::Crash(options) => crash::run(&options),

@@ -28,6 +28,8 @@ pub(crate) enum WriteAction {
     FirstOrCreate,
     /// Changes links of an association.
     Associate(AssociationChange),
+    /// Starts the workflows named, with the matching records; writes nothing itself.
+    Trigger,
 }
 
 impl WriteAction {
@@ -42,6 +44,7 @@ impl WriteAction {
             "add" => Self::Associate(AssociationChange::Add),
             "set" => Self::Associate(AssociationChange::Set),
             "remove" => Self::Associate(AssociationChange::Remove),
+            "trigger" => Self::Trigger,
             _ => return None,
         })
     }
@@ -54,6 +57,7 @@ impl WriteAction {
             Self::Destroy => Some(Action::Destroy),
             Self::UpdateOrCreate => Some(Action::UpdateOrCreate),
             Self::FirstOrCreate => Some(Action::FirstOrCreate),
+            Self::Trigger => Some(Action::Trigger),
             Self::Associate(_) => None,
         }
     }
@@ -89,6 +93,8 @@ pub(super) enum Input {
     Upsert { agree: Value, create: Record, update: Option<Record> },
     /// Change links to these records.
     Associate { change: AssociationChange, keys: Vec<Value> },
+    /// Hand the records meant over.
+    Trigger { wanted: Wanted },
 }
 
 /// Whether a create answers one record or an array.
@@ -187,6 +193,15 @@ impl Write {
                 let keys = resource.key.iter().chain(&params.filter_by_tk).cloned().chain(values.into_keys()).collect();
                 Input::Associate { change, keys }
             }
+            WriteAction::Trigger => {
+                role.permit(collection, Right::Trigger)?;
+                role.permit(collection, Right::View)?;
+                if let Some(source) = &resource.source {
+                    source.may_be_seen(context)?;
+                }
+                require_bindings(&params)?;
+                Input::Trigger { wanted: wanted()? }
+            }
         };
         Ok(Self {
             guard: AccountGuard::new(context, collection),
@@ -201,6 +216,14 @@ impl Write {
             resource,
         })
     }
+}
+
+/// A button that names no workflow does nothing.
+pub(super) fn require_bindings(params: &Params) -> Result<(), ApiError> {
+    if params.trigger_workflows.is_empty() && params.button.is_none() {
+        return Err(ApiError::Refused("parameter \"triggerWorkflows\" is required".to_owned()));
+    }
+    Ok(())
 }
 
 /// Changing links is a change of the source record's association field.

@@ -74,6 +74,10 @@ pub(crate) enum Reason {
     UnknownCollection,
     /// A workflow's node wrote the record.
     LoopGuard,
+    /// The workflow takes no related records, and the entry has a path.
+    PathNotTaken,
+    /// A workflow before it left the action out.
+    ActionLeftOut,
     /// It depends on a record, and none was named.
     RecordUnknown,
     /// The plugin's own, which this host has no name for.
@@ -89,6 +93,7 @@ impl From<SkipReason> for Reason {
             SkipReason::Repeated => Self::Repeated,
             SkipReason::ActionNotChosen => Self::ActionNotChosen,
             SkipReason::NotBound => Self::NotBound,
+            SkipReason::PathNotTaken => Self::PathNotTaken,
             // The enum is open to plugins of later versions.
             _ => Self::Other,
         }
@@ -197,6 +202,18 @@ impl Known {
     }
 }
 
+/// Leaves one line of those that say that a key is not enabled, or none if another line knows it: several plugins may be asked
+/// about a key that belongs to one of them.
+pub(super) fn settle(considered: &mut Vec<Considered>) {
+    let settled: HashSet<String> =
+        considered.iter().filter(|it| it.reason != Some(Reason::NotEnabled)).map(|it| it.key.clone()).collect();
+    let mut unknown = HashSet::new();
+    considered.retain(|it| {
+        it.reason != Some(Reason::NotEnabled)
+            || (!settled.contains(&it.key) && unknown.insert((it.key.clone(), it.path.clone())))
+    });
+}
+
 /// Adds what only the host knows: titles, workflows that are switched off, keys that nobody has.
 pub(super) async fn complete(
     conn: &mut Conn,
@@ -205,14 +222,6 @@ pub(super) async fn complete(
     considered: &mut Vec<Considered>,
 ) -> Result<(), StoreError> {
     let known = known(conn).await?;
-    // Several plugins may be asked about a key that belongs to one of them.
-    let settled: HashSet<String> =
-        considered.iter().filter(|it| it.reason != Some(Reason::NotEnabled)).map(|it| it.key.clone()).collect();
-    let mut unknown = HashSet::new();
-    considered.retain(|it| {
-        it.reason != Some(Reason::NotEnabled)
-            || (!settled.contains(&it.key) && unknown.insert((it.key.clone(), it.path.clone())))
-    });
     for line in considered.iter_mut() {
         match (known.get(&line.key), line.reason) {
             (None, Some(Reason::NotEnabled)) => line.reason = Some(Reason::UnknownKey),

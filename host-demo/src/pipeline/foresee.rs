@@ -11,7 +11,9 @@ use serde_json::Value;
 use super::{
     action::{Write, WriteAction},
     button::Bound,
+    custom_action,
     explain::Considered,
+    interception::Interceptors,
     post_action::{Asker, Curiosity},
     resource::Resource,
 };
@@ -29,7 +31,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// 400 without a collection or an action that fires, 404 for a collection that is not there, 403 for all but administrators; if records are known, what
+/// 400 without a collection (but for `trigger`) or an action that fires, 404 for a collection that is not there, 403 for all but administrators; if records are known, what
 /// the action itself would end with.
 pub(crate) async fn foresee(
     host: &Arc<Host>,
@@ -39,14 +41,18 @@ pub(crate) async fn foresee(
 ) -> Result<Vec<Considered>, ApiError> {
     context.role().require_manager()?;
     let required = |name: &str| ApiError::invalid("INVALID_PARAMETER", format!("\"{name}\" is required"));
-    let name = params.question.collection.take().ok_or_else(|| required("collection"))?;
-    let action = params.question.action.take().ok_or_else(|| required("action"))?;
-    let fires_nothing = || ApiError::invalid("INVALID_PARAMETER", format!("action \"{action}\" fires nothing"));
-    let action = WriteAction::from_name(&action).filter(|action| action.event().is_some()).ok_or_else(fires_nothing)?;
+    let collection = params.question.collection.take();
     params.curiosity = match params.question.origin {
         Origin::User => Curiosity::Why,
         Origin::Node => Curiosity::WhyNotFromNodes,
     };
+    if collection.is_none() && params.question.action.as_deref() == Some("trigger") {
+        return custom_action::foresee(host, context, params).await;
+    }
+    let name = collection.ok_or_else(|| required("collection"))?;
+    let action = params.question.action.take().ok_or_else(|| required("action"))?;
+    let fires_nothing = || ApiError::invalid("INVALID_PARAMETER", format!("action \"{action}\" fires nothing"));
+    let action = WriteAction::from_name(&action).filter(|action| action.event().is_some()).ok_or_else(fires_nothing)?;
     let schema = host.store.schema();
     let collection = schema.collection(&name).map_err(|_| ApiError::unknown_resource(&name))?.clone();
     let resource = Resource { collection: Arc::clone(&collection), source: None, key: None };
@@ -55,7 +61,7 @@ pub(crate) async fn foresee(
     }
     let is_known = match action {
         WriteAction::Create | WriteAction::UpdateOrCreate | WriteAction::FirstOrCreate => values != Values::Nothing,
-        WriteAction::Update | WriteAction::Destroy => {
+        WriteAction::Update | WriteAction::Destroy | WriteAction::Trigger => {
             params.filter_by_tk.as_ref().is_some_and(|key| *key != Value::Null)
         }
         WriteAction::Associate(_) => false,
@@ -69,6 +75,7 @@ pub(crate) async fn foresee(
     }
     let bound = Bound::of(host, params.button, &collection, action, params.trigger_workflows).await?;
     let asker = Asker::new(host.plugins.current(), bound, context, params.curiosity);
+    let heard = Interceptors::ask(&asker, host, action.event(), &collection).await?.foresee();
     let mut conn = host.store.read().await?;
-    Ok(asker.decide(&mut conn, action.event(), &collection).await?.without_records())
+    Ok(asker.decide(&mut conn, action.event(), &collection, heard).await?.without_records())
 }

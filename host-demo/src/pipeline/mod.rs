@@ -6,8 +6,10 @@
 //! read     ─ list, get
 //! action   ─ what is asked for, and whether the role may
 //! button   ─ the button that a request names: what is bound to it
+//! interception ─ what runs before the write, and may refuse it or change its values
 //! transaction ─ the write and post_action in one transaction; then verdict
 //! post_action ─ asks the hooks, loads the trigger data, stores the executions
+//! custom_action ─ starts workflows for a button that is about no record
 //! terms    ─ what records have to be like for a workflow to get them
 //! explain  ─ why workflows fire or do not
 //! foresee  ─ what an action would start, without doing it
@@ -19,8 +21,10 @@
 
 mod action;
 mod button;
+mod custom_action;
 mod explain;
 mod foresee;
+mod interception;
 mod post_action;
 mod read;
 mod resource;
@@ -32,6 +36,7 @@ mod verdict;
 use std::sync::Arc;
 
 pub(crate) use action::{Write, WriteAction};
+pub(crate) use custom_action::trigger_without_records;
 pub(crate) use explain::{Considered, Reason};
 pub(crate) use foresee::foresee;
 pub(crate) use post_action::Curiosity;

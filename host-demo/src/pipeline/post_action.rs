@@ -31,10 +31,14 @@ use super::{
     schema_view::StoreSchemaView,
     terms::{Actor, BeforeByKey, Passed, Terms},
 };
-use crate::{access::RequestContext, http::error::ApiError, plugins::Plugins};
+use crate::{
+    access::RequestContext,
+    http::error::ApiError,
+    plugins::{HookAnswer, Plugins},
+};
 
 /// Most executions of one action: what one transaction may hold up the writer with.
-const EXECUTIONS_MAX: usize = 10_000;
+pub(super) const EXECUTIONS_MAX: usize = 10_000;
 
 /// An action that was done, or, for deletions, is about to be.
 pub(super) struct Event<'a> {
@@ -57,6 +61,16 @@ pub(crate) enum Curiosity {
     WhyNotFromNodes,
 }
 
+impl Curiosity {
+    /// What of the considerations is told.
+    pub(super) fn told(self, considered: Vec<Considered>) -> Option<Vec<Considered>> {
+        match self {
+            Self::Silent => None,
+            Self::Why | Self::WhyNotFromNodes => Some(considered),
+        }
+    }
+}
+
 /// Asks on behalf of one request.
 #[derive(Clone)]
 pub(super) struct Asker {
@@ -74,6 +88,22 @@ pub(super) struct Asker {
     pub(super) role: String,
     /// Whether the answer is wanted.
     pub(super) curiosity: Curiosity,
+}
+
+/// What was thought about workflows that run before the action.
+#[derive(Default)]
+pub(super) struct Heard {
+    /// About those that run, in their order.
+    pub(super) wanted: Vec<Considered>,
+    /// About those that do not.
+    pub(super) skipped: Vec<Considered>,
+}
+
+impl Heard {
+    /// Tells the operator.
+    pub(super) fn trace(&self) {
+        self.wanted.iter().chain(&self.skipped).for_each(Considered::trace);
+    }
 }
 
 /// What the plugins want to start. By default, nothing.
@@ -95,10 +125,10 @@ struct Wanted {
 
 /// One execution to be stored.
 pub(super) struct Start {
-    workflow: WorkflowId,
-    key: String,
-    mode: ExecutionMode,
-    context: Value,
+    pub(super) workflow: WorkflowId,
+    pub(super) key: String,
+    pub(super) mode: ExecutionMode,
+    pub(super) context: Value,
 }
 
 /// What an action starts, and what was thought about it.
@@ -134,14 +164,16 @@ impl Asker {
         }
     }
 
-    /// Asks the plugins what an action on a collection is to start. One that nobody waits for costs one lookup.
+    /// Asks the plugins what an action on a collection is to start. One that nobody waits for costs one lookup. What was thought
+    /// before the action comes first in the explanation.
     pub(super) async fn decide(
         &self,
         conn: &mut Conn,
         action: Option<Action>,
         collection: &Collection,
+        before: Heard,
     ) -> Result<Decision, ApiError> {
-        let mut decision = Decision::default();
+        let mut decision = Decision { wanted: Vec::new(), considered: before.wanted };
         let Some(action) = action else { return Ok(decision) };
         let bound = !self.bindings.is_empty();
         let watched = CollectionRef::new(MAIN_DATA_SOURCE, collection.name.as_str());
@@ -149,7 +181,13 @@ impl Asker {
             decision.considered.extend(self.withheld.iter().cloned());
             return Ok(decision);
         }
-        let (firings, skips) = self.plan(conn, action, &watched)?;
+        let (mut firings, mut skips) = (Vec::new(), Vec::new());
+        // Faults are logged where they happen.
+        for plan in self.ask(conn, Phase::After, action, &watched)?.into_iter().filter_map(|answer| answer.result.ok())
+        {
+            firings.extend(plan.firings);
+            skips.extend(plan.skips);
+        }
         let schema = Arc::clone(conn.schema());
         for firing in firings {
             let id = WorkflowId(firing.workflow.0);
@@ -159,22 +197,30 @@ impl Asker {
             };
             decision.want(self, &schema, collection, &workflow, firing);
         }
+        decision.considered.extend(before.skipped);
         decision.considered.extend(skips.into_iter().map(Considered::skipped));
         decision.considered.extend(self.withheld.iter().cloned());
+        explain::settle(&mut decision.considered);
         if self.curiosity != Curiosity::Silent {
             explain::complete(conn, &self.plugins, &watched, &mut decision.considered).await?;
         }
         Ok(decision)
     }
 
-    fn plan(
+    /// Asks the plugins about an action, in one of its phases.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::PluginUnavailable`] if a plugin that the host needs cannot answer; the faults of others are answers.
+    pub(super) fn ask(
         &self,
         conn: &Conn,
+        phase: Phase,
         action: Action,
         collection: &CollectionRef,
-    ) -> Result<(Vec<Firing>, Vec<plugin_api::Skip>), ApiError> {
+    ) -> Result<Vec<HookAnswer>, ApiError> {
         let view = StoreSchemaView(conn.schema());
-        let mut event = ActionEvent::new(Phase::After, action, collection, &view);
+        let mut event = ActionEvent::new(phase, action, collection, &view);
         event.bindings = &self.bindings;
         event.actor = Some(self.user_id);
         event.role = &self.role;
@@ -182,21 +228,10 @@ impl Asker {
             Curiosity::Silent => self.plugins.plan(&event),
             Curiosity::Why | Curiosity::WhyNotFromNodes => self.plugins.explain(&event),
         };
-        let (mut firings, mut skips) = (Vec::new(), Vec::new());
-        for answer in answers {
-            match answer.result {
-                Ok(plan) => {
-                    firings.extend(plan.firings);
-                    skips.extend(plan.skips);
-                }
-                Err(_) if answer.required => {
-                    return Err(ApiError::PluginUnavailable { plugin: answer.plugin.to_string() });
-                }
-                // Faults are logged where they happen.
-                Err(_) => {}
-            }
+        match answers.iter().find(|answer| answer.required && answer.result.is_err()) {
+            Some(needed) => Err(ApiError::PluginUnavailable { plugin: needed.plugin.to_string() }),
+            None => Ok(answers),
         }
-        Ok((firings, skips))
     }
 }
 
@@ -285,10 +320,7 @@ impl Decision {
                 context,
             }));
             if starts.executions.len() > EXECUTIONS_MAX {
-                return Err(ApiError::invalid(
-                    "TOO_MANY_EXECUTIONS",
-                    format!("the action would start more than {EXECUTIONS_MAX} executions"),
-                ));
+                return Err(too_many());
             }
         }
         starts.considered = self.considered;
@@ -309,6 +341,12 @@ impl Decision {
         self.considered.iter().for_each(Considered::trace);
         self.considered
     }
+}
+
+/// Refuses an action that would start more than one may.
+pub(super) fn too_many() -> ApiError {
+    let message = format!("the action would start more than {EXECUTIONS_MAX} executions");
+    ApiError::invalid("TOO_MANY_EXECUTIONS", message)
 }
 
 /// The collection at the end of a path; `None` if a segment is no association.
@@ -360,13 +398,19 @@ fn strip<'p>(path: &'p str, below: &str) -> Option<&'p str> {
     if below.is_empty() { Some(path) } else { path.strip_prefix(below)?.strip_prefix('.') }
 }
 
-/// Stores the executions: the synchronous ones as a chain that this process runs, the others behind its end.
-pub(super) async fn enqueue(tx: &mut Tx, starts: Vec<Start>, claim: &ClaimedBy) -> Result<Queued, StoreError> {
+/// Stores the executions: the synchronous ones as a chain that this process runs, the others behind its end. They share the
+/// key of the event with what ran before the action, if anything did.
+pub(super) async fn enqueue(
+    tx: &mut Tx,
+    starts: Vec<Start>,
+    claim: &ClaimedBy,
+    event_key: Option<String>,
+) -> Result<Queued, StoreError> {
     let mut queued = Queued::default();
     if starts.is_empty() {
         return Ok(queued);
     }
-    let event_key = Uuid::new_v4().to_string();
+    let event_key = event_key.unwrap_or_else(|| Uuid::new_v4().to_string());
     let execution = |start: Start, claimed_by: Option<ClaimedBy>, waits_for: Option<ExecutionId>| NewExecution {
         workflow_id: start.workflow,
         key: start.key,

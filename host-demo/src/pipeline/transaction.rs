@@ -11,11 +11,13 @@ use store::{
 use tracing::Instrument as _;
 
 use super::{
-    action::{Input, Shape, Wanted, Write, no_source},
+    action::{Input, Shape, Wanted, Write, WriteAction, no_source},
+    custom_action,
     explain::Considered,
-    post_action::{self, Asker, Curiosity, Event, Queued, Starts},
+    interception::{Interceptors, Passage, Passed},
+    post_action::{self, Asker, Event, Heard, Starts},
     resource::Resource,
-    verdict,
+    verdict::{self, Done},
 };
 use crate::{
     access::{RequestContext, accounts::AccountGuard},
@@ -28,13 +30,6 @@ use crate::{
 
 /// Deepest nesting of association values: as deep as the store goes.
 const NESTING_MAX: usize = 16;
-
-/// What a transaction did.
-struct Done {
-    answer: Answer,
-    queued: Queued,
-    considered: Vec<Considered>,
-}
 
 /// How a write that is not meant ends: it told what it would have done, or failed.
 enum Rehearsed {
@@ -49,14 +44,22 @@ impl From<StoreError> for Rehearsed {
 }
 
 impl Write {
-    /// Does the write and what it starts.
+    /// Lets the interceptors have their say, then does the write and what it starts.
     ///
     /// # Errors
     ///
-    /// Before the commit nothing is stored; after it, the verdict of a synchronous workflow.
-    pub(crate) async fn perform(self, host: &Arc<Host>, context: &RequestContext) -> Result<Reply, ApiError> {
-        let curiosity = self.curiosity;
+    /// Before the commit nothing of the action is stored; after it, the verdict of a synchronous workflow.
+    pub(crate) async fn perform(mut self, host: &Arc<Host>, context: &RequestContext) -> Result<Reply, ApiError> {
+        let (action, curiosity) = (self.action, self.curiosity);
         let asker = Asker::new(host.plugins.current(), self.bound.clone(), context, curiosity);
+        let interceptors = Interceptors::ask(&asker, host, action.event(), &self.resource.collection).await?;
+        let Passed { messages, heard, event_key } = match interceptors.run(host, &asker, &mut self).await? {
+            Passage::On(passed) => passed,
+            Passage::LeftOut(Passed { messages, heard, .. }) => {
+                let explain = curiosity.told(heard.wanted.into_iter().chain(heard.skipped).collect());
+                return Ok(Reply { answer: Answer::Empty, messages, explain });
+            }
+        };
         let claim = host.engine.claim();
         // The writer's task has no span of its own.
         let span = tracing::Span::current();
@@ -64,28 +67,20 @@ impl Write {
             .store
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Done, ApiError>> {
                 let work = async move {
-                    let (answer, starts) = self.write(tx, &asker).await?;
-                    let queued = post_action::enqueue(tx, starts.executions, &claim).await?;
+                    let (answer, starts) = self.write(tx, &asker, heard).await?;
+                    if action == WriteAction::Trigger && starts.executions.is_empty() {
+                        return Err(custom_action::nothing_done());
+                    }
+                    let queued = post_action::enqueue(tx, starts.executions, &claim, event_key).await?;
                     Ok(Done { answer, queued, considered: starts.considered })
                 };
                 Box::pin(work.instrument(span))
             })
             .await?;
-        if !done.queued.event_key.is_empty() {
-            tracing::Span::current().record("event", &done.queued.event_key);
-        }
-        let messages = verdict::judge(&host.engine, &done.queued.chain).await?;
-        if !done.queued.background.is_empty() {
-            host.engine.wake(&done.queued.background);
-        }
-        let explain = match curiosity {
-            Curiosity::Silent => None,
-            Curiosity::Why | Curiosity::WhyNotFromNodes => Some(done.considered),
-        };
-        Ok(Reply { answer: done.answer, messages, explain })
+        verdict::conclude(host, done, messages, curiosity).await
     }
 
-    /// Does the write, says what it starts, and takes everything back.
+    /// Does the write, says what it starts, and takes everything back. Interceptors are told of, but not run.
     ///
     /// # Errors
     ///
@@ -96,12 +91,14 @@ impl Write {
         context: &RequestContext,
     ) -> Result<Vec<Considered>, ApiError> {
         let asker = Asker::new(host.plugins.current(), self.bound.clone(), context, self.curiosity);
+        let interceptors = Interceptors::ask(&asker, host, self.action.event(), &self.resource.collection).await?;
+        let heard = interceptors.foresee();
         let told = host
             .store
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Infallible, Rehearsed>> {
                 Box::pin(async move {
                     // The error is what makes the store take back what was written.
-                    Err(match self.write(tx, &asker).await {
+                    Err(match self.write(tx, &asker, heard).await {
                         Ok((_, starts)) => Rehearsed::Told(starts.considered),
                         Err(error) => Rehearsed::Failed(error),
                     })
@@ -114,11 +111,11 @@ impl Write {
         }
     }
 
-    async fn write(self, tx: &mut Tx, asker: &Asker) -> Result<(Answer, Starts), ApiError> {
+    async fn write(self, tx: &mut Tx, asker: &Asker, heard: Heard) -> Result<(Answer, Starts), ApiError> {
         // The schema may have changed since the request was prepared.
         let resource = self.resource.renew(tx.schema())?;
         let work = Work { resource, guard: self.guard, options: self.options };
-        let mut decision = asker.decide(tx, self.action.event(), work.collection()).await?;
+        let mut decision = asker.decide(tx, self.action.event(), work.collection(), heard).await?;
         let (answer, records, submitted) = match self.input {
             Input::Create { items, shape } => {
                 let submitted = submitted_paths(tx.schema(), work.collection(), &items);
@@ -173,6 +170,15 @@ impl Write {
             Input::Associate { change, keys } => {
                 work.associate(tx, change, &keys).await?;
                 return Ok((Answer::Empty, Starts::default()));
+            }
+            Input::Trigger { wanted } => {
+                let filter = work.matching(tx, &wanted).await?;
+                // What one execution gets is bounded like what one action starts.
+                if tx.count(work.collection(), &filter).await? > post_action::EXECUTIONS_MAX as u64 {
+                    return Err(post_action::too_many());
+                }
+                let records = tx.find(&Find { filter, ..Find::all(work.collection().clone()) }).await?;
+                (Answer::Empty, records, Vec::new())
             }
         };
         let event = Event { collection: work.collection(), records: &records, submitted: &submitted };

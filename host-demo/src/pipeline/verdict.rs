@@ -1,31 +1,86 @@
 //! Runs the synchronous executions of a request in order and turns how they went into its answer.
 
+use std::sync::Arc;
+
 use store::{ExecutionId, ExecutionStatus};
 use workflow::{Engine, EngineError, Outcome};
 
-use crate::http::error::ApiError;
+use super::{
+    explain::Considered,
+    post_action::{Curiosity, Queued},
+};
+use crate::{
+    host::Host,
+    http::{
+        answer::{Answer, Reply},
+        error::ApiError,
+    },
+};
+
+/// What a transaction did.
+pub(super) struct Done {
+    /// What the action itself answers.
+    pub(super) answer: Answer,
+    /// What it started.
+    pub(super) queued: Queued,
+    /// What was thought about it.
+    pub(super) considered: Vec<Considered>,
+}
+
+/// Answers for what was committed, once the synchronous executions have had their say; `messages` were said before.
+///
+/// # Errors
+///
+/// The verdict of the first of them that does not resolve.
+pub(super) async fn conclude(
+    host: &Arc<Host>,
+    done: Done,
+    mut messages: Vec<String>,
+    curiosity: Curiosity,
+) -> Result<Reply, ApiError> {
+    if !done.queued.event_key.is_empty() {
+        tracing::Span::current().record("event", &done.queued.event_key);
+    }
+    messages.extend(judge(&host.engine, &done.queued.chain).await?);
+    if !done.queued.background.is_empty() {
+        host.engine.wake(&done.queued.background);
+    }
+    Ok(Reply { answer: done.answer, messages, explain: curiosity.told(done.considered) })
+}
 
 /// Runs the executions one after the other until one does not resolve; answers with what they said.
 ///
 /// # Errors
 ///
-/// [`ApiError::Rejected`] from an end node, [`ApiError::WorkflowHangs`] for one that waits, [`ApiError::WorkflowFailed`]
-/// for every other failure. What comes later in the chain is then gone: the store drops it when the execution ends.
-pub(crate) async fn judge(engine: &Engine, chain: &[ExecutionId]) -> Result<Vec<String>, ApiError> {
+/// Those of [`run`] and [`verdict`]. What comes later in the chain is then gone: the store drops it when the execution ends.
+async fn judge(engine: &Engine, chain: &[ExecutionId]) -> Result<Vec<String>, ApiError> {
     let mut messages = Vec::new();
     for id in chain {
-        let outcome = match engine.run(*id).await {
-            Ok(outcome) => outcome,
-            // Ended from outside before its turn: nothing came of it.
-            Err(EngineError::NotFound) => return Err(ApiError::WorkflowFailed),
-            Err(error) => return Err(error.into()),
-        };
-        messages.extend(verdict(outcome)?);
+        messages.extend(verdict(run(engine, *id).await?)?);
     }
     Ok(messages)
 }
 
-fn verdict(outcome: Outcome) -> Result<Vec<String>, ApiError> {
+/// Runs one execution.
+///
+/// # Errors
+///
+/// [`ApiError::WorkflowFailed`] if it was ended from outside before its turn: nothing came of it.
+pub(super) async fn run(engine: &Engine, id: ExecutionId) -> Result<Outcome, ApiError> {
+    match engine.run(id).await {
+        Ok(outcome) => Ok(outcome),
+        Err(EngineError::NotFound) => Err(ApiError::WorkflowFailed),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What an execution that resolved has said.
+///
+/// # Errors
+///
+/// [`ApiError::Rejected`] from an end node, [`ApiError::WorkflowHangs`] for one that waits, [`ApiError::WorkflowFailed`]
+/// for every other failure.
+pub(super) fn verdict(outcome: Outcome) -> Result<Vec<String>, ApiError> {
     match (outcome.status, outcome.ended_by_node) {
         (ExecutionStatus::Resolved, _) => Ok(outcome.messages),
         (ExecutionStatus::Failed, true) => Err(ApiError::Rejected { messages: outcome.messages }),
@@ -49,7 +104,8 @@ mod tests {
     #[test]
     fn verdicts() {
         let check = |status, ended_by_node, want: &str| {
-            let outcome = Outcome { id: ExecutionId(1), status, messages: vec!["m".into()], ended_by_node };
+            let messages = vec!["m".into()];
+            let outcome = Outcome { id: ExecutionId(1), status, messages, ended_by_node, output: None };
             let got = match verdict(outcome) {
                 Ok(messages) => messages.join(","),
                 Err(ApiError::Rejected { messages }) => format!("rejected {}", messages.join(",")),

@@ -228,8 +228,9 @@ impl Plugins {
                 if !waiting.contains(&position) {
                     // The action does not need an answer that it would not have asked for.
                     answer.required = false;
-                    if let Ok(plan) = &mut answer.result {
-                        plan.firings.clear();
+                    match &mut answer.result {
+                        Ok(plan) => plan.firings.clear(),
+                        Err(_) => answer.result = Ok(Plan::default()),
                     }
                 }
                 Some(answer)

@@ -61,6 +61,9 @@ pub(crate) async fn dispatch(host: &Arc<Host>, context: &RequestContext, call: C
         (Some("collections"), "fields") => collections::answer_fields(host, context, call).await?,
         (None, "roles") => roles::answer(host, context, call).await?,
         (Some("roles"), "dataSourceResources") => roles::answer_resources(host, context, call).await?,
+        (None, "workflows") if call.address.action == "trigger" => {
+            return pipeline::trigger_without_records(host, context, call.params, call.values).await;
+        }
         (None, "workflows") => workflows::answer(host, context, call).await?,
         (Some("workflows"), "nodes") => nodes::answer_below_workflow(host, context, call).await?,
         (None, "flow_nodes") => nodes::answer(host, context, call).await?,

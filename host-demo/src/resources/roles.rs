@@ -16,7 +16,7 @@ use crate::{
 /// Roles that the host relies on.
 const KEPT: [&str; 3] = [ROOT_ROLE, "admin", "member"];
 /// What a role's configuration of a collection may name.
-const RIGHTS: [&str; 4] = ["view", "create", "update", "destroy"];
+const RIGHTS: [&str; 5] = ["view", "create", "update", "destroy", "trigger"];
 
 pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
     context.role().require_manager()?;

@@ -73,20 +73,23 @@ async fn enqueue(
                 return Err(ApiError::invalid("UNKNOWN_DATA_SOURCE", format!("data source {name} does not exist")));
             }
             let collection = tx.schema().collection(collection.name())?.clone();
-            let appends = preloads.iter().map(AssociationPath::to_string).collect();
-            let records = tx.follow(&collection, &[key], &[], &Select { appends, ..Select::default() }).await?;
-            records
-                .into_iter()
-                .next()
-                .map(Value::Object)
-                .ok_or_else(|| ApiError::Refused("record not found".to_owned()))?
+            let appends: Vec<String> = preloads.iter().map(AssociationPath::to_string).collect();
+            let is_one = !key.is_array();
+            let keys = if let Value::Array(keys) = key { keys } else { vec![key] };
+            let mut records = Vec::with_capacity(keys.len());
+            for key in keys {
+                let select = Select { appends: Vec::clone(&appends), ..Select::default() };
+                let found = tx.follow(&collection, &[key], &[], &select).await?.into_iter().next();
+                records.push(Value::Object(found.ok_or_else(|| ApiError::Refused("record not found".to_owned()))?));
+            }
+            if is_one { records.pop().unwrap_or_default() } else { records.into() }
         }
     };
     let data = match run.batch {
         Batch::PerRecord => data,
         Batch::PerBatch => json!([data]),
     };
-    let mut context = json!({"data": data, "user": user});
+    let mut context = json!({run.variable: data, "user": user});
     if let Some(role) = run.role {
         context["roleName"] = role.into();
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use plugin_api::ExecutionMode;
 use serde_json::{Value, json};
 use store::{Record, UserId, WorkflowId, WorkflowRow, workflows::Revision};
 use workflow::WorkflowOptions;
@@ -72,13 +73,16 @@ async fn create(host: &Arc<Host>, author: UserId, mut values: Record) -> Result<
     check_shapes(&values)?;
     let config = values.entry("config").or_insert_with(|| json!({}));
     triggers::check_config(trigger, config, &host.store.schema())?;
+    let modes = &trigger.info().binding.modes;
     let mode = match values.get("sync").and_then(Value::as_bool) {
-        Some(true) => plugin_api::ExecutionMode::Sync,
-        Some(false) | None => plugin_api::ExecutionMode::Async,
+        Some(true) => ExecutionMode::Sync,
+        Some(false) => ExecutionMode::Async,
+        None => modes.first().copied().unwrap_or(ExecutionMode::Async),
     };
-    if !trigger.info().binding.modes.contains(&mode) {
+    if !modes.contains(&mode) {
         return Err(ApiError::Refused(format!("Trigger type \"{type_id}\" has no such execution mode")));
     }
+    values.insert("sync".to_owned(), (mode == ExecutionMode::Sync).into());
     let row = host
         .store
         .write::<_, ApiError, _>(move |tx| Box::pin(async move { Ok(tx.create_workflow(values, Some(author)).await?) }))

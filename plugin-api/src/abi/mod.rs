@@ -9,7 +9,8 @@
 //! 3. [`trigger`] and [`hook`]: objects of the plugin
 //! 4. [`action`] and [`schema`]: what the host shows a plugin for the time of one call
 //! 5. [`log`] and [`proxy`]: the plugin's tracing, on its way to the host's subscriber
-//! 6. [`guard`] and [`error`]: panics stop here, on both sides
+//! 6. [`in_process`]: the same without a library, for tests
+//! 7. [`guard`] and [`error`]: panics stop here, on both sides
 //!
 //! Messages that are rare (configurations, settings, interests, plans) cross as JSON text of the author-facing types;
 //! what is asked for each action crosses as typed fields.
@@ -27,6 +28,7 @@ pub mod action;
 pub mod error;
 pub mod guard;
 pub mod hook;
+pub mod in_process;
 pub mod log;
 pub mod module;
 pub mod proxy;

@@ -77,8 +77,11 @@ impl Fixed {
     }
 }
 
-/// The numbered texts so far, by where the originals are. There are as many as statements in the program.
-static NUMBERED: LazyLock<RwLock<HashMap<(usize, usize, Rows), &'static str>>> = LazyLock::new(RwLock::default);
+/// Numbered texts, by where the originals are and how long.
+type Numbered = HashMap<(usize, usize, Rows), &'static str>;
+
+/// The numbered texts so far. There are as many as statements in the program.
+static NUMBERED: LazyLock<RwLock<Numbered>> = LazyLock::new(RwLock::default);
 
 fn numbered_once(text: &'static str, rows: Rows) -> &'static str {
     let key = (text.as_ptr().addr(), text.len(), rows);

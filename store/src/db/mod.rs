@@ -62,7 +62,7 @@ struct Shared {
 
 /// What does the work.
 enum Engine {
-    Sqlite(Sqlite),
+    Sqlite(Box<Sqlite>),
     Postgres(Arc<Postgres>),
 }
 
@@ -107,7 +107,7 @@ impl Store {
         let engine = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             Engine::Postgres(Arc::new(Postgres::open(url, &common).await?))
         } else {
-            Engine::Sqlite(Sqlite::open(url, &common).await?)
+            Engine::Sqlite(Box::new(Sqlite::open(url, &common).await?))
         };
         common.tasks.close();
         Ok(Self { shared: Arc::new(Shared { engine, common }) })

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use store::{StoreError, WriteOptions};
 
-use crate::fixture::{Fixture, by, code};
+use crate::fixture::{Fixture, by, code, record};
 
 fn keys(value: &Value) -> Vec<String> {
     let mut keys: Vec<String> = value.as_object().expect("an object").keys().cloned().collect();
@@ -58,6 +58,27 @@ async fn a_value_that_exists_already_is_refused_by_name() -> Result<(), StoreErr
     blog.create("posts_tags", json!({"postId": 1, "tagId": 2})).await?;
     let error = blog.create("posts_tags", json!({"postId": 1, "tagId": 2})).await.expect_err("a refusal");
     assert_eq!(error.to_string(), "postId, tagId already exists");
+    Ok(())
+}
+
+#[test_database::test]
+async fn what_is_told_about_values_has_no_secrets() -> Result<(), StoreError> {
+    let blog = Fixture::blog().await;
+    let schema = blog.store.schema();
+    let check = |collection: &str, values: Value, want: Value| {
+        let collection = schema.collection(collection).expect("a collection");
+        let shown = store::secret::without_secrets(&schema, collection, &record(values));
+        assert_eq!(Value::Object(shown), want);
+    };
+    check("users", json!({"username": "u", "password": "p"}), json!({"username": "u"}));
+    check(
+        "posts",
+        json!({"title": "t", "nosuch": 1, "category": 7}),
+        json!({"title": "t", "nosuch": 1, "category": 7}),
+    );
+    let nested =
+        json!({"createdBy": {"username": "u", "password": "p"}, "comments": [{"createdBy": {"password": "p"}}, 3]});
+    check("posts", nested, json!({"createdBy": {"username": "u"}, "comments": [{"createdBy": {}}, 3]}));
     Ok(())
 }
 

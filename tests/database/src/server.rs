@@ -36,7 +36,7 @@ struct Server {
     options: PgConnectOptions,
     /// The URL of a database, but for its name.
     url: Box<dyn Fn(&str) -> String + Send + Sync>,
-    clerk: Mutex<mpsc::Sender<Order>>,
+    clerk: Mutex<mpsc::SyncSender<Order>>,
     /// Held open as long as this process lives.
     _guard: Option<ChildStdin>,
 }
@@ -44,7 +44,7 @@ struct Server {
 /// Something to be done by the clerk, and where to say what came of it.
 struct Order {
     statement: String,
-    reply: mpsc::Sender<Result<(), String>>,
+    reply: mpsc::SyncSender<Result<(), String>>,
 }
 
 static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(|| match std::env::var("DATABASE_URL") {
@@ -84,7 +84,8 @@ impl Server {
         url: impl Fn(&str) -> String + Send + Sync + 'static,
         guard: Option<ChildStdin>,
     ) -> Result<Self, String> {
-        let (clerk, orders) = mpsc::channel();
+        // The clerk does one thing after the other; who orders waits for it.
+        let (clerk, orders) = mpsc::sync_channel(1);
         let server = Self { options, url: Box::new(url), clerk: Mutex::new(clerk), _guard: guard };
         server.employ(orders);
         server.carry_out("SELECT 1".to_owned())?;
@@ -109,7 +110,7 @@ impl Server {
     }
 
     fn carry_out(&self, statement: String) -> Result<(), String> {
-        let (reply, answer) = mpsc::channel();
+        let (reply, answer) = mpsc::sync_channel(1);
         let clerk = self.clerk.lock().map_err(|error| error.to_string())?.clone();
         clerk.send(Order { statement, reply }).map_err(|error| error.to_string())?;
         answer.recv().map_err(|error| error.to_string())?

@@ -2,10 +2,13 @@
 
 mod access;
 mod bad_input;
+mod before_action;
 mod bindings;
 mod crash;
+mod custom_action;
 mod depth;
 mod explain;
+mod guide;
 mod harness;
 mod lifecycle;
 mod plugins;

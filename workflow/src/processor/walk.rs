@@ -93,7 +93,9 @@ impl<'p> Walk<'p> {
             Left::Waits(_) => self.settle(&mut line, None).await?,
         };
         let ended_by_node = matches!(left, Left::Ends(verdict) if verdict == status);
-        let outcome = Outcome { id: self.execution.id, status, messages: line.said.messages, ended_by_node };
+        let said = line.said;
+        let outcome =
+            Outcome { id: self.execution.id, status, messages: said.messages, ended_by_node, output: said.output };
         let woken = std::mem::take(&mut *locked(&self.woken));
         Ok(Ran { outcome, woken, due_at_ms, executions: usize::from(status.is_final()), next })
     }

@@ -14,11 +14,12 @@ pub(super) struct Package {
 /// The library below the ABI, which has to stay replaceable.
 const ABI_LIBRARY: &str = "abi_stable";
 /// The packages that may know it.
-const ABI_PACKAGES: [&str; 2] = ["plugin-api", "host-demo"];
+const ABI_PACKAGES: [&str; 3] = ["plugin-api", "plugin-testkit", "host-demo"];
 /// What the names of test libraries start with that break the ABI on purpose: they have to know it.
 const FIXTURE_PREFIX: &str = "fixture-";
-/// What the names of plugins start with; `plugin-api` is none.
+/// What the names of plugins start with; the author's kit is none.
 const PLUGIN_PREFIX: &str = "plugin-";
+const AUTHOR_KIT: [&str; 2] = ["plugin-api", "plugin-testkit"];
 
 /// Reads the packages from cargo's metadata. Dependencies of tests and build scripts draw no arrows.
 pub(super) fn packages(metadata: &Metadata) -> Vec<Package> {
@@ -60,6 +61,7 @@ fn allowed(from: &str, to: &str) -> bool {
         "test-database" => to == "test-database-macros",
         // The host lists the plugins so that cargo builds their libraries; its code never names them (see `sources`).
         "host-demo" => ["plugin-api", "workflow", "store"].contains(&to) || is_plugin(to),
+        "plugin-testkit" => to == "plugin-api",
         plugin if is_plugin(plugin) => to == "plugin-api",
         // System tests and benchmarks stand above everything.
         "tests" | "benches" => true,
@@ -68,7 +70,7 @@ fn allowed(from: &str, to: &str) -> bool {
 }
 
 fn is_plugin(name: &str) -> bool {
-    name.starts_with(PLUGIN_PREFIX) && name != "plugin-api"
+    name.starts_with(PLUGIN_PREFIX) && !AUTHOR_KIT.contains(&name)
 }
 
 #[cfg(test)]
@@ -85,6 +87,7 @@ mod tests {
         assert_eq!(complaints("host-demo", &["plugin-api", "workflow", "store", "plugin-x"], true), [""; 0]);
         assert_eq!(complaints("workflow", &["store"], false), [""; 0]);
         assert_eq!(complaints("plugin-x", &["plugin-api"], false), [""; 0]);
+        assert_eq!(complaints("plugin-testkit", &["plugin-api"], true), [""; 0]);
     }
 
     #[test]
@@ -92,6 +95,8 @@ mod tests {
         assert_eq!(complaints("workflow", &["plugin-api"], false), ["workflow must not depend on plugin-api"]);
         assert_eq!(complaints("store", &["workflow"], false), ["store must not depend on workflow"]);
         assert_eq!(complaints("plugin-x", &["plugin-y"], false), ["plugin-x must not depend on plugin-y"]);
+        assert_eq!(complaints("plugin-testkit", &["plugin-x"], false), ["plugin-testkit must not depend on plugin-x"]);
+        assert_eq!(complaints("plugin-x", &["plugin-testkit"], false), ["plugin-x must not depend on plugin-testkit"]);
         assert_eq!(complaints("plugin-api", &["store"], false), ["plugin-api must not depend on store"]);
         assert_eq!(complaints("newcomer", &["store"], false), ["newcomer must not depend on store"]);
     }

@@ -11,6 +11,7 @@ pub(crate) struct Blog {
 
 /// A workflow to be made. Its nodes form one line.
 pub(crate) struct NewWorkflow {
+    pub(crate) trigger: &'static str,
     pub(crate) config: Value,
     pub(crate) sync: bool,
     pub(crate) nodes: Vec<(&'static str, Value)>,
@@ -26,7 +27,22 @@ pub(crate) struct Workflow {
 impl NewWorkflow {
     /// An asynchronous workflow without nodes, bound locally.
     pub(crate) fn on(collection: &str) -> Self {
-        Self { config: json!({"collection": collection}), sync: false, nodes: Vec::new() }
+        Self::of("action", json!({"collection": collection}))
+    }
+
+    /// A workflow that runs before actions it is bound to.
+    pub(crate) fn before(collection: &str) -> Self {
+        Self::of("request-interception", json!({"collection": collection})).sync()
+    }
+
+    /// A workflow for "Trigger workflow" buttons that gets one record.
+    pub(crate) fn button(collection: &str) -> Self {
+        Self::of("custom-action", json!({"type": 1, "collection": collection}))
+    }
+
+    /// An asynchronous workflow without nodes.
+    pub(crate) fn of(trigger: &'static str, config: Value) -> Self {
+        Self { trigger, config, sync: false, nodes: Vec::new() }
     }
 
     pub(crate) fn sync(mut self) -> Self {
@@ -89,7 +105,7 @@ impl Blog {
 
     /// Makes and enables a workflow.
     pub(crate) async fn workflow(&self, new: NewWorkflow) -> Workflow {
-        let values = json!({"title": "test", "type": "action", "sync": new.sync, "config": new.config});
+        let values = json!({"title": "test", "type": new.trigger, "sync": new.sync, "config": new.config});
         let made = self.admin.post("workflows:create", values).await.ok();
         let workflow =
             Workflow { id: made["id"].as_i64().expect("an id"), key: made["key"].as_str().expect("a key").into() };

@@ -17,12 +17,7 @@ pub(crate) const EMAIL: &str = "admin@example.com";
 pub(crate) const PASSWORD: &str = "a-password-for-one-test";
 
 /// The manifest that the project ships, for a server whose plugins lie where cargo put them.
-pub(crate) const BUILT_IN_PLUGINS: &str = r#"
-[[plugin]]
-id = "workflow-action-trigger"
-library = "plugin_workflow_action_trigger"
-required = true
-"#;
+pub(crate) const BUILT_IN_PLUGINS: &str = include_str!("../../../../plugin.toml");
 
 /// How a server starts.
 #[derive(Clone)]

@@ -7,6 +7,7 @@ mod command;
 mod logging;
 mod management;
 mod panics;
+mod previous;
 mod registration;
 mod take_over;
 mod versioned;

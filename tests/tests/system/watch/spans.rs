@@ -111,7 +111,8 @@ async fn a_collector_sees_a_request_down_to_its_nodes() {
     let blog = Blog::set_up(host.admin().await).await;
     let sync = blog.workflow(NewWorkflow::on("posts").sync().logs("sync")).await;
     let background = blog.workflow(NewWorkflow::on("posts").logs("background")).await;
-    let bindings = format!("{},{}", sync.key, background.key);
+    let before = blog.workflow(NewWorkflow::before("posts").logs("before")).await;
+    let bindings = format!("{},{},{}", sync.key, background.key, before.key);
     blog.create("posts", &bindings, json!({"title": "a"})).await.ok();
     blog.finished(&background, 1).await;
     // What is not exported yet is handed over at the stop.
@@ -124,6 +125,7 @@ async fn a_collector_sees_a_request_down_to_its_nodes() {
         let mine = |span: &&Span| span.name == "node" && span.parent_span_id == execution.span_id;
         spans.iter().find(mine).unwrap_or_else(|| panic!("no node in {spans:#?}"))
     };
+    assert_eq!(line(&spans, node(workflow(before.id))), ["node", "execution", "action", "request"]);
     let execution = workflow(sync.id);
     assert_eq!(line(&spans, node(execution)), ["node", "execution", "action", "request"]);
     assert_eq!(text(&node(execution).attributes, "type").as_deref(), Some("create"));

@@ -1,0 +1,189 @@
+//! Why plugins cannot be loaded, in one line for the operator: which plugin, what is wrong, what to do.
+
+use std::path::PathBuf;
+
+use plugin_api::PluginError;
+
+/// The manifest, or a plugin that the host cannot do without, is in the way of starting.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginHostError {
+    /// The manifest cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    ManifestUnreadable {
+        /// The manifest.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The manifest is not what it should be.
+    #[error("{}: {problem}", path.display())]
+    ManifestInvalid {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong, and where.
+        problem: String,
+    },
+    /// Two entries have the same id.
+    #[error(
+        "plugin \"{id}\" is listed twice, as {} and as {}: remove one of the two entries",
+        first.display(), second.display()
+    )]
+    DuplicateId {
+        /// The id.
+        id: String,
+        /// The first entry's library.
+        first: PathBuf,
+        /// The second entry's library.
+        second: PathBuf,
+    },
+    /// A required plugin failed.
+    #[error("required plugin \"{id}\" {problem}")]
+    Required {
+        /// The plugin.
+        id: String,
+        /// Why.
+        problem: LoadProblem,
+    },
+}
+
+/// Why one plugin failed. Reads on from the plugin's name: `plugin "x" …`.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadProblem {
+    /// There is no such file.
+    #[error("has no library at {}: build it, or correct \"library\" in the manifest", searched.join(", nor at "))]
+    NotFound {
+        /// Where the file could have been.
+        searched: Vec<String>,
+    },
+    /// The file is a directory, a pipe or a device.
+    #[error("is not a file: {} is {what}; name the library itself", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The file cannot be read.
+    #[error("cannot be read: {}: {source}; let the host's user read it", path.display())]
+    Unreadable {
+        /// The path.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file cannot be copied.
+    #[error("cannot be copied to {}: {source}; make room there, or let TMPDIR name another folder", folder.display())]
+    Uncopied {
+        /// The folder of copies.
+        folder: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is larger than any plugin should be.
+    #[error("is too large: {} has more than {limit_mib} MiB; strip its debug information", path.display())]
+    TooLarge {
+        /// The path.
+        path: PathBuf,
+        /// The most a library may have, in MiB.
+        limit_mib: u64,
+    },
+    /// The file is not the one the manifest means.
+    #[error(
+        "has another checksum than the manifest says: sha256 is {actual}, not {expected}; if the new file is meant, put its checksum there"
+    )]
+    Checksum {
+        /// The manifest's, in hexadecimal.
+        expected: String,
+        /// The file's, in hexadecimal.
+        actual: String,
+    },
+    /// The linker would refuse the file, or crash on it.
+    #[error("is no library for this host: {} {reason}", path.display())]
+    Image {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// The linker refused the file.
+    #[error("cannot be linked: {reason}; {}", link_advice(reason))]
+    Link {
+        /// What the linker says.
+        reason: String,
+    },
+    /// The library has no root symbol.
+    #[error("is a library but no plugin: {} exports no plugin; does its crate call export_plugin! and is it a cdylib?", path.display())]
+    NoPlugin {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The library was built with another major version of the API.
+    #[error("was built with plugin-api {theirs}, this host has {ours}: build it with plugin-api {}", compatible(ours))]
+    Version {
+        /// The library's.
+        theirs: String,
+        /// The host's.
+        ours: String,
+    },
+    /// The foundation of the ABI differs.
+    #[error("was built with another abi_stable ({reason}): build it with the plugin-api {ours} of this host")]
+    Foundation {
+        /// What differs.
+        reason: String,
+        /// The host's version of the API.
+        ours: String,
+    },
+    /// The library says it has a version whose layout it does not have.
+    #[error("does not have the layout of plugin-api {ours}: {}; build it with the published plugin-api", differences.join("; "))]
+    Layout {
+        /// The host's version of the API.
+        ours: String,
+        /// At most four differences, the deepest first.
+        differences: Vec<String>,
+    },
+    /// The manifest calls the plugin by another name than it does itself.
+    #[error("calls itself \"{actual}\": correct \"id\" or \"library\" in the manifest")]
+    OtherId {
+        /// The plugin's own id.
+        actual: String,
+    },
+    /// An id is not made of lower-case letters, digits and `-`.
+    #[error("uses the id \"{id}\": its author should use lower-case letters, digits and \"-\"")]
+    BadId {
+        /// The id.
+        id: String,
+    },
+    /// The settings do not fit the plugin's schema of them.
+    #[error("does not accept its settings: {reason}; correct them in the manifest")]
+    Settings {
+        /// What does not fit.
+        reason: String,
+    },
+    /// The plugin refused, or failed, while it registered.
+    #[error("failed to start: {0}")]
+    Register(PluginError),
+    /// Another plugin has the trigger type.
+    #[error(
+        "offers the trigger type \"{trigger}\", which plugin \"{owner}\" offers already: switch one of the two off"
+    )]
+    DuplicateTrigger {
+        /// The trigger type.
+        trigger: String,
+        /// The plugin that has it.
+        owner: String,
+    },
+}
+
+fn link_advice(reason: &str) -> &'static str {
+    // What glibc says where nothing may be executed.
+    if reason.contains("failed to map segment") {
+        "let TMPDIR name a folder whose file system allows programs (is not mounted noexec)"
+    } else {
+        "install what it needs, or build it on this system"
+    }
+}
+
+fn compatible(version: &str) -> String {
+    let major = version.split('.').next().unwrap_or(version);
+    format!("{major}.x")
+}

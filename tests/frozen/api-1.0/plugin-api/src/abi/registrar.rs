@@ -1,0 +1,69 @@
+//! How a plugin's offers reach the host: the host lends a [`RegistrarObject`] for the time of one call.
+
+use abi_stable::{sabi_trait, sabi_trait::TD_Opaque, sabi_types::RMut, std_types::RStr};
+
+use super::{
+    error::{AbiResult, answer, read, result, write},
+    guard::guarded,
+    hook::{self, HookClient, HookObject},
+    trigger::{self, TriggerClient, TriggerObject},
+};
+use crate::{action::Interest, error::PluginError, plugin::Registrar};
+
+/// The host's registrar for the time of a call.
+pub type RegistrarObject<'a> = RawRegistrar_TO<'a, RMut<'a, ()>>;
+
+/// The host's side of a [`Registrar`].
+#[sabi_trait]
+pub trait RawRegistrar {
+    /// Takes a trigger type.
+    fn trigger(&mut self, trigger: TriggerObject) -> AbiResult<()>;
+    /// Takes a hook with its [`Interest`]s as JSON text. The frozen prefix ends here.
+    #[sabi(last_prefix_field)]
+    fn action_hook(&mut self, interests: RStr<'_>, hook: HookObject) -> AbiResult<()>;
+}
+
+/// What a plugin handed over, as the host keeps it.
+#[derive(Default)]
+pub struct Offers {
+    /// The trigger types in their order.
+    pub triggers: Vec<TriggerClient>,
+    /// The hooks in their order, with the actions they are always asked about.
+    pub hooks: Vec<(Vec<Interest>, HookClient)>,
+}
+
+impl Offers {
+    /// The object to lend.
+    pub(crate) fn object(&mut self) -> RegistrarObject<'_> {
+        RawRegistrar_TO::from_ptr(RMut::new(self), TD_Opaque)
+    }
+}
+
+impl RawRegistrar for Offers {
+    fn trigger(&mut self, trigger: TriggerObject) -> AbiResult<()> {
+        answer(guarded("the host's registrar", || {
+            self.triggers.push(TriggerClient::new(trigger));
+            Ok(())
+        }))
+    }
+
+    fn action_hook(&mut self, interests: RStr<'_>, hook: HookObject) -> AbiResult<()> {
+        answer(guarded("the host's registrar", || {
+            self.hooks.push((read("interests", interests.as_str())?, HookClient::new(hook)));
+            Ok(())
+        }))
+    }
+}
+
+/// Hands everything over, on the plugin's side.
+pub(crate) fn hand_over(registrar: Registrar, mut host: RegistrarObject<'_>) -> Result<(), PluginError> {
+    let (triggers, hooks) = registrar.into_parts();
+    for trigger in triggers {
+        result(host.trigger(trigger::provide(trigger)))?;
+    }
+    for offered in hooks {
+        let interests = write("interests", &offered.interests)?;
+        result(host.action_hook(interests.as_rstr(), hook::provide(offered.hook)))?;
+    }
+    Ok(())
+}

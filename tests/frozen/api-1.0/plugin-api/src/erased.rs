@@ -1,0 +1,60 @@
+//! Triggers without their configuration type: configurations and input arrive as JSON text.
+//!
+//! [`crate::Registrar`] wraps each typed [`Trigger`] into [`Typed`]; what carries it across the boundary sees only
+//! [`ErasedTrigger`].
+
+use schemars::schema_for;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    action::Interest,
+    error::PluginError,
+    id::WorkflowId,
+    schema::SchemaView,
+    trigger::{ManualRun, Trigger, TriggerInfo, Workflow},
+};
+
+/// A [`Trigger`] whose configuration type is hidden behind JSON text.
+pub(crate) trait ErasedTrigger: Send + Sync {
+    fn info(&self) -> TriggerInfo;
+    fn config_schema(&self) -> Value;
+    fn validate(&self, config: &str, schema: &dyn SchemaView) -> Result<(), PluginError>;
+    fn enable(&self, workflow: &str) -> Result<Vec<Interest>, PluginError>;
+    fn disable(&self, workflow: WorkflowId);
+    fn manual(&self, config: &str, input: &str) -> Result<ManualRun, PluginError>;
+}
+
+/// Reads and writes JSON on behalf of a typed trigger.
+pub(crate) struct Typed<T>(pub(crate) T);
+
+impl<T: Trigger> ErasedTrigger for Typed<T> {
+    fn info(&self) -> TriggerInfo {
+        self.0.info()
+    }
+
+    fn config_schema(&self) -> Value {
+        schema_for!(T::Config).to_value()
+    }
+
+    fn validate(&self, config: &str, schema: &dyn SchemaView) -> Result<(), PluginError> {
+        self.0.validate(&read(config, "configuration")?, schema)
+    }
+
+    fn enable(&self, workflow: &str) -> Result<Vec<Interest>, PluginError> {
+        self.0.enable(read::<Workflow<T::Config>>(workflow, "workflow")?)
+    }
+
+    fn disable(&self, workflow: WorkflowId) {
+        self.0.disable(workflow);
+    }
+
+    fn manual(&self, config: &str, input: &str) -> Result<ManualRun, PluginError> {
+        self.0.manual(&read(config, "configuration")?, read(input, "input")?)
+    }
+}
+
+/// Reads a message; what does not fit is the configurer's or caller's mistake.
+fn read<T: DeserializeOwned>(json: &str, what: &str) -> Result<T, PluginError> {
+    serde_json::from_str(json).map_err(|error| PluginError::invalid(format!("the {what} does not fit: {error}")))
+}

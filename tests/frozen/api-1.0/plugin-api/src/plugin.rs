@@ -1,0 +1,80 @@
+//! What a plugin is and how it registers what it offers.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    action::{ActionHook, Interest},
+    erased::{ErasedTrigger, Typed},
+    error::PluginError,
+    trigger::{Trigger, TriggerInfo},
+};
+
+/// A trigger plugin. [`crate::export_plugin!`] exports it.
+pub trait Plugin: Sized + 'static {
+    /// The id in `plugin.toml`: lower-case letters, digits and `-`.
+    const ID: &'static str;
+
+    /// The plugin's own settings in `plugin.toml`; [`NoSettings`] if there are none.
+    type Settings: DeserializeOwned + JsonSchema;
+
+    /// Makes the plugin and registers what it offers. Nothing is kept if it fails.
+    ///
+    /// # Errors
+    ///
+    /// The plugin is reported as failed, with the message.
+    fn register(settings: Self::Settings, registrar: &mut Registrar) -> Result<(), PluginError>;
+}
+
+/// The settings of a plugin that has none: anything in `plugin.toml` is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoSettings {}
+
+/// Collects what a plugin offers. The host takes all of it, or, if [`Plugin::register`] fails, none.
+#[derive(Default)]
+pub struct Registrar {
+    triggers: Vec<Box<dyn ErasedTrigger>>,
+    hooks: Vec<Hook>,
+}
+
+/// A hook with the actions it is always asked about.
+pub(crate) struct Hook {
+    pub(crate) interests: Vec<Interest>,
+    pub(crate) hook: Box<dyn ActionHook>,
+}
+
+impl Registrar {
+    /// Offers a trigger type.
+    pub fn trigger<T: Trigger>(&mut self, trigger: T) {
+        self.triggers.push(Box::new(Typed(trigger)));
+    }
+
+    /// Offers a hook that is asked about the actions of `interests`, and about those that the plugin's triggers
+    /// declare for their enabled workflows.
+    pub fn action_hook<H: ActionHook>(&mut self, interests: Vec<Interest>, hook: H) {
+        self.hooks.push(Hook { interests, hook: Box::new(hook) });
+    }
+
+    /// Describes the trigger types offered so far, in their order.
+    pub fn trigger_infos(&self) -> Vec<TriggerInfo> {
+        self.triggers.iter().map(|trigger| trigger.info()).collect()
+    }
+
+    /// The interests of the hooks offered so far, in their order.
+    pub fn hook_interests(&self) -> impl Iterator<Item = &[Interest]> {
+        self.hooks.iter().map(|hook| hook.interests.as_slice())
+    }
+
+    pub(crate) fn into_parts(self) -> (Vec<Box<dyn ErasedTrigger>>, Vec<Hook>) {
+        (self.triggers, self.hooks)
+    }
+}
+
+impl fmt::Debug for Registrar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registrar").field("triggers", &self.triggers.len()).field("hooks", &self.hooks.len()).finish()
+    }
+}

@@ -1,0 +1,168 @@
+//! The collections and associations that a plugin may look at.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Names a collection of a data source; written `name` in the main data source and `source:name` in others.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CollectionRef {
+    data_source: String,
+    name: String,
+}
+
+/// The data source that is there from the start.
+pub const MAIN_DATA_SOURCE: &str = "main";
+
+impl CollectionRef {
+    /// Names a collection of a data source.
+    pub fn new(data_source: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { data_source: data_source.into(), name: name.into() }
+    }
+
+    /// Reads `name` or `source:name`.
+    pub fn parse(text: &str) -> Self {
+        match text.split_once(':') {
+            Some((source, name)) => Self::new(source, name),
+            None => Self::new(MAIN_DATA_SOURCE, text),
+        }
+    }
+
+    /// The data source's key.
+    pub fn data_source(&self) -> &str {
+        &self.data_source
+    }
+
+    /// The collection's name within its data source.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Display for CollectionRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.data_source == MAIN_DATA_SOURCE {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "{}:{}", self.data_source, self.name)
+        }
+    }
+}
+
+impl From<CollectionRef> for String {
+    fn from(collection: CollectionRef) -> Self {
+        collection.to_string()
+    }
+}
+
+impl From<String> for CollectionRef {
+    fn from(text: String) -> Self {
+        Self::parse(&text)
+    }
+}
+
+/// How many records an association leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cardinality {
+    /// `belongsTo`, `hasOne`.
+    One,
+    /// `hasMany`, `belongsToMany`.
+    Many,
+}
+
+/// Where an association field leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Association {
+    /// The collection at its end.
+    pub target: CollectionRef,
+    /// One record or many.
+    pub cardinality: Cardinality,
+}
+
+/// Association fields to follow, one after the other; empty is the record itself. Written `post.category`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct AssociationPath(Vec<String>);
+
+impl AssociationPath {
+    /// Reads `post.category`; empty text is the empty path.
+    pub fn parse(text: &str) -> Self {
+        if text.is_empty() { Self::default() } else { Self(text.split('.').map(str::to_owned).collect()) }
+    }
+
+    /// The field names in order.
+    pub fn segments(&self) -> &[String] {
+        &self.0
+    }
+
+    /// Says whether the path names the record itself.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for AssociationPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("."))
+    }
+}
+
+impl From<AssociationPath> for String {
+    fn from(path: AssociationPath) -> Self {
+        path.to_string()
+    }
+}
+
+impl From<String> for AssociationPath {
+    fn from(text: String) -> Self {
+        Self::parse(&text)
+    }
+}
+
+/// Read access to today's schema. The view is one consistent snapshot for as long as a call lasts.
+pub trait SchemaView {
+    /// Says whether the data source exists.
+    fn has_data_source(&self, data_source: &str) -> bool;
+
+    /// Says whether the collection exists.
+    fn has_collection(&self, collection: &CollectionRef) -> bool;
+
+    /// Says where an association field of a collection leads; `None` if there is no such association.
+    fn association(&self, collection: &CollectionRef, field: &str) -> Option<Association>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collections_are_written_with_their_source_unless_it_is_the_main_one() {
+        fn check(text: &str, data_source: &str, name: &str, shown: &str) {
+            let collection = CollectionRef::parse(text);
+            assert_eq!((collection.data_source(), collection.name()), (data_source, name), "{text:?}");
+            assert_eq!(collection.to_string(), shown, "{text:?}");
+            assert_eq!(CollectionRef::parse(shown), collection, "{text:?} survives the round trip");
+        }
+        check("posts", "main", "posts", "posts");
+        check("main:posts", "main", "posts", "posts");
+        check("erp:posts", "erp", "posts", "erp:posts");
+        check("erp:a:b", "erp", "a:b", "erp:a:b");
+        check("", "main", "", "");
+    }
+
+    #[test]
+    fn paths_are_dotted() {
+        fn check(text: &str, segments: &[&str]) {
+            let path = AssociationPath::parse(text);
+            assert_eq!(path.segments(), segments, "{text:?}");
+            assert_eq!(path.is_empty(), segments.is_empty(), "{text:?}");
+            assert_eq!(path.to_string(), text);
+        }
+        check("", &[]);
+        check("category", &["category"]);
+        check("post.category", &["post", "category"]);
+        check("a..b", &["a", "", "b"]);
+    }
+}
