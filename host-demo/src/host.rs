@@ -54,8 +54,15 @@ impl Host {
         }
     }
 
-    /// Says from now on that no new requests are welcome, and ends the event streams.
+    /// Lets plugins call the services from now on.
+    pub(crate) fn open_services(self: &Arc<Self>) {
+        let backend = Arc::downgrade(self);
+        self.plugins.open_services(backend, self.requests.clone());
+    }
+
+    /// Says from now on that no new requests are welcome, neither from people nor from plugins, and ends the event streams.
     pub(crate) fn drain(&self) {
+        self.plugins.close_services();
         self.stopping.cancel();
     }
 

@@ -14,6 +14,7 @@
 //! 7. `observe`: metrics, logs and spans, for the operator
 //! 8. `triggers`, [`plugins`]: workflow configurations, and trigger plugins loaded from libraries
 //! 9. `bindings`: which workflows fit which button
+//! 10. `services`: what plugins may ask of the server
 
 mod access;
 mod bindings;
@@ -27,6 +28,7 @@ mod pipeline;
 pub mod plugins;
 mod resources;
 pub mod server;
+mod services;
 mod triggers;
 
 pub use bindings::Strictness;

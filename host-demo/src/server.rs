@@ -85,6 +85,7 @@ impl Server {
         let options = EngineOptions { parallel_workflows: PARALLEL_WORKFLOWS, outside: options.outside };
         let engine = Engine::start_as(store.clone(), options, instance).await?;
         let host = Arc::new(Host::new(store, engine, plugins, tokens, strictness));
+        host.open_services();
         host.switch.enable_all().await?;
 
         let stop = CancellationToken::new();

@@ -102,8 +102,9 @@
 //! 4. [`binding`]: the `triggerWorkflows` parameter, `key1,key2!category`
 //! 5. [`plan`]: the decision
 //! 6. [`schema`]: the collections and associations a plugin may look at
-//! 7. [`text`] and [`error`]: localised text, errors
-//! 8. [`watch`]: ready-made parts for trigger types that, unlike the one above, can also be bound to buttons
+//! 7. [`service`]: what the host does for a plugin's own threads
+//! 8. [`text`] and [`error`]: localised text, errors
+//! 9. [`watch`]: ready-made parts for trigger types that, unlike the one above, can also be bound to buttons
 //!
 //! The `abi` module below them is the only place where `abi_stable` types appear.
 //! What 1.0 had is frozen; this is 1.2. The crate grows only by the rules in `docs/adr/0001-abi.md`.
@@ -115,6 +116,7 @@ pub mod id;
 pub mod plan;
 pub mod plugin;
 pub mod schema;
+pub mod service;
 pub mod text;
 pub mod trigger;
 pub mod watch;
@@ -131,10 +133,11 @@ mod erased;
 pub use action::{Action, ActionEvent, ActionHook, Detail, Interest, Phase, When};
 pub use binding::Binding;
 pub use error::{ErrorKind, PluginError};
-pub use id::{UserId, WorkflowId};
+pub use id::{ExecutionId, UserId, WorkflowId};
 pub use plan::{Batch, Condition, Firing, Plan, Previous, Skip, SkipReason};
 pub use plugin::{NoSettings, Plugin, Registrar};
 pub use schema::{Association, AssociationPath, Cardinality, CollectionRef, SchemaView};
+pub use service::{Host, ReadRecord, ReadRecords, RecordPage, Service, Services, StartWorkflow};
 pub use text::{Language, LocalizedText, Translations};
 pub use trigger::{
     BindingInfo, Button, ExecutionMode, ManualData, ManualRun, Trigger, TriggerData, TriggerInfo, Variable, Workflow,

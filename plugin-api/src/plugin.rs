@@ -9,6 +9,7 @@ use crate::{
     action::{ActionHook, Interest},
     erased::{ErasedTrigger, Typed},
     error::PluginError,
+    service::{Host, Service},
     trigger::{Trigger, TriggerInfo},
 };
 
@@ -19,6 +20,10 @@ pub trait Plugin: Sized + 'static {
 
     /// The plugin's own settings in `plugin.toml`; [`NoSettings`] if there are none.
     type Settings: DeserializeOwned + JsonSchema;
+
+    /// The services of the host that it cannot do without; it is not loaded unless the operator grants them. Since 1.2; hosts of
+    /// 1.0 and 1.1 load it without asking, and have no services.
+    const NEEDS: &'static [Service] = &[];
 
     /// Makes the plugin and registers what it offers. Nothing is kept if it fails.
     ///
@@ -34,8 +39,8 @@ pub trait Plugin: Sized + 'static {
 pub struct NoSettings {}
 
 /// Collects what a plugin offers. The host takes all of it, or, if [`Plugin::register`] fails, none.
-#[derive(Default)]
 pub struct Registrar {
+    host: Host,
     triggers: Vec<Box<dyn ErasedTrigger>>,
     hooks: Vec<Hook>,
 }
@@ -46,7 +51,26 @@ pub(crate) struct Hook {
     pub(crate) hook: Box<dyn ActionHook>,
 }
 
+impl Default for Registrar {
+    /// Collects for a host without services.
+    fn default() -> Self {
+        Self::new(Host::without_services())
+    }
+}
+
 impl Registrar {
+    /// Collects for a host.
+    pub fn new(host: Host) -> Self {
+        Self { host, triggers: Vec::new(), hooks: Vec::new() }
+    }
+
+    /// The host's services, to be kept for the plugin's own threads. They can be called once the host runs and the plugin is in
+    /// service, which is after it has registered; until then calls are [unavailable](crate::ErrorKind::Unavailable), and again
+    /// when another version has taken over.
+    pub fn host(&self) -> Host {
+        self.host.clone()
+    }
+
     /// Offers a trigger type.
     pub fn trigger<T: Trigger>(&mut self, trigger: T) {
         self.triggers.push(Box::new(Typed(trigger)));

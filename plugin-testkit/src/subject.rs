@@ -6,11 +6,13 @@ use std::{
         consts::{DLL_PREFIX, DLL_SUFFIX},
     },
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use plugin_api::{
-    Plugin, PluginError,
+    Plugin, PluginError, Services,
     abi::{in_process, registrar::Offers},
+    service::NoServices,
 };
 use serde_json::{Value, json};
 
@@ -25,7 +27,7 @@ pub struct PluginUnderTest {
 
 #[derive(Debug)]
 enum Source {
-    InProcess(fn(&Value) -> Result<Offers, PluginError>),
+    InProcess(fn(&Value, Arc<dyn Services>) -> Result<Offers, PluginError>),
     Library(PathBuf),
 }
 
@@ -53,11 +55,12 @@ impl PluginUnderTest {
         self
     }
 
-    /// Makes the plugin.
+    /// Makes the plugin, for a host without services.
     pub(crate) fn make(self) -> Result<Offers, OpenError> {
+        let services = Arc::new(NoServices);
         let made = match self.source {
-            Source::InProcess(make) => make(&self.settings),
-            Source::Library(path) => library::open(&path)?.make_plugin(&self.settings, library::log()),
+            Source::InProcess(make) => make(&self.settings, services),
+            Source::Library(path) => library::open(&path)?.make_plugin(&self.settings, library::log(), services),
         };
         made.map_err(OpenError::Register)
     }

@@ -4,6 +4,7 @@
 //! One that `waits_for` another cannot be claimed until that one is resolved, and disappears if that one ends otherwise:
 //! so a failing synchronous workflow stops the rest of its chain, whatever happens to the process in between.
 
+mod children;
 mod claims;
 mod concurrency;
 mod due;

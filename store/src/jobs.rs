@@ -6,7 +6,7 @@ use crate::{
     changes::{Change, JobChange},
     db::{Conn, Row, Tx},
     error::StoreError,
-    id::{ExecutionId, JobId, NodeId},
+    id::{ExecutionId, JobId, NodeId, WorkflowId},
     moment,
     status::JobStatus,
 };
@@ -220,12 +220,19 @@ impl Tx {
         Ok(Job { status, result, ..job })
     }
 
-    /// Ends every pending job of an execution, when the execution ends from outside.
+    /// Ends every pending job of an execution, when the execution ends from outside, and the executions that they wait for.
+    /// Answers the workflow versions that have work now because of it.
     ///
     /// # Errors
     ///
     /// Database errors.
-    pub async fn abort_jobs(&mut self, execution: ExecutionId) -> Result<(), StoreError> {
+    pub async fn abort_jobs(&mut self, execution: ExecutionId) -> Result<Vec<WorkflowId>, StoreError> {
+        let ended = self.end_pending_jobs(execution).await?;
+        self.abort_children(ended).await
+    }
+
+    /// [`Self::abort_jobs`] for this execution alone. Answers the jobs.
+    pub(crate) async fn end_pending_jobs(&mut self, execution: ExecutionId) -> Result<Vec<JobId>, StoreError> {
         let aborted = JobStatus::Pending.to(JobStatus::Aborted)?;
         let now = moment::now();
         let rows = self
@@ -236,7 +243,8 @@ impl Tx {
             )
             .await?;
         self.note_jobs(&rows, aborted, &now)?;
-        self.close_tasks(execution).await
+        self.close_tasks(execution).await?;
+        rows.iter().map(|row| row.get("id").map(JobId)).collect()
     }
 
     fn note_jobs(&mut self, rows: &[Row], status: JobStatus, now: &str) -> Result<(), StoreError> {

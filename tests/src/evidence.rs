@@ -13,6 +13,8 @@ pub(crate) struct Execution {
     pub(crate) mark: String,
     /// `None` while queued.
     pub(crate) status: Option<i64>,
+    /// Why it was ended from outside.
+    pub(crate) reason: Option<String>,
     pub(crate) jobs: Jobs,
 }
 
@@ -33,14 +35,14 @@ pub(crate) struct Evidence {
     pub(crate) steps: BTreeMap<(String, String), usize>,
 }
 
-const EXECUTIONS: &str = r#"SELECT "id", "workflowId", "context" ->> '$.data.mark' AS "mark", "status",
+const EXECUTIONS: &str = r#"SELECT "id", "workflowId", "context" ->> '$.data.mark' AS "mark", "status", "reason",
     (SELECT count(*) FROM "jobs" WHERE "executionId" = "executions"."id") AS "stored",
     (SELECT count(DISTINCT "nodeId") FROM "jobs" WHERE "executionId" = "executions"."id") AS "nodes",
     (SELECT count(*) FROM "jobs" WHERE "executionId" = "executions"."id" AND "status" = 0) AS "pending"
     FROM "executions" ORDER BY "id""#;
 const STEPS: &str = r#"SELECT "mark", "step", count(*) AS "count" FROM "logs" GROUP BY "mark", "step""#;
 const UNFINISHED: &str = r#"SELECT count(*) FROM "executions" WHERE "status" IS NULL OR "status" = 0"#;
-const STORED: &str = r#"SELECT count(*) FROM "executions""#;
+const STORED: &str = r#"SELECT coalesce(sum("executed"), 0) FROM "workflows""#;
 const OPEN: &str = r#"SELECT "id" FROM "executions" WHERE "workflowId" = ? AND ("status" IS NULL OR "status" = 0)
     ORDER BY "id" LIMIT ?"#;
 
@@ -60,7 +62,7 @@ impl Reader {
         Ok(sqlx::query_scalar(UNFINISHED).fetch_one(&mut self.0).await?)
     }
 
-    /// Counts all executions.
+    /// Counts all executions that there have ever been.
     pub(crate) async fn stored(&mut self) -> Result<i64> {
         Ok(sqlx::query_scalar(STORED).fetch_one(&mut self.0).await?)
     }
@@ -80,6 +82,7 @@ impl Reader {
                 workflow: row.try_get("workflowId")?,
                 mark: row.try_get::<Option<String>, _>("mark")?.unwrap_or_default(),
                 status: row.try_get("status")?,
+                reason: row.try_get("reason")?,
                 jobs: Jobs {
                     stored: count(row.try_get("stored")?),
                     nodes: count(row.try_get("nodes")?),

@@ -11,6 +11,8 @@ pub(crate) struct Promise {
     pub(crate) steps: Vec<String>,
     /// The state in which its executions end: 1 resolved, -1 failed, -3 aborted.
     pub(crate) end: i64,
+    /// Whether its executions stay; otherwise only what they have written tells of them after a while.
+    pub(crate) kept: bool,
 }
 
 /// An action and the executions that it has to bring about if it succeeded.

@@ -1,5 +1,5 @@
-//! A day's work in a short time: many executions, some of them cancelled, with restarts in between; memory and files are
-//! watched, and in the end every promise is checked.
+//! A day's work in a short time: many executions, some of which are cancelled, run out of time or are soon deleted, with restarts
+//! in between; memory and files are watched, and in the end every promise is checked.
 
 use std::{
     fmt,
@@ -24,10 +24,12 @@ use crate::{
 const CALLERS: usize = 6;
 /// Records in a bulk action at most: most of the executions come from these.
 const BULK: usize = 60;
-/// How often the state of things is looked at, and parked executions are cancelled.
+/// How often the state of things is looked at, and executions are cancelled.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Parked executions that are cancelled at one look at most.
 const CANCELLED_PER_LOOK: usize = 200;
+/// Of those that would end by themselves, the oldest that have not ended, queued or running: few, so that most do end.
+const INTERRUPTED_PER_LOOK: usize = 4;
 
 /// What a run is told.
 #[derive(Debug, Clone)]
@@ -47,7 +49,7 @@ pub struct Options {
 pub struct Sample {
     /// Since the beginning.
     pub at: Duration,
-    /// Executions that exist.
+    /// Executions that there have been, deleted ones included.
     pub executions: u64,
     /// Of these, the ones that have not ended.
     pub unfinished: u64,
@@ -64,10 +66,14 @@ pub struct Report {
     pub samples: Vec<Sample>,
     /// Actions that were answered as done.
     pub acknowledged: usize,
-    /// Executions that exist in the end.
-    pub executions: usize,
-    /// Executions that were cancelled.
+    /// Executions that there have been.
+    pub executions: u64,
+    /// Of these, the ones that were cancelled.
     pub cancelled: usize,
+    /// Those that have run out of time.
+    pub late: usize,
+    /// Those that are deleted by now.
+    pub forgotten: u64,
     /// How often the server was restarted.
     pub restarts: u64,
     /// How long it all took.
@@ -85,7 +91,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     let begun = Instant::now();
     let place = Place::new(&options.program)?;
     let mut server = place.start().await?;
-    let (mut load, mut caller) = Load::prepare(&server.url, &Kind::WITH_PARKED).await?;
+    let (mut load, mut caller) = Load::prepare(&server.url, &Kind::ALL).await?;
     let scene = load.scene();
     let mut reader = Reader::open(&place.database()).await?;
     load.start(&caller, Shape { callers: CALLERS, seed: options.seed, bulk: BULK });
@@ -97,7 +103,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        cancel_parked(&mut caller, &scene, &mut reader, &mut cancelled).await?;
+        cancel_some(&mut caller, &scene, &mut reader, &mut cancelled).await?;
         let sample = look(&mut reader, &place, &server, begun).await?;
         if sample.executions * 10 >= options.executions * (samples.len() as u64 + 1) {
             samples.push(sample);
@@ -118,11 +124,12 @@ pub async fn run(options: &Options) -> Result<Report> {
         }
     }
     let mut ledger = load.finish().await?;
-    while cancel_parked(&mut caller, &scene, &mut reader, &mut cancelled).await? > 0 {
+    while cancel_some(&mut caller, &scene, &mut reader, &mut cancelled).await? > 0 {
         looks.tick().await;
     }
     drain(&place.database()).await?;
-    samples.push(look(&mut reader, &place, &server, begun).await?);
+    let last = look(&mut reader, &place, &server, begun).await?;
+    samples.push(last);
     drop(reader);
     server.stop().await?;
 
@@ -132,34 +139,43 @@ pub async fn run(options: &Options) -> Result<Report> {
     Ok(Report {
         samples,
         acknowledged: ledger.acknowledged(),
-        executions: evidence.executions.len(),
+        executions: last.executions,
         cancelled: cancelled_count,
+        late: evidence.executions.iter().filter(|execution| execution.reason.as_deref() == Some("timeout")).count(),
+        forgotten: last.executions.saturating_sub(evidence.executions.len() as u64),
         restarts,
         took: begun.elapsed(),
         broken: broken_promises(&ledger, &evidence),
     })
 }
 
-/// Cancels executions that wait until somebody does; answers how many there were.
-async fn cancel_parked(caller: &mut Caller, scene: &Scene, reader: &mut Reader, ledger: &mut Ledger) -> Result<usize> {
-    let mut seen = 0;
-    for workflow in scene.of(Kind::Parked) {
-        for id in reader.open_executions(workflow.id, CANCELLED_PER_LOOK).await? {
-            seen += 1;
-            let done = match caller.post(&format!("executions:cancel/{id}"), &json!({})).await {
-                Reply::Answered { status: 200, .. } => true,
-                // It has ended meanwhile: an earlier call whose answer got lost has cancelled it.
-                Reply::Answered { status: 409, .. } | Reply::Broken => false,
-                Reply::Answered { status, body } => {
-                    ledger.surprises.push(format!("surprise: cancelling {id} is answered with {status} {body}"));
-                    false
-                }
-            };
-            let known = ledger.cancelled.entry(id).or_default();
-            *known |= done;
+/// Cancels executions that wait until somebody does, and some of others, wherever they are; answers how many of the first there
+/// were.
+async fn cancel_some(caller: &mut Caller, scene: &Scene, reader: &mut Reader, ledger: &mut Ledger) -> Result<usize> {
+    let mut parked = 0;
+    for (kind, limit) in [(Kind::Parked, CANCELLED_PER_LOOK), (Kind::Long, INTERRUPTED_PER_LOOK)] {
+        for workflow in scene.of(kind) {
+            for id in reader.open_executions(workflow.id, limit).await? {
+                parked += usize::from(kind == Kind::Parked);
+                cancel(caller, id, ledger).await;
+            }
         }
     }
-    Ok(seen)
+    Ok(parked)
+}
+
+async fn cancel(caller: &mut Caller, id: i64, ledger: &mut Ledger) {
+    let done = match caller.post(&format!("executions:cancel/{id}"), &json!({})).await {
+        Reply::Answered { status: 200, .. } => true,
+        // It has ended meanwhile, by itself or by an earlier call whose answer got lost; or the server is stopping.
+        Reply::Answered { status: 409 | 503, .. } | Reply::Broken => false,
+        Reply::Answered { status, body } => {
+            ledger.surprises.push(format!("surprise: cancelling {id} is answered with {status} {body}"));
+            false
+        }
+    };
+    let known = ledger.cancelled.entry(id).or_default();
+    *known |= done;
 }
 
 async fn look(reader: &mut Reader, place: &Place, server: &Server, begun: Instant) -> Result<Sample> {
@@ -188,13 +204,13 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { samples, acknowledged, executions, cancelled, restarts, took, broken } = self;
+        let Self { samples, acknowledged, executions, cancelled, late, forgotten, restarts, took, broken } = self;
         writeln!(f, "   seconds  executions  unfinished  memory MiB  database MiB  bytes/execution")?;
         for sample in samples {
             writeln!(f, "{sample}")?;
         }
         writeln!(f, "actions         {acknowledged} acknowledged")?;
-        writeln!(f, "executions      {executions}, {cancelled} of them cancelled")?;
+        writeln!(f, "executions      {executions}: {cancelled} cancelled, {late} timed out, {forgotten} deleted")?;
         writeln!(f, "restarts        {restarts}")?;
         writeln!(f, "time            {:.1} s", took.as_secs_f64())?;
         write!(f, "broken promises {}", broken.len())

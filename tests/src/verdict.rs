@@ -9,6 +9,8 @@ use crate::{
 
 /// The state of an execution that was ended from outside.
 const ABORTED: i64 = -3;
+/// Why, if its time was over.
+const TIMEOUT: &str = "timeout";
 
 /// Names each broken promise; empty if none is.
 pub(crate) fn broken_promises(ledger: &Ledger, evidence: &Evidence) -> Vec<String> {
@@ -18,12 +20,24 @@ pub(crate) fn broken_promises(ledger: &Ledger, evidence: &Evidence) -> Vec<Strin
         *found.entry((execution.workflow, &execution.mark)).or_default() += 1;
     }
 
+    // What is not kept is known by its first step.
+    let mut forgotten: Vec<(&Promise, &str)> = Vec::new();
+    let begun: BTreeSet<(&str, &str)> =
+        evidence.steps.keys().map(|(mark, step)| (mark.as_str(), step.as_str())).collect();
     let mut asked: BTreeSet<(i64, &str)> = BTreeSet::new();
     for action in &ledger.actions {
         let mut there = 0;
         for (workflow, mark) in &action.executions {
             asked.insert((*workflow, mark));
-            let times = found.get(&(*workflow, mark.as_str())).copied().unwrap_or_default();
+            let mut times = found.get(&(*workflow, mark.as_str())).copied().unwrap_or_default();
+            let promise = ledger.promises.get(workflow).filter(|promise| !promise.kept && times == 0);
+            let first = promise.and_then(|promise| promise.steps.first());
+            if let (Some(promise), true) =
+                (promise, first.is_some_and(|step| begun.contains(&(mark.as_str(), step.as_str()))))
+            {
+                forgotten.push((promise, mark));
+                times = 1;
+            }
             there += usize::from(times > 0);
             match times {
                 0 if action.acknowledged => broken.push(format!("lost: {mark} of workflow {workflow}")),
@@ -52,6 +66,15 @@ pub(crate) fn broken_promises(ledger: &Ledger, evidence: &Evidence) -> Vec<Strin
             None => broken.push(format!("unasked: execution {} of workflow {}", execution.id, execution.workflow)),
         }
     }
+    for (promise, mark) in forgotten {
+        for step in &promise.steps {
+            match steps.remove(&(mark, step.as_str())) {
+                Some(1) => {}
+                Some(times) => broken.push(format!("repeated: {mark} has step {step} {times} times")),
+                None => broken.push(format!("lost: {mark}, which is forgotten, lacks step {step}")),
+            }
+        }
+    }
     broken.extend(steps.keys().map(|(mark, step)| format!("unasked: step {step} of {mark} without its execution")));
     broken
 }
@@ -63,7 +86,7 @@ fn of_one<'run>(
     stopped: Option<bool>,
     steps: &mut BTreeMap<(&'run str, &'run str), usize>,
 ) -> Vec<String> {
-    let Execution { id, mark, status, jobs, .. } = execution;
+    let Execution { id, mark, status, reason, jobs, .. } = execution;
     let mut broken = Vec::new();
     let aborted = *status == Some(ABORTED);
     match *status {
@@ -73,6 +96,9 @@ fn of_one<'run>(
         }
         Some(end) if end != promise.end && !(aborted && stopped.is_some()) => {
             broken.push(format!("wrong end: {mark} (execution {id}) is {end}, not {}", promise.end));
+        }
+        Some(ABORTED) if stopped.is_none() && reason.as_deref() != Some(TIMEOUT) => {
+            broken.push(format!("wrong end: {mark} (execution {id}) is aborted, nobody asked for it: {reason:?}"));
         }
         Some(_) => {}
     }
@@ -108,14 +134,14 @@ mod tests {
     };
 
     fn ledger(acknowledged: bool) -> Ledger {
-        let promise = |end| Promise { nodes: 1, steps: vec!["a".into()], end };
+        let promise = |end| Promise { nodes: 1, steps: vec!["a".into()], end, kept: true };
         let action = Action { executions: vec![(1, "m".into()), (2, "n".into())], acknowledged };
         Ledger { promises: [(1, promise(1)), (2, promise(1))].into(), actions: vec![action], ..Ledger::default() }
     }
 
     fn execution(workflow: i64, mark: &str) -> Execution {
         let jobs = Jobs { stored: 1, nodes: 1, pending: 0 };
-        Execution { id: workflow, workflow, mark: mark.into(), status: Some(1), jobs }
+        Execution { id: workflow, workflow, mark: mark.into(), status: Some(1), reason: None, jobs }
     }
 
     fn evidence(executions: Vec<Execution>, steps: &[(&str, usize)]) -> Evidence {
@@ -165,6 +191,30 @@ mod tests {
         is(&ledger(true), &one(|it| it.jobs.pending = 1, 1), &["stuck"]);
         is(&ledger(true), &one(|_| {}, 2), &["repeated"]);
         is(&ledger(true), &one(|it| it.jobs = Jobs::default(), 1), &["unfinished"]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_known_by_its_steps() {
+        let mut forgetful = ledger(true);
+        forgetful.promises.entry(1).and_modify(|promise| promise.kept = false);
+        let gone = |times: &[(&str, usize)]| evidence(vec![execution(2, "n")], times);
+        is(&forgetful, &gone(&[("m", 1), ("n", 1)]), &[]);
+        is(&forgetful, &gone(&[("m", 2), ("n", 1)]), &["repeated"]);
+        is(&forgetful, &gone(&[("n", 1)]), &["lost"]);
+        forgetful.promises.entry(1).and_modify(|promise| promise.steps.push("b".into()));
+        is(&forgetful, &gone(&[("m", 1), ("n", 1)]), &["lost"]);
+    }
+
+    #[test]
+    fn what_nobody_stopped_ends_by_its_time_only() {
+        let mut late = ledger(true);
+        late.promises.entry(1).and_modify(|promise| promise.end = -3);
+        let ended = |reason: Option<&str>| {
+            let one = Execution { status: Some(-3), reason: reason.map(str::to_owned), ..execution(1, "m") };
+            evidence(vec![one, execution(2, "n")], &[("m", 1), ("n", 1)])
+        };
+        is(&late, &ended(Some("timeout")), &[]);
+        is(&late, &ended(None), &["wrong end"]);
     }
 
     #[test]

@@ -48,8 +48,8 @@ pub(crate) async fn end(
     tx.finish(id, ExecutionFinish { status, reason: None, output }).await
 }
 
-/// Ends an execution from outside, with the jobs it waits for. Answers the workflow versions that have work now because of
-/// it.
+/// Ends an execution from outside, with the jobs it waits for and the executions that those wait for. Answers the workflow
+/// versions that have work now because of it.
 pub(crate) async fn abort(tx: &mut Tx, id: ExecutionId, reason: Reason) -> Result<Vec<WorkflowId>, StoreError> {
     let status = reason.status();
     match reason {
@@ -58,8 +58,9 @@ pub(crate) async fn abort(tx: &mut Tx, id: ExecutionId, reason: Reason) -> Resul
         Reason::Poison => tx.bury(id).await?,
     }
     let finish = ExecutionFinish { status, reason: Some(reason.text().to_owned()), output: None };
-    let woken = tx.finish(id, finish).await?;
-    tx.abort_jobs(id).await?;
+    // The jobs are still there now; the execution may be one that is not kept.
+    let mut woken = tx.abort_jobs(id).await?;
+    woken.extend(tx.finish(id, finish).await?);
     Ok(woken)
 }
 

@@ -15,7 +15,7 @@ use crate::{
     dispatcher::{Dispatcher, Lease},
     ending::{self, Reason},
     expression::Expressions,
-    nodes::NodeTypes,
+    nodes::{FaultPoint, NodeFaults, NodeTypes},
     outside::Outside,
     processor::Processor,
     tasks::{self, Decided},
@@ -84,8 +84,30 @@ impl Engine {
     ///
     /// Database errors.
     pub async fn start_as(store: Store, options: EngineOptions, instance: Instance) -> Result<Self, EngineError> {
+        Self::launch(store, options, instance, FaultPoint::default()).await
+    }
+
+    /// [`Self::start`], with nodes that fail when a test says so.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn start_with_faults(
+        store: Store,
+        options: EngineOptions,
+        faults: Arc<dyn NodeFaults>,
+    ) -> Result<Self, EngineError> {
+        Self::launch(store, options, Instance::default(), FaultPoint::new(faults)).await
+    }
+
+    async fn launch(
+        store: Store,
+        options: EngineOptions,
+        instance: Instance,
+        faults: FaultPoint,
+    ) -> Result<Self, EngineError> {
         let claim = ClaimedBy(uuid::Uuid::new_v4().to_string());
-        let types = Arc::new(NodeTypes::built_in()?);
+        let types = Arc::new(NodeTypes::built_in(faults)?);
         let expressions = Expressions::default();
         let lease = Lease::take(store.clone(), claim.clone(), instance).await?;
         let outside = Arc::new(Outside::new(&options.outside));
@@ -137,25 +159,28 @@ impl Engine {
         self.inner.dispatcher.run(id).await
     }
 
-    /// Ends an execution that has not ended: aborted, with reason `manual_cancel`. A running one stops at its next node.
+    /// Ends an execution that has not ended: aborted, with reason `manual_cancel`. A running one stops at its next node. The
+    /// executions that it waits for are aborted with it, with reason `parent_ended`.
     ///
     /// # Errors
     ///
     /// [`EngineError::NotFound`]; [`store::StoreError::IllegalMove`] if it has ended.
     pub async fn cancel(&self, id: ExecutionId) -> Result<(), EngineError> {
-        let woken = self
+        let (woken, parent) = self
             .inner
             .store
             .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
                 Box::pin(async move {
-                    if tx.execution_status(id).await?.is_none() {
-                        return Err(EngineError::NotFound);
-                    }
-                    Ok(ending::abort(tx, id, Reason::ManualCancel).await?)
+                    let execution = tx.execution(id).await?.ok_or(EngineError::NotFound)?;
+                    let woken = ending::abort(tx, id, Reason::ManualCancel).await?;
+                    Ok((woken, execution.stack.last().copied()))
                 })
             })
             .await?;
         self.wake(&woken);
+        if let Some(parent) = parent {
+            self.inner.dispatcher.go_on(parent);
+        }
         Ok(())
     }
 

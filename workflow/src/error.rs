@@ -41,7 +41,7 @@ impl From<NodeError> for EngineError {
     fn from(error: NodeError) -> Self {
         match error {
             NodeError::Store(error) => Self::Store(error),
-            NodeError::Refused(_) | NodeError::Expression(_) => Self::Invalid(error.to_string()),
+            NodeError::Refused(_) | NodeError::Expression(_) | NodeError::Panicked => Self::Invalid(error.to_string()),
         }
     }
 }

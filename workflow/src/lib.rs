@@ -35,6 +35,7 @@ use store::{ExecutionId, ExecutionStatus};
 
 pub use engine::{Engine, EngineOptions, Instance};
 pub use error::EngineError;
+pub use nodes::{NodeFault, NodeFaults, NodeStep};
 pub use options::WorkflowOptions;
 pub use outside::{
     OutsideOptions, Permission,

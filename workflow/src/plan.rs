@@ -181,6 +181,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::nodes::FaultPoint;
 
     /// `(id, type, upstream, branch, downstream)`, 0 for none.
     fn plan(rows: &[(i64, &str, i64, Option<i64>, i64)]) -> Plan {
@@ -197,7 +198,7 @@ mod tests {
                 branch_index,
                 downstream_id: id(downstream),
             };
-        Plan::new(&rows.iter().map(row).collect::<Vec<_>>(), &NodeTypes::built_in().unwrap())
+        Plan::new(&rows.iter().map(row).collect::<Vec<_>>(), &NodeTypes::built_in(FaultPoint::default()).unwrap())
     }
 
     /// The ids of the nodes that run, if each job is resolved with the result given.

@@ -60,10 +60,30 @@ pub(crate) fn run_watching(command: &mut Command, mut see: impl FnMut(&str)) -> 
     Ok(())
 }
 
+/// How programs are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quickly.
+    Dev,
+    /// To be quick.
+    Release,
+}
+
+impl Profile {
+    /// What cargo is told.
+    pub(crate) fn args(self) -> &'static [&'static str] {
+        match self {
+            Self::Dev => &[],
+            Self::Release => &["--release"],
+        }
+    }
+}
+
 /// Builds the server, and with it the plugins it depends on, whose libraries it finds beside itself; answers with the
 /// program.
-pub(crate) fn build_server() -> Result<PathBuf> {
+pub(crate) fn build_server(profile: Profile) -> Result<PathBuf> {
     let mut command = command(["build", "--message-format", "json-render-diagnostics", "--package", SERVER])?;
+    command.args(profile.args());
     let line = echo(&command);
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("`{line}` did not start"))?;
     let stdout = child.stdout.take().context("the output is piped")?;

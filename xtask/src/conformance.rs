@@ -36,7 +36,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     }
     check_python().await?;
 
-    let program = cargo::build_server()?;
+    let program = cargo::build_server(cargo::Profile::Dev)?;
     let folder = tempfile::tempdir()?;
     let manifest = metadata.workspace_root.join("plugin.toml");
     let server = Server::start(&program, manifest.as_std_path(), folder.path(), server::free_address()?).await?;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::cargo;
+use crate::cargo::{self, Profile};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -16,7 +16,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(rand::random);
-    let server = cargo::build_server()?;
+    let server = cargo::build_server(Profile::Dev)?;
     let mut command = cargo::command(["run", "--quiet", "--package", "tests", "--bin", "crash", "--"])?;
     cargo::run(command.arg(server).arg(options.kills.to_string()).arg(seed.to_string()))
 }

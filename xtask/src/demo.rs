@@ -27,7 +27,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> Result<()> {
-    let program = cargo::build_server()?;
+    let program = cargo::build_server(cargo::Profile::Dev)?;
     let metadata = cargo::metadata()?;
     let demos = metadata.target_directory.join("demo");
     fs::create_dir_all(&demos).with_context(|| format!("{demos} cannot be made"))?;

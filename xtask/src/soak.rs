@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::cargo;
+use crate::cargo::{self, Profile};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -19,8 +19,13 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(rand::random);
-    let server = cargo::build_server()?;
-    let mut command = cargo::command(["run", "--quiet", "--package", "tests", "--bin", "soak", "--"])?;
-    command.arg(server).arg(options.executions.to_string()).arg(options.restarts.to_string());
+    let server = cargo::build_server(Profile::Release)?;
+    let mut command = cargo::command(["run", "--quiet", "--package", "tests", "--bin", "soak"])?;
+    command
+        .args(Profile::Release.args())
+        .arg("--")
+        .arg(server)
+        .arg(options.executions.to_string())
+        .arg(options.restarts.to_string());
     cargo::run(command.arg(seed.to_string()))
 }

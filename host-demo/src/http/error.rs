@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use store::StoreError;
 use workflow::EngineError;
 
-use crate::plugins::ChangeError;
+use crate::{pipeline::Considered, plugins::ChangeError};
 
 /// Why a request is answered with an error.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +102,14 @@ pub(crate) enum ApiError {
     /// A defect: the operator finds the cause in the log.
     #[error("internal error: {0}")]
     Internal(String),
+    /// An action failed whose caller has asked why workflows fire or do not.
+    #[error("{cause}")]
+    Explained {
+        /// Why it failed.
+        cause: Box<ApiError>,
+        /// Never empty.
+        considered: Vec<Considered>,
+    },
 }
 
 /// Codes of the store whose sentences clients know without one.
@@ -133,6 +141,11 @@ impl ApiError {
         Self::NotFound { code: "NOT_FOUND", what: "record".to_owned() }
     }
 
+    /// Adds what was considered, if anything was.
+    pub(crate) fn explained(self, considered: Vec<Considered>) -> Self {
+        if considered.is_empty() { self } else { Self::Explained { cause: Box::new(self), considered } }
+    }
+
     /// The HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
@@ -152,6 +165,7 @@ impl ApiError {
             }
             Self::Plugins(error) => change_status(error),
             Self::Store(error) => store_status(error),
+            Self::Explained { cause, .. } => cause.status(),
             Self::Engine(error) => match error {
                 EngineError::Invalid(_) | EngineError::UnknownNodeType(_) => StatusCode::BAD_REQUEST,
                 EngineError::NotFound => StatusCode::NOT_FOUND,
@@ -177,6 +191,7 @@ impl ApiError {
             Self::PluginUnavailable { .. } => Some("PLUGIN_UNAVAILABLE"),
             Self::Plugins(error) => Some(change_code(error)),
             Self::Internal(_) => Some("INTERNAL"),
+            Self::Explained { cause, .. } => cause.code(),
             Self::Store(error) | Self::Engine(EngineError::Store(error)) => store_code(error),
             Self::Engine(EngineError::NotFound) => Some("NOT_FOUND"),
             Self::Engine(EngineError::Stopping) => Some("SHUTTING_DOWN"),
@@ -190,8 +205,24 @@ impl ApiError {
         }
     }
 
+    /// What the operator reads: the error and what caused it.
+    pub(crate) fn causes(&self) -> String {
+        let mut causes = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            causes = format!("{causes}: {cause}");
+            source = cause.source();
+        }
+        causes
+    }
+
     /// What the caller reads.
     fn public(&self) -> Value {
+        if let Self::Explained { cause, considered } = self {
+            let mut body = cause.public();
+            body["explain"] = json!(considered);
+            return body;
+        }
         if let Self::Rejected { messages } = self {
             if messages.is_empty() {
                 return json!({});
@@ -261,14 +292,12 @@ fn store_code(error: &StoreError) -> Option<&'static str> {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
+        let said: &Self = match &self {
+            Self::Explained { cause, .. } => cause,
+            plain => plain,
+        };
         if status.is_server_error() {
-            let mut causes = self.to_string();
-            let mut source = std::error::Error::source(&self);
-            while let Some(cause) = source {
-                causes = format!("{causes}: {cause}");
-                source = cause.source();
-            }
-            tracing::error!(status = status.as_u16(), "{causes}");
+            tracing::error!(status = status.as_u16(), "{}", said.causes());
         } else {
             tracing::debug!(status = status.as_u16(), "{self}");
         }

@@ -141,6 +141,7 @@ fn describe() {
     describe_gauge!("plugin_loaded", "1 if the plugin is loaded");
     describe_gauge!("plugin_suspended", "1 if the plugin is loaded, and left out because it failed too often");
     describe_counter!("plugin_faults_total", "Calls of a plugin that failed, by kind");
+    describe_counter!("plugin_service_calls_total", "Calls of plugins to the host's services, by outcome");
     describe_counter!("http_requests_total", "Requests answered, by method and status");
     describe_histogram!("http_request_duration_seconds", Unit::Seconds, "From a request to the head of its answer");
     describe_gauge!("http_event_streams", "Event streams that are open");

@@ -7,7 +7,7 @@ use plugin_api::Action;
 use serde_json::{Value, json};
 use store::{Record, Schema, UserId, WriteOptions, write::AssociationChange};
 
-use super::{button::Bound, post_action::Curiosity, resource::Resource};
+use super::{asker::Curiosity, button::Bound, resource::Resource};
 use crate::{
     access::{Allowance, RequestContext, Right, Role, accounts::AccountGuard},
     http::{body::Values, error::ApiError, params::Params},

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use plugin_api::{Action, CollectionRef, Firing, Phase};
 use serde_json::{Value, json};
-use store::{Conn, Tx, WorkflowId};
+use store::{Conn, Tx};
 use tracing::Instrument as _;
 
 use super::{
     action::require_bindings,
+    asker::{Asker, Curiosity},
     button::Bound,
     explain::{self, Considered, Reason},
-    post_action::{self, Asker, Curiosity, Start, Starts},
+    post_action::{self, Start, Starts},
     verdict::{self, Done},
 };
 use crate::{
@@ -26,6 +27,7 @@ use crate::{
         error::ApiError,
         params::Params,
     },
+    plugins::HookAnswer,
 };
 
 /// Starts the workflows named.
@@ -103,14 +105,12 @@ async fn starts(conn: &mut Conn, asker: &Asker, data: &Value) -> Result<Starts, 
     let mut starts = Starts::default();
     let mut skips = Vec::new();
     let answers = asker.ask(conn, Phase::After, Action::Trigger, CollectionRef::none())?;
-    // Faults are logged where they happen.
-    for plan in answers.into_iter().filter_map(|answer| answer.result.ok()) {
+    for HookAnswer { plugin, result, .. } in answers {
+        // Faults are logged where they happen.
+        let Ok(plan) = result else { continue };
         for firing in plan.firings {
-            let id = WorkflowId(firing.workflow.0);
-            let Some(workflow) = conn.workflow(id).await?.filter(|workflow| workflow.enabled) else {
-                tracing::debug!(workflow = %id, "not enabled any more, does not start");
-                continue;
-            };
+            let Some(workflow) = asker.startable(conn, &plugin, &firing).await? else { continue };
+            let id = workflow.id;
             let mut considered = Considered::wanted(&workflow.key, id, workflow.title, &firing.path);
             match refusal(asker, &firing) {
                 Some(reason) => considered.refuse(reason),

@@ -80,6 +80,8 @@ pub(crate) enum Reason {
     ActionLeftOut,
     /// It depends on a record, and none was named.
     RecordUnknown,
+    /// The action was refused, so nothing fires.
+    ActionFailed,
     /// The plugin's own, which this host has no name for.
     Other,
 }

@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use super::{
     action::{Write, WriteAction},
+    asker::{Asker, Curiosity},
     button::Bound,
     custom_action,
     explain::Considered,
     interception::Interceptors,
-    post_action::{Asker, Curiosity},
     resource::Resource,
 };
 use crate::{

@@ -21,14 +21,16 @@ use uuid::Uuid;
 
 use super::{
     action::{Input, Shape, Wanted, Write},
+    asker::{Asker, Curiosity},
     explain::{Considered, Reason},
-    post_action::{Asker, Curiosity, Heard},
+    post_action::Heard,
     verdict,
 };
 use crate::{
     access::{Allowance, Right, Role},
     host::Host,
     http::error::ApiError,
+    plugins::HookAnswer,
 };
 
 /// The member of an interceptor's output that changes the request.
@@ -87,27 +89,24 @@ impl Interceptors {
             return Ok(interceptors);
         }
         let mut conn = host.store.read().await?;
-        for answer in asker.ask(&conn, Phase::Before, action, &watched)? {
+        for HookAnswer { plugin, result, .. } in asker.ask(&conn, Phase::Before, action, &watched)? {
             // The fault itself is logged where it happens.
-            let plan = answer.result.map_err(|_| ApiError::WorkflowFailed)?;
+            let plan = result.map_err(|_| ApiError::WorkflowFailed)?;
             for firing in plan.firings {
-                interceptors.take_in(asker, &mut conn, &firing).await?;
+                interceptors.take_in(asker, &mut conn, &plugin, &firing).await?;
             }
             interceptors.heard.skipped.extend(plan.skips.into_iter().map(Considered::skipped));
         }
         Ok(interceptors)
     }
 
-    async fn take_in(&mut self, asker: &Asker, conn: &mut Conn, firing: &Firing) -> Result<(), ApiError> {
+    async fn take_in(&mut self, asker: &Asker, conn: &mut Conn, plugin: &str, firing: &Firing) -> Result<(), ApiError> {
         if *firing != Firing::new(firing.workflow, firing.mode) {
             tracing::error!(workflow = firing.workflow.0, "asks for a record before the action");
             return Err(ApiError::WorkflowFailed);
         }
-        let id = WorkflowId(firing.workflow.0);
-        let Some(workflow) = conn.workflow(id).await?.filter(|workflow| workflow.enabled) else {
-            tracing::debug!(workflow = %id, "not enabled any more, does not run");
-            return Ok(());
-        };
+        let Some(workflow) = asker.startable(conn, plugin, firing).await? else { return Ok(()) };
+        let id = workflow.id;
         let path = AssociationPath::default();
         let mut considered = Considered::wanted(&workflow.key, id, workflow.title.clone(), &path);
         if asker.curiosity == Curiosity::WhyNotFromNodes {
@@ -147,7 +146,17 @@ impl Interceptors {
                 "params": write.params(&host.store.schema()), "user": asker.user, "roleName": asker.role,
             });
             let ran = run_one(host, interceptor, context, event_key.clone(), write).await;
-            let (messages, ended) = ran.inspect_err(|_| passed.heard.trace())?;
+            let (messages, ended) = match ran {
+                Ok(ran) => ran,
+                Err(error) => {
+                    for later in queue {
+                        passed.heard.wanted[later.line].refuse(Reason::ActionFailed);
+                    }
+                    passed.heard.trace();
+                    let considered = asker.curiosity.told(passed.heard.into_lines());
+                    return Err(error.explained(considered.unwrap_or_default()));
+                }
+            };
             passed.messages.extend(messages);
             if ended {
                 for later in queue {

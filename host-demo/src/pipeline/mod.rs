@@ -8,7 +8,8 @@
 //! button   ─ the button that a request names: what is bound to it
 //! interception ─ what runs before the write, and may refuse it or change its values
 //! transaction ─ the write and post_action in one transaction; then verdict
-//! post_action ─ asks the hooks, loads the trigger data, stores the executions
+//! asker    ─ asks the hooks, and says which of their workflows may start
+//! post_action ─ what the action starts: loads the trigger data, stores the executions
 //! custom_action ─ starts workflows for a button that is about no record
 //! terms    ─ what records have to be like for a workflow to get them
 //! explain  ─ why workflows fire or do not
@@ -20,6 +21,7 @@
 //! HTTP headers, node types or the plugins' ABI.
 
 mod action;
+mod asker;
 mod button;
 mod custom_action;
 mod explain;
@@ -36,10 +38,10 @@ mod verdict;
 use std::sync::Arc;
 
 pub(crate) use action::{Write, WriteAction};
+pub(crate) use asker::Curiosity;
 pub(crate) use custom_action::trigger_without_records;
 pub(crate) use explain::{Considered, Reason};
 pub(crate) use foresee::foresee;
-pub(crate) use post_action::Curiosity;
 pub(crate) use resource::{Resource, SourceRef};
 pub(crate) use schema_view::StoreSchemaView;
 

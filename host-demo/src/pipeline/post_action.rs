@@ -8,15 +8,14 @@
 //! Decision::starts ─ loads what is handed over, judges the terms ─ Starts ─ enqueue
 //! ```
 //!
-//! A plugin that fails, names a workflow that is not enabled any more, or a path that is not there, starts nothing and harms
-//! nobody: the action and everybody else's workflows go on. Only a plugin that the host needs is waited for: without its decision
-//! there is no action.
+//! A plugin that fails, names a workflow that is not enabled any more, or not its own, or a path that is not there, starts
+//! nothing and harms nobody: the action and everybody else's workflows go on. Only a plugin that the host needs is waited for:
+//! without its decision there is no action.
 
 use std::{collections::HashSet, sync::Arc};
 
 use plugin_api::{
-    Action, ActionEvent, AssociationPath, Batch, CollectionRef, ExecutionMode, Firing, Phase, Previous, UserId,
-    schema::MAIN_DATA_SOURCE,
+    Action, AssociationPath, Batch, CollectionRef, ExecutionMode, Firing, Phase, Previous, schema::MAIN_DATA_SOURCE,
 };
 use serde_json::{Value, json};
 use store::{
@@ -26,19 +25,17 @@ use store::{
 use uuid::Uuid;
 
 use super::{
-    button::Bound,
+    asker::{Asker, Curiosity},
     explain::{self, Considered, Reason},
-    schema_view::StoreSchemaView,
     terms::{Actor, BeforeByKey, Passed, Terms},
 };
 use crate::{
-    access::RequestContext,
     http::error::ApiError,
-    plugins::{HookAnswer, Plugins},
+    plugins::{FIRINGS_MAX, HookAnswer},
 };
 
-/// Most executions of one action: what one transaction may hold up the writer with.
-pub(super) const EXECUTIONS_MAX: usize = 10_000;
+/// Most executions of one action, as many as a plan may have firings.
+pub(super) const EXECUTIONS_MAX: usize = FIRINGS_MAX;
 
 /// An action that was done, or, for deletions, is about to be.
 pub(super) struct Event<'a> {
@@ -48,46 +45,6 @@ pub(super) struct Event<'a> {
     pub(super) records: &'a [Record],
     /// The association paths that values were submitted for.
     pub(super) submitted: &'a [String],
-}
-
-/// Whether somebody asks why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Curiosity {
-    /// What fires, fires.
-    Silent,
-    /// An administrator wants to know what fires, and why the rest does not.
-    Why,
-    /// The same, about a record that a workflow's node writes.
-    WhyNotFromNodes,
-}
-
-impl Curiosity {
-    /// What of the considerations is told.
-    pub(super) fn told(self, considered: Vec<Considered>) -> Option<Vec<Considered>> {
-        match self {
-            Self::Silent => None,
-            Self::Why | Self::WhyNotFromNodes => Some(considered),
-        }
-    }
-}
-
-/// Asks on behalf of one request.
-#[derive(Clone)]
-pub(super) struct Asker {
-    /// Who is asked.
-    pub(super) plugins: Arc<Plugins>,
-    /// The bindings of the request, and of the button it names, as plugins read them.
-    pub(super) bindings: String,
-    /// What is bound to the button and cannot fire.
-    pub(super) withheld: Vec<Considered>,
-    /// Who acts.
-    pub(super) user: Record,
-    /// Their id.
-    pub(super) user_id: UserId,
-    /// In which role.
-    pub(super) role: String,
-    /// Whether the answer is wanted.
-    pub(super) curiosity: Curiosity,
 }
 
 /// What was thought about workflows that run before the action.
@@ -103,6 +60,11 @@ impl Heard {
     /// Tells the operator.
     pub(super) fn trace(&self) {
         self.wanted.iter().chain(&self.skipped).for_each(Considered::trace);
+    }
+
+    /// One line for each workflow, those that run first.
+    pub(super) fn into_lines(self) -> Vec<Considered> {
+        self.wanted.into_iter().chain(self.skipped).collect()
     }
 }
 
@@ -152,18 +114,6 @@ pub(super) struct Queued {
 }
 
 impl Asker {
-    pub(super) fn new(plugins: Arc<Plugins>, bound: Bound, context: &RequestContext, curiosity: Curiosity) -> Self {
-        Self {
-            plugins,
-            bindings: bound.bindings,
-            withheld: bound.withheld,
-            user: context.actor().record.clone(),
-            user_id: UserId(context.actor().id.0),
-            role: context.role().name().to_owned(),
-            curiosity,
-        }
-    }
-
     /// Asks the plugins what an action on a collection is to start. One that nobody waits for costs one lookup. What was thought
     /// before the action comes first in the explanation.
     pub(super) async fn decide(
@@ -181,21 +131,17 @@ impl Asker {
             decision.considered.extend(self.withheld.iter().cloned());
             return Ok(decision);
         }
-        let (mut firings, mut skips) = (Vec::new(), Vec::new());
-        // Faults are logged where they happen.
-        for plan in self.ask(conn, Phase::After, action, &watched)?.into_iter().filter_map(|answer| answer.result.ok())
-        {
-            firings.extend(plan.firings);
-            skips.extend(plan.skips);
-        }
         let schema = Arc::clone(conn.schema());
-        for firing in firings {
-            let id = WorkflowId(firing.workflow.0);
-            let Some(workflow) = conn.workflow(id).await?.filter(|workflow| workflow.enabled) else {
-                tracing::debug!(workflow = %id, "not enabled any more, does not start");
-                continue;
-            };
-            decision.want(self, &schema, collection, &workflow, firing);
+        let mut skips = Vec::new();
+        for HookAnswer { plugin, result, .. } in self.ask(conn, Phase::After, action, &watched)? {
+            // Faults are logged where they happen.
+            let Ok(plan) = result else { continue };
+            for firing in plan.firings {
+                if let Some(workflow) = self.startable(conn, &plugin, &firing).await? {
+                    decision.want(self, &schema, collection, &workflow, firing);
+                }
+            }
+            skips.extend(plan.skips);
         }
         decision.considered.extend(before.skipped);
         decision.considered.extend(skips.into_iter().map(Considered::skipped));
@@ -205,33 +151,6 @@ impl Asker {
             explain::complete(conn, &self.plugins, &watched, &mut decision.considered).await?;
         }
         Ok(decision)
-    }
-
-    /// Asks the plugins about an action, in one of its phases.
-    ///
-    /// # Errors
-    ///
-    /// [`ApiError::PluginUnavailable`] if a plugin that the host needs cannot answer; the faults of others are answers.
-    pub(super) fn ask(
-        &self,
-        conn: &Conn,
-        phase: Phase,
-        action: Action,
-        collection: &CollectionRef,
-    ) -> Result<Vec<HookAnswer>, ApiError> {
-        let view = StoreSchemaView(conn.schema());
-        let mut event = ActionEvent::new(phase, action, collection, &view);
-        event.bindings = &self.bindings;
-        event.actor = Some(self.user_id);
-        event.role = &self.role;
-        let answers = match self.curiosity {
-            Curiosity::Silent => self.plugins.plan(&event),
-            Curiosity::Why | Curiosity::WhyNotFromNodes => self.plugins.explain(&event),
-        };
-        match answers.iter().find(|answer| answer.required && answer.result.is_err()) {
-            Some(needed) => Err(ApiError::PluginUnavailable { plugin: needed.plugin.to_string() }),
-            None => Ok(answers),
-        }
     }
 }
 
@@ -326,6 +245,15 @@ impl Decision {
         starts.considered = self.considered;
         starts.considered.iter().for_each(Considered::trace);
         Ok(starts)
+    }
+
+    /// What there is to say about an action that is refused: nothing that was wanted starts.
+    pub(super) fn if_the_action_fails(&self) -> Vec<Considered> {
+        let mut considered = self.considered.clone();
+        for wanted in &self.wanted {
+            considered[wanted.line].refuse(Reason::ActionFailed);
+        }
+        considered
     }
 
     /// Says as much as can be said without a record.

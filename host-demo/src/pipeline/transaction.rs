@@ -12,10 +12,11 @@ use tracing::Instrument as _;
 
 use super::{
     action::{Input, Shape, Wanted, Write, WriteAction, no_source},
+    asker::{Asker, Curiosity},
     custom_action,
     explain::Considered,
     interception::{Interceptors, Passage, Passed},
-    post_action::{self, Asker, Event, Heard, Starts},
+    post_action::{self, Event, Heard, Starts},
     resource::Resource,
     verdict::{self, Done},
 };
@@ -56,7 +57,7 @@ impl Write {
         let Passed { messages, heard, event_key } = match interceptors.run(host, &asker, &mut self).await? {
             Passage::On(passed) => passed,
             Passage::LeftOut(Passed { messages, heard, .. }) => {
-                let explain = curiosity.told(heard.wanted.into_iter().chain(heard.skipped).collect());
+                let explain = curiosity.told(heard.into_lines());
                 return Ok(Reply { answer: Answer::Empty, messages, explain });
             }
         };
@@ -67,9 +68,12 @@ impl Write {
             .store
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Done, ApiError>> {
                 let work = async move {
-                    let (answer, starts) = self.write(tx, &asker, heard).await?;
+                    let mut in_vain = Vec::new();
+                    let written = self.write(tx, &asker, heard, &mut in_vain).await;
+                    let (answer, starts) = written.map_err(|error| error.explained(in_vain))?;
                     if action == WriteAction::Trigger && starts.executions.is_empty() {
-                        return Err(custom_action::nothing_done());
+                        let considered = curiosity.told(starts.considered).unwrap_or_default();
+                        return Err(custom_action::nothing_done().explained(considered));
                     }
                     let queued = post_action::enqueue(tx, starts.executions, &claim, event_key).await?;
                     Ok(Done { answer, queued, considered: starts.considered })
@@ -98,7 +102,7 @@ impl Write {
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Infallible, Rehearsed>> {
                 Box::pin(async move {
                     // The error is what makes the store take back what was written.
-                    Err(match self.write(tx, &asker, heard).await {
+                    Err(match self.write(tx, &asker, heard, &mut Vec::new()).await {
                         Ok((_, starts)) => Rehearsed::Told(starts.considered),
                         Err(error) => Rehearsed::Failed(error),
                     })
@@ -111,11 +115,21 @@ impl Write {
         }
     }
 
-    async fn write(self, tx: &mut Tx, asker: &Asker, heard: Heard) -> Result<(Answer, Starts), ApiError> {
+    /// Writes, and says what that starts. Leaves in `in_vain` what there is to say to those who ask if it fails.
+    async fn write(
+        self,
+        tx: &mut Tx,
+        asker: &Asker,
+        heard: Heard,
+        in_vain: &mut Vec<Considered>,
+    ) -> Result<(Answer, Starts), ApiError> {
         // The schema may have changed since the request was prepared.
         let resource = self.resource.renew(tx.schema())?;
         let work = Work { resource, guard: self.guard, options: self.options };
         let mut decision = asker.decide(tx, self.action.event(), work.collection(), heard).await?;
+        if asker.curiosity != Curiosity::Silent {
+            *in_vain = decision.if_the_action_fails();
+        }
         let (answer, records, submitted) = match self.input {
             Input::Create { items, shape } => {
                 let submitted = submitted_paths(tx.schema(), work.collection(), &items);

@@ -5,10 +5,7 @@ use std::sync::Arc;
 use store::{ExecutionId, ExecutionStatus};
 use workflow::{Engine, EngineError, Outcome};
 
-use super::{
-    explain::Considered,
-    post_action::{Curiosity, Queued},
-};
+use super::{asker::Curiosity, explain::Considered, post_action::Queued};
 use crate::{
     host::Host,
     http::{
@@ -41,11 +38,15 @@ pub(super) async fn conclude(
     if !done.queued.event_key.is_empty() {
         tracing::Span::current().record("event", &done.queued.event_key);
     }
-    messages.extend(judge(&host.engine, &done.queued.chain).await?);
+    let explain = curiosity.told(done.considered);
+    match judge(&host.engine, &done.queued.chain).await {
+        Ok(said) => messages.extend(said),
+        Err(error) => return Err(error.explained(explain.unwrap_or_default())),
+    }
     if !done.queued.background.is_empty() {
         host.engine.wake(&done.queued.background);
     }
-    Ok(Reply { answer: done.answer, messages, explain: curiosity.told(done.considered) })
+    Ok(Reply { answer: done.answer, messages, explain })
 }
 
 /// Runs the executions one after the other until one does not resolve; answers with what they said.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use plugin_api::PluginError;
+use plugin_api::{PluginError, Service};
 
 /// The manifest, or a plugin that the host cannot do without, is in the way of starting.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +159,24 @@ pub enum LoadProblem {
         /// What does not fit.
         reason: String,
     },
+    /// The plugin needs services that later hosts have.
+    #[error("needs the services {}, which this host does not have: use a later host", services.join(", "))]
+    UnknownServices {
+        /// Their names.
+        services: Vec<String>,
+    },
+    /// The plugin needs services that the manifest does not grant.
+    #[error(
+        "needs the services {}: if it may have them, add {} to its entry in the manifest",
+        words(missing),
+        toml(grants)
+    )]
+    NotGranted {
+        /// What it lacks.
+        missing: Vec<Service>,
+        /// What its entry has to grant.
+        grants: Vec<Service>,
+    },
     /// The plugin refused, or failed, while it registered.
     #[error("failed to start: {0}")]
     Register(PluginError),
@@ -238,6 +256,15 @@ pub enum ChangeError {
         /// What the system says.
         source: std::io::Error,
     },
+}
+
+fn words(services: &[Service]) -> String {
+    services.iter().map(|service| service.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn toml(services: &[Service]) -> String {
+    let names: Vec<String> = services.iter().map(|service| format!("\"{service}\"")).collect();
+    format!("grants = [{}]", names.join(", "))
 }
 
 fn link_advice(reason: &str) -> &'static str {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use plugin_api::{Interest, TriggerInfo};
+use plugin_api::{Interest, Service, TriggerInfo};
 use serde_json::Value;
 
 use super::{
@@ -17,6 +17,7 @@ use super::{
     member::Member,
     registry::Registry,
     report::PluginReport,
+    services::{Door, Session},
 };
 
 /// A plugin that was made. Dropping it undoes everything.
@@ -27,6 +28,7 @@ pub(super) struct Candidate {
     pub(super) settings_schema: Value,
     pub(super) triggers: Vec<OfferedTrigger>,
     pub(super) hooks: Vec<(Vec<Interest>, Hook)>,
+    pub(super) session: Arc<Session>,
 }
 
 /// A trigger type with what it says about itself.
@@ -40,6 +42,7 @@ pub(super) struct OfferedTrigger {
 pub(super) fn load(
     entry: &ManifestEntry,
     images: &mut Images,
+    door: &Arc<Door>,
     report: &mut PluginReport,
 ) -> Result<Candidate, LoadProblem> {
     let (library, image) = open(&entry.library, entry.sha256.as_deref(), images, report)?;
@@ -48,11 +51,14 @@ pub(super) fn load(
     }
     let settings =
         serde_json::to_value(&entry.settings).map_err(|error| LoadProblem::Settings { reason: error.to_string() })?;
-    make(&library, image, &settings)
+    let needs = needs(&library, report)?;
+    check_grants(&needs, &entry.grants)?;
+    let session = Session::new(library.id(), entry.grants.clone(), Arc::clone(door));
+    make(&library, image, &settings, session)
 }
 
-/// Loads a library that no manifest lists, with no settings, and reports on it; for people who write plugins. A file in
-/// the working directory goes before a crate name.
+/// Loads a library that no manifest lists, with no settings and granted what it needs, and reports on it; for people who
+/// write plugins. No host runs: it can call none of the services. A file in the working directory goes before a crate name.
 pub fn check(library: &Path) -> PluginReport {
     let here = path::absolute(library).ok().filter(|path| path.exists());
     let library = here.as_deref().unwrap_or(library);
@@ -66,7 +72,8 @@ pub fn check(library: &Path) -> PluginReport {
 fn check_entry(entry: ManifestEntry, report: &mut PluginReport) -> Result<(), LoadProblem> {
     let (library, image) = open(&entry.library, None, &mut Images::default(), report)?;
     library.id().clone_into(&mut report.id);
-    let candidate = make(&library, image, &Value::Object(serde_json::Map::new()))?;
+    let session = Session::new(library.id(), needs(&library, report)?, Arc::default());
+    let candidate = make(&library, image, &Value::Object(serde_json::Map::new()), session)?;
     let member = Arc::new(Member::new(entry, candidate));
     Registry::default().admit(&member)?;
     report.describe(&member);
@@ -89,14 +96,36 @@ fn open(
     Ok((library, copy))
 }
 
-fn make(library: &OpenLibrary, image: PathBuf, settings: &Value) -> Result<Candidate, LoadProblem> {
+/// Reads what a plugin needs.
+fn needs(library: &OpenLibrary, report: &mut PluginReport) -> Result<Vec<Service>, LoadProblem> {
+    report.needs = library.needs().map_err(LoadProblem::Register)?;
+    let unknown = || report.needs.iter().filter(|name| Service::from_name(name).is_none()).cloned().collect();
+    let known: Option<Vec<Service>> = report.needs.iter().map(|name| Service::from_name(name)).collect();
+    known.ok_or_else(|| LoadProblem::UnknownServices { services: unknown() })
+}
+
+fn check_grants(needs: &[Service], grants: &[Service]) -> Result<(), LoadProblem> {
+    let missing: Vec<Service> = needs.iter().filter(|need| !grants.contains(need)).copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let grants = grants.iter().chain(&missing).copied().collect();
+    Err(LoadProblem::NotGranted { missing, grants })
+}
+
+fn make(
+    library: &OpenLibrary,
+    image: PathBuf,
+    settings: &Value,
+    session: Arc<Session>,
+) -> Result<Candidate, LoadProblem> {
     if !is_id(library.id()) {
         return Err(LoadProblem::BadId { id: library.id().to_owned() });
     }
     let settings_schema = library.settings_schema().map_err(LoadProblem::Register)?;
     check_settings(&settings_schema, settings)?;
-    let offers = library.make(settings).map_err(LoadProblem::Register)?;
-    let triggers = offers
+    let offers = library.make(settings, session.handle()).map_err(LoadProblem::Register)?;
+    let triggers: Vec<OfferedTrigger> = offers
         .triggers
         .into_iter()
         .map(|trigger| {
@@ -105,7 +134,8 @@ fn make(library: &OpenLibrary, image: PathBuf, settings: &Value) -> Result<Candi
             Ok(OfferedTrigger { trigger, info, config_schema })
         })
         .collect::<Result<_, LoadProblem>>()?;
-    Ok(Candidate { id: library.id().to_owned(), image, settings_schema, triggers, hooks: offers.hooks })
+    session.owns(triggers.iter().map(|offered| offered.info.id.clone()));
+    Ok(Candidate { id: library.id().to_owned(), image, settings_schema, triggers, hooks: offers.hooks, session })
 }
 
 /// Names the first setting that does not fit.

@@ -13,12 +13,13 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use arc_swap::ArcSwap;
 use plugin_api::{ErrorKind, PluginError, Workflow};
 use serde_json::Value;
+use tokio_util::task::TaskTracker;
 
 use super::{
     error::{ChangeError, PluginHostError},
@@ -26,6 +27,7 @@ use super::{
     manifest::{Manifest, ManifestEntry},
     manifest_edit::ManifestEdit,
     report::PluginState,
+    services::Backend,
     snapshot::{Plugins, Slot},
 };
 
@@ -91,7 +93,18 @@ impl PluginManager {
 
     /// Begins with plugins that were loaded of a manifest.
     pub fn new(plugins: Plugins, manifest: Option<PathBuf>) -> Self {
+        plugins.begin();
         Self { manifest, live: ArcSwap::from_pointee(plugins) }
+    }
+
+    /// Lets the plugins call services from now on, which run on this runtime, among `tasks`.
+    pub(crate) fn open_services(&self, backend: Weak<dyn Backend>, tasks: TaskTracker) {
+        self.current().door().open(backend, tasks);
+    }
+
+    /// Lets the plugins call no services any more.
+    pub(crate) fn close_services(&self) {
+        self.current().door().close();
     }
 
     /// Loads what can be loaded, also if a required plugin fails: for somebody who puts a manifest right while no host runs.
@@ -174,7 +187,9 @@ impl PluginManager {
             metrics::gauge!("plugin_loaded", "plugin" => gone.id.clone()).set(0.0);
             metrics::gauge!("plugin_suspended", "plugin" => gone.id.clone()).set(0.0);
         }
-        self.live.store(Arc::new(next.plugins));
+        let plugins = Arc::new(next.plugins);
+        self.live.store(Arc::clone(&plugins));
+        plugins.follow(&next.earlier);
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use plugin_api::Service;
 use serde::Deserialize;
 
 use super::{breaker::BreakerSettings, error::PluginHostError};
@@ -31,6 +32,9 @@ pub struct ManifestEntry {
     /// Whether it is loaded at all.
     #[serde(default = "enabled")]
     pub enabled: bool,
+    /// The services that the plugin may call.
+    #[serde(default)]
+    pub grants: Vec<Service>,
     /// The plugin's own settings.
     #[serde(default)]
     pub settings: toml::Table,
@@ -61,6 +65,7 @@ impl ManifestEntry {
             library: library.into(),
             required: false,
             enabled: true,
+            grants: Vec::new(),
             settings: toml::Table::new(),
             sha256: None,
             breaker: BreakerSettings::default(),
@@ -171,7 +176,11 @@ mod tests {
         check("[[plugin]]\nid = \"a\"\n", "plugin.toml: line 1: missing field `library`");
         check(
             "[[plugin]]\nid = \"a\"\nlibrary = \"x\"\ncolour = 1\n",
-            "plugin.toml: line 4: unknown field `colour`, expected one of `id`, `library`, `required`, `enabled`, `settings`, `sha256`, `breaker`",
+            "plugin.toml: line 4: unknown field `colour`, expected one of `id`, `library`, `required`, `enabled`, `grants`, `settings`, `sha256`, `breaker`",
+        );
+        check(
+            "[[plugin]]\nid = \"a\"\nlibrary = \"x\"\ngrants = [\"teleport\"]\n",
+            "plugin.toml: line 4: unknown variant `teleport`, expected `records` or `workflows`",
         );
         check(
             "[[plugin]]\nid = \"A\"\nlibrary = \"x\"\n",

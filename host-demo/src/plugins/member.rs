@@ -11,6 +11,9 @@ use super::{
     manifest::ManifestEntry,
 };
 
+/// Most firings of one plan: what one transaction may hold up the writer with.
+pub(crate) const FIRINGS_MAX: usize = 10_000;
+
 /// A loaded plugin.
 pub(super) struct Member {
     pub(super) id: Arc<str>,
@@ -51,7 +54,7 @@ impl Member {
             return Err(PluginError::unavailable("out of service after too many faults"));
         };
         let (_, hook) = &self.candidate.hooks[hook];
-        let result = hook.plan(event);
+        let result = hook.plan(event).and_then(bounded);
         let ended = Instant::now();
         let took = ended - begun;
         let change = match &result {
@@ -115,5 +118,13 @@ impl Member {
             _ => "fault",
         };
         metrics::counter!("plugin_faults_total", "plugin" => self.id.to_string(), "kind" => kind).increment(1);
+    }
+}
+
+/// A plan that starts more than an action may is at fault as a whole.
+fn bounded(plan: Plan) -> Result<Plan, PluginError> {
+    match plan.firings.len() {
+        0..=FIRINGS_MAX => Ok(plan),
+        firings => Err(PluginError::fault(format!("the plan has {firings} firings, and {FIRINGS_MAX} is the most"))),
     }
 }

@@ -15,6 +15,8 @@
 //! No lock is held while a plugin runs, and whatever a plugin does ends in a [`PluginError`](plugin_api::PluginError):
 //! one plugin's failure is a line in its [`PluginReport`], not the end of the host.
 //!
+//! What plugins ask of the host in turn goes through `services`.
+//!
 //! This module knows nothing of HTTP, of the database or of what an action does.
 
 mod breaker;
@@ -33,6 +35,7 @@ mod preflight;
 mod private_folder;
 mod registry;
 mod report;
+mod services;
 mod snapshot;
 
 pub use breaker::BreakerSettings;
@@ -41,5 +44,7 @@ pub use loaded_trigger::LoadedTrigger;
 pub use loader::check;
 pub use manager::{Change, Next, PluginManager};
 pub use manifest::{Manifest, ManifestEntry};
+pub(crate) use member::FIRINGS_MAX;
 pub use report::{HookReport, PluginDetails, PluginReport, PluginState, TriggerReport, WorkflowOfPlugin};
+pub(crate) use services::{Answering, Backend, Caller};
 pub use snapshot::{HookAnswer, Plugins};

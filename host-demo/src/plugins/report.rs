@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use plugin_api::{Button, ExecutionMode, Interest, LocalizedText};
+use plugin_api::{Button, ExecutionMode, Interest, LocalizedText, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -28,6 +28,10 @@ pub struct PluginReport {
     pub api_version: Option<String>,
     /// The compiler it was built with.
     pub rustc: Option<String>,
+    /// The services it needs, by name.
+    pub needs: Vec<String>,
+    /// The services that the manifest grants.
+    pub grants: Vec<Service>,
     /// The trigger types it offers.
     pub triggers: Vec<TriggerReport>,
     /// Its hooks.
@@ -138,6 +142,8 @@ impl PluginReport {
             version: None,
             api_version: None,
             rustc: None,
+            needs: Vec::new(),
+            grants: entry.grants.clone(),
             triggers: Vec::new(),
             hooks: Vec::new(),
             faults: 0,

@@ -15,6 +15,7 @@ use super::{
     member::Member,
     registry::Registry,
     report::{PluginDetails, PluginReport, PluginState, without_secrets},
+    services::Door,
 };
 
 /// All plugins of a manifest: loaded, failed or switched off.
@@ -25,6 +26,8 @@ pub struct Plugins {
     members: Vec<Option<Arc<Member>>>,
     /// Private copies of the libraries, for debuggers; they go with the last snapshot.
     images: Arc<Mutex<Images>>,
+    /// Through which the plugins of all snapshots call the host.
+    door: Arc<Door>,
 }
 
 /// A hook's answer about one action.
@@ -85,7 +88,13 @@ impl Plugins {
 
     /// No plugins at all.
     pub fn none() -> Self {
-        Self { registry: Registry::default(), reports: Vec::new(), members: Vec::new(), images: Arc::default() }
+        Self {
+            registry: Registry::default(),
+            reports: Vec::new(),
+            members: Vec::new(),
+            images: Arc::default(),
+            door: Arc::default(),
+        }
     }
 
     /// Makes the snapshot that is to follow this one. Nothing of it is known to the workflows yet.
@@ -94,7 +103,7 @@ impl Plugins {
     ///
     /// The line about the first plugin that cannot be loaded, or be there beside the others.
     pub(super) fn next(&self, slots: Vec<Slot>) -> Result<Self, String> {
-        let mut next = Self { images: Arc::clone(&self.images), ..Self::none() };
+        let mut next = Self { images: Arc::clone(&self.images), door: Arc::clone(&self.door), ..Self::none() };
         for slot in slots {
             let added = match slot {
                 Slot::Kept(position) => next.keep(&self.reports[position], self.members[position].as_ref()),
@@ -121,7 +130,7 @@ impl Plugins {
         if entry.enabled {
             let candidate = {
                 let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-                loader::load(&entry, &mut images, &mut report)
+                loader::load(&entry, &mut images, &self.door, &mut report)
             };
             outcome = candidate.and_then(|candidate| {
                 let loaded = Arc::new(Member::new(entry, candidate));
@@ -259,6 +268,26 @@ impl Plugins {
     /// Says whether the very same plugin, not another version of it, is here.
     pub(super) fn has(&self, member: &Arc<Member>) -> bool {
         self.members.iter().flatten().any(|here| Arc::ptr_eq(here, member))
+    }
+
+    /// Through which its plugins call the host.
+    pub(super) fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// Puts its plugins in service, and those that only the earlier snapshot has out of it: they call no services any more.
+    pub(super) fn follow(&self, earlier: &Self) {
+        for member in earlier.members.iter().flatten().filter(|member| !self.has(member)) {
+            member.candidate.session.end();
+        }
+        self.begin();
+    }
+
+    /// Puts its plugins in service: what they ask of the host from threads of their own is answered from now on.
+    pub(super) fn begin(&self) {
+        for member in self.members.iter().flatten() {
+            member.candidate.session.begin();
+        }
     }
 
     pub(super) fn position(&self, id: &str) -> Option<usize> {

@@ -8,9 +8,10 @@
 //! 2. [`registrar`]: the host's, for the time of that call
 //! 3. [`trigger`] and [`hook`]: objects of the plugin
 //! 4. [`action`] and [`schema`]: what the host shows a plugin for the time of one call
-//! 5. [`log`] and [`proxy`]: the plugin's tracing, on its way to the host's subscriber
-//! 6. [`in_process`]: the same without a library, for tests
-//! 7. [`guard`] and [`error`]: panics stop here, on both sides
+//! 5. [`host`]: the services that a plugin calls
+//! 6. [`log`] and [`proxy`]: the plugin's tracing, on its way to the host's subscriber
+//! 7. [`in_process`]: the same without a library, for tests
+//! 8. [`guard`] and [`error`]: panics stop here, on both sides
 //!
 //! Messages that are rare (configurations, settings, interests, plans) cross as JSON text of the author-facing types;
 //! what is asked for each action crosses as typed fields.
@@ -28,6 +29,7 @@ pub mod action;
 pub mod error;
 pub mod guard;
 pub mod hook;
+pub mod host;
 pub mod in_process;
 pub mod log;
 pub mod module;

@@ -1,5 +1,7 @@
 //! The root symbol: what a host finds when it opens a plugin's library.
 
+use std::sync::Arc;
+
 use abi_stable::{
     StableAbi,
     library::{CheckTypeLayout, LibHeader, RootModule, RootModuleResult},
@@ -20,6 +22,7 @@ use super::{
 use crate::{
     error::PluginError,
     plugin::{Plugin, Registrar},
+    service::Services,
 };
 
 /// The version of this API.
@@ -47,6 +50,8 @@ pub struct PluginModule {
     /// Makes the plugin from its settings (JSON text). The frozen prefix ends here.
     #[sabi(last_prefix_field)]
     pub register: extern "C" fn(settings: RStr<'_>, log: LogObject, host: RegistrarObject<'_>) -> AbiResult<()>,
+    /// The names of [`Plugin::NEEDS`] (JSON text). Since 1.2.
+    pub needs: extern "C" fn() -> AbiResult<RString>,
 }
 
 impl RootModule for PluginModuleRef {
@@ -77,6 +82,7 @@ extern "C" fn load<P: Exported>() -> RootModuleResult {
         rustc: env!("PLUGIN_API_RUSTC").into(),
         settings_schema: settings_schema::<P>,
         register: register::<P>,
+        needs: needs::<P>,
     };
     // SAFETY: the cast only forgets the type, which the host knows from the header.
     ROk(unsafe { module.leak_into_prefix().to_prefix_ref().cast::<ErasedPrefix>() })
@@ -88,12 +94,16 @@ extern "C" fn settings_schema<P: Plugin>() -> AbiResult<RString> {
     }))
 }
 
+extern "C" fn needs<P: Plugin>() -> AbiResult<RString> {
+    answer(guarded("needs", || write("needs", &P::NEEDS)))
+}
+
 extern "C" fn register<P: Plugin>(settings: RStr<'_>, log: LogObject, host: RegistrarObject<'_>) -> AbiResult<()> {
     answer(guarded("register", || {
         proxy::install(log);
         let settings = serde_json::from_str(settings.as_str())
             .map_err(|error| PluginError::invalid(format!("the settings do not fit: {error}")))?;
-        let mut registrar = Registrar::default();
+        let mut registrar = Registrar::new(registrar::host(&host));
         P::register(settings, &mut registrar)?;
         registrar::hand_over(registrar, host)
     }))
@@ -109,13 +119,30 @@ impl PluginModuleRef {
         read("schema of the settings", &result(self.settings_schema()())?)
     }
 
-    /// Makes the plugin and takes what it offers.
+    /// The names of the services that the plugin needs; a plugin of 1.0 or 1.1 needs none.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the plugin.
+    pub fn read_needs(self) -> Result<Vec<String>, PluginError> {
+        match self.needs() {
+            Some(needs) => read("needs", &result(needs())?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Makes the plugin, which may keep `services`, and takes what it offers.
     ///
     /// # Errors
     ///
     /// The plugin refuses, or is at fault; what it offered until then is dropped.
-    pub fn make_plugin(self, settings: &serde_json::Value, log: LogObject) -> Result<Offers, PluginError> {
-        let mut offers = Offers::default();
+    pub fn make_plugin(
+        self,
+        settings: &serde_json::Value,
+        log: LogObject,
+        services: Arc<dyn Services>,
+    ) -> Result<Offers, PluginError> {
+        let mut offers = Offers::new(services);
         result(self.register()(settings.to_string().as_str().into(), log, offers.object()))?;
         Ok(offers)
     }

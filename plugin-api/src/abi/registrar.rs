@@ -1,14 +1,27 @@
 //! How a plugin's offers reach the host: the host lends a [`RegistrarObject`] for the time of one call.
 
-use abi_stable::{sabi_trait, sabi_trait::TD_Opaque, sabi_types::RMut, std_types::RStr};
+use std::sync::Arc;
+
+use abi_stable::{
+    sabi_trait,
+    sabi_trait::TD_Opaque,
+    sabi_types::RMut,
+    std_types::{RNone, ROption, RSome, RStr},
+};
 
 use super::{
     error::{AbiResult, answer, read, result, write},
     guard::guarded,
     hook::{self, HookClient, HookObject},
+    host::{self, HostClient, HostObject},
     trigger::{self, TriggerClient, TriggerObject},
 };
-use crate::{action::Interest, error::PluginError, plugin::Registrar};
+use crate::{
+    action::Interest,
+    error::PluginError,
+    plugin::Registrar,
+    service::{Host, Services},
+};
 
 /// The host's registrar for the time of a call.
 pub type RegistrarObject<'a> = RawRegistrar_TO<'a, RMut<'a, ()>>;
@@ -21,18 +34,27 @@ pub trait RawRegistrar {
     /// Takes a hook with its [`Interest`]s as JSON text. The frozen prefix ends here.
     #[sabi(last_prefix_field)]
     fn action_hook(&mut self, interests: RStr<'_>, hook: HookObject) -> AbiResult<()>;
+    /// The host's services. Since 1.2.
+    fn host(&self) -> ROption<HostObject> {
+        RNone
+    }
 }
 
 /// What a plugin handed over, as the host keeps it.
-#[derive(Default)]
 pub struct Offers {
     /// The trigger types in their order.
     pub triggers: Vec<TriggerClient>,
     /// The hooks in their order, with the actions they are always asked about.
     pub hooks: Vec<(Vec<Interest>, HookClient)>,
+    services: Arc<dyn Services>,
 }
 
 impl Offers {
+    /// Nothing yet, from a plugin that may keep these services.
+    pub(crate) fn new(services: Arc<dyn Services>) -> Self {
+        Self { triggers: Vec::new(), hooks: Vec::new(), services }
+    }
+
     /// The object to lend.
     pub(crate) fn object(&mut self) -> RegistrarObject<'_> {
         RawRegistrar_TO::from_ptr(RMut::new(self), TD_Opaque)
@@ -52,6 +74,18 @@ impl RawRegistrar for Offers {
             self.hooks.push((read("interests", interests.as_str())?, HookClient::new(hook)));
             Ok(())
         }))
+    }
+
+    fn host(&self) -> ROption<HostObject> {
+        RSome(host::provide(Arc::clone(&self.services)))
+    }
+}
+
+/// The host behind the registrar, on the plugin's side.
+pub(crate) fn host(registrar: &RegistrarObject<'_>) -> Host {
+    match registrar.host() {
+        RSome(object) => Host::new(HostClient(object)),
+        RNone => Host::without_services(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::ExecutionFinish;
 use crate::{
@@ -111,7 +111,7 @@ impl Tx {
             )
             .await?;
         if let Some(parent) = rows.first().map_or(Ok(None), |row| row.get("parentJobId"))? {
-            self.tell_parent(JobId(parent), id, status, finish.output).await?;
+            self.tell_parent(JobId(parent), id, Some(status), finish.output).await?;
         }
         for row in &rows {
             self.note(Change::Execution(ExecutionChange::read(row, ExecutionStep::Ended(status), &now)?));
@@ -137,32 +137,6 @@ impl Tx {
             self.run(r#"DELETE FROM "executions" WHERE "id" = ?"#, [id.0.into()]).await?;
         }
         Ok(released)
-    }
-
-    /// Lets the job that waits for an execution fall due, with how that one ended.
-    async fn tell_parent(
-        &mut self,
-        parent: JobId,
-        child: ExecutionId,
-        status: ExecutionStatus,
-        output: Option<Value>,
-    ) -> Result<(), StoreError> {
-        let rows = self.query(r#"SELECT "executionId" FROM "jobs" WHERE "id" = ?"#, [parent.0.into()]).await?;
-        let Some(row) = rows.first() else { return Ok(()) };
-        // An execution is held before its jobs.
-        self.execution_status(ExecutionId(row.get("executionId")?)).await?;
-        let result = json!({"execution": child.0, "status": status.code(), "output": output});
-        let now = chrono::Utc::now().timestamp_millis();
-        let rows = self
-            .query(
-                r#"UPDATE "jobs" SET "result" = ?, "dueAt" = ? WHERE "id" = ? AND "status" = 0 RETURNING "executionId""#,
-                [result.to_string().into(), now.into(), parent.0.into()],
-            )
-            .await?;
-        match rows.first() {
-            Some(row) => self.set_ready(ExecutionId(row.get("executionId")?)).await,
-            None => Ok(()),
-        }
     }
 
     async fn release_chain(&mut self, id: ExecutionId) -> Result<Vec<WorkflowId>, StoreError> {

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::{
-    db::{Conn, Tx, each, listed},
+    db::{Conn, Row, Tx, each, listed},
     error::StoreError,
     id::{ExecutionId, WorkflowId},
     moment,
@@ -112,20 +112,21 @@ impl Tx {
         self.run(each!(delete_ended), [ids.to_string().into()]).await
     }
 
-    /// Deletes at most `limit` executions that a workflow version has left behind. Says whether there may be more.
+    /// Deletes at most `limit` executions that a workflow version has left behind; jobs of other executions do not wait for them
+    /// any longer. Says whether there may be more.
     ///
     /// # Errors
     ///
     /// Database errors.
     pub async fn delete_remains(&mut self, workflow: WorkflowId, limit: u32) -> Result<bool, StoreError> {
-        let deleted = self
-            .run(
-                r#"DELETE FROM "executions"
-                   WHERE "id" IN (SELECT "id" FROM "executions" WHERE "workflowId" = ? ORDER BY "id" LIMIT ?)"#,
+        let rows = self
+            .query_held(
+                r#"SELECT "id" FROM "executions" WHERE "workflowId" = ? ORDER BY "id" LIMIT ?"#,
                 [workflow.0.into(), i64::from(limit).into()],
             )
             .await?;
-        let more = deleted >= u64::from(limit);
+        self.remove_executions(&ids(&rows)?).await?;
+        let more = rows.len() >= limit as usize;
         if !more {
             self.run(r#"DELETE FROM "workflowRemains" WHERE "workflowId" = ?"#, [workflow.0.into()]).await?;
         }
@@ -135,12 +136,14 @@ impl Tx {
     /// Deletes the executions of a workflow version: a batch and what runs at once, the rest, which cannot be claimed any
     /// more, later.
     pub(crate) async fn leave_behind(&mut self, workflow: WorkflowId) -> Result<(), StoreError> {
-        self.run(
-            r#"DELETE FROM "executions" WHERE "workflowId" = ? AND "status" = 0
-                 AND ("claimedBy" IS NOT NULL OR "ready" = 1)"#,
-            [workflow.0.into()],
-        )
-        .await?;
+        let running = self
+            .query_held(
+                r#"SELECT "id" FROM "executions" WHERE "workflowId" = ? AND "status" = 0
+                     AND ("claimedBy" IS NOT NULL OR "ready" = 1) ORDER BY "id""#,
+                [workflow.0.into()],
+            )
+            .await?;
+        self.remove_executions(&ids(&running)?).await?;
         self.run(
             r#"INSERT INTO "workflowRemains" ("workflowId") VALUES (?) ON CONFLICT DO NOTHING"#,
             [workflow.0.into()],
@@ -148,6 +151,10 @@ impl Tx {
         .await?;
         self.delete_remains(workflow, EXECUTIONS_PER_BATCH).await.map(drop)
     }
+}
+
+fn ids(rows: &[Row]) -> Result<Vec<ExecutionId>, StoreError> {
+    rows.iter().map(|row| row.get("id").map(ExecutionId)).collect()
 }
 
 /// Executions that are deleted in one transaction: with their jobs, some milliseconds of work.

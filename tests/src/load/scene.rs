@@ -25,6 +25,10 @@ pub(crate) enum Kind {
     Refusing,
     /// In the background, waits until somebody cancels it.
     Parked,
+    /// In the background, waits until its time is over.
+    Late,
+    /// In the background, and soon forgotten.
+    Fleeting,
 }
 
 impl Kind {
@@ -32,9 +36,18 @@ impl Kind {
     pub(crate) const ALONE: [Self; 6] =
         [Self::Long, Self::Delayed, Self::Empty, Self::First, Self::Second, Self::Refusing];
 
-    /// Those, and what has to be cancelled.
-    pub(crate) const WITH_PARKED: [Self; 7] =
-        [Self::Long, Self::Delayed, Self::Empty, Self::First, Self::Second, Self::Refusing, Self::Parked];
+    /// Those, and what has to be cancelled, runs out of time or is deleted.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Long,
+        Self::Delayed,
+        Self::Empty,
+        Self::First,
+        Self::Second,
+        Self::Refusing,
+        Self::Parked,
+        Self::Late,
+        Self::Fleeting,
+    ];
 
     pub(crate) fn is_sync(self) -> bool {
         matches!(self, Self::First | Self::Second | Self::Refusing)
@@ -43,9 +56,20 @@ impl Kind {
     /// The state in which its executions end.
     fn end(self) -> i64 {
         match self {
-            Self::Long | Self::Delayed | Self::Empty | Self::First | Self::Second => 1,
+            Self::Long | Self::Delayed | Self::Empty | Self::First | Self::Second | Self::Fleeting => 1,
             Self::Refusing => -1,
-            Self::Parked => -3,
+            Self::Parked | Self::Late => -3,
+        }
+    }
+
+    /// What it says about its executions.
+    fn options(self) -> Value {
+        match self {
+            Self::Late => json!({"timeout": 300}),
+            Self::Fleeting => json!({"keepExecutionsForMs": {"1": 1_000}}),
+            Self::Long | Self::Delayed | Self::Empty | Self::First | Self::Second | Self::Refusing | Self::Parked => {
+                json!({})
+            }
         }
     }
 
@@ -78,6 +102,8 @@ impl Kind {
                 ("end", json!({"endStatus": -1})),
             ],
             Self::Parked => vec![step("parked-1"), delay(3_600_000)],
+            Self::Late => vec![step("late-1"), delay(3_600_000)],
+            Self::Fleeting => vec![step("fleeting-1"), calculation(), step("fleeting-2")],
         }
     }
 }
@@ -112,7 +138,7 @@ impl Scene {
         let mut workflows = Vec::new();
         for &kind in kinds {
             let values = json!({"title": format!("{kind:?}"), "type": "action", "sync": kind.is_sync(),
-                "config": {"collection": "items"}});
+                "options": kind.options(), "config": {"collection": "items"}});
             let made = caller.done("workflows:create", &values).await?;
             let id = made["id"].as_i64().context("an id")?;
             let mut upstream = Value::Null;
@@ -144,6 +170,6 @@ impl Kind {
             .iter()
             .filter_map(|(_, config)| config["params"]["values"]["step"].as_str().map(str::to_owned))
             .collect();
-        Promise { nodes: nodes.len(), steps, end: self.end() }
+        Promise { nodes: nodes.len(), steps, end: self.end(), kept: self != Self::Fleeting }
     }
 }

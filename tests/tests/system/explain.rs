@@ -135,6 +135,31 @@ async fn an_action_without_bindings_or_anybody_waiting_is_explained_too() {
 }
 
 #[tokio::test]
+async fn an_action_that_fails_is_explained_beside_its_errors() {
+    let (_host, blog) = blog().await;
+    let fires = blog.workflow(NewWorkflow::on("posts")).await;
+    let unbound = blog.workflow(NewWorkflow::on("posts")).await;
+    let path = |query: &str| format!("posts:create?{query}triggerWorkflows={}", fires.key);
+
+    let wrong = || json!({"title": "x", "read": "no number"});
+    let refused = blog.admin.post(&path("explain=1&"), wrong()).await;
+    assert_eq!(refused.status, 400, "{:?}", refused.body);
+    assert!(refused.body["errors"][0]["message"].is_string());
+    check_refused(&refused.body["explain"], &fires.key, "actionFailed");
+    check_refused(&refused.body["explain"], &unbound.key, "notBound");
+    assert!(blog.executions(&fires).await.is_empty());
+    let plain = blog.admin.post(&path(""), wrong()).await;
+    assert_eq!((plain.status, plain.body.get("explain")), (400, None));
+
+    let sync = blog.workflow(NewWorkflow::on("posts").sync().refuses("no")).await;
+    let path = format!("posts:create?explain=1&triggerWorkflows={}", sync.key);
+    let rejected = blog.admin.post(&path, json!({"title": "x"})).await;
+    assert_eq!(rejected.status, 400, "{:?}", rejected.body);
+    check_fires(&rejected.body["explain"], &sync, 1);
+    check_refused(&rejected.body["explain"], &unbound.key, "notBound");
+}
+
+#[tokio::test]
 async fn without_a_record_what_depends_on_one_is_left_open() {
     let (_host, blog) = blog().await;
     let any = blog.workflow(NewWorkflow::on("posts").global(&["create"])).await;

@@ -11,6 +11,8 @@ mod explain;
 mod guide;
 mod harness;
 mod lifecycle;
+mod misbehaving;
 mod plugins;
 mod post_action;
+mod services;
 mod watch;

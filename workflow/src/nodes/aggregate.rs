@@ -15,7 +15,7 @@ use crate::{expression::Expressions, variables::Scope};
 /// Aggregates committed records. The job's result is the number, or the smallest or largest value.
 pub(super) struct Aggregate;
 
-/// The configuration of an [`Aggregate`].
+/// Counts, sums, averages, or finds the smallest or largest value, over the records of a collection.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {
@@ -26,6 +26,7 @@ pub(super) struct Config {
     /// Only the records that one record leads to.
     #[serde(default)]
     association: Option<Association>,
+    /// Which values are taken.
     #[serde(default)]
     params: Params,
     /// Digits after the point of an average.

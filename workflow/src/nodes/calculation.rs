@@ -10,7 +10,7 @@ use crate::expression::Expressions;
 /// Evaluates an expression; its value is the job's result.
 pub(super) struct Calculation;
 
-/// The configuration of a [`Calculation`].
+/// Evaluates an expression.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Config {
     /// The language of the expression.

@@ -27,8 +27,10 @@ pub(super) enum Calculation {
 /// Calculations that are joined.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Group {
+    /// Whether all or one of them must hold.
     #[serde(rename = "type", default)]
     join: Join,
+    /// What is joined.
     #[serde(default)]
     calculations: Vec<Calculation>,
 }

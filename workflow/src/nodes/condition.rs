@@ -11,7 +11,7 @@ use crate::expression::Expressions;
 /// Decides. The job's result is the verdict.
 pub(super) struct Condition;
 
-/// The configuration of a [`Condition`].
+/// Decides, by comparisons or by an expression, and goes one way or the other, or ends the execution.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {

@@ -13,11 +13,12 @@ use super::{
 /// Makes a record. The job's result is the record, with what `appends` asks for.
 pub(super) struct Create;
 
-/// The configuration of a [`Create`].
+/// Makes a record.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Config {
     /// Where the record goes.
     collection: CollectionName,
+    /// What the record is like.
     #[serde(default)]
     params: Params,
 }

@@ -19,7 +19,7 @@ use crate::{expression::Expressions, variables::holds_variable};
 /// Calculates with a moment. The job's result is a moment (RFC 3339), or what the last step makes of it.
 pub(super) struct DateCalculation;
 
-/// The configuration of a [`DateCalculation`].
+/// Takes a moment through steps. Each step makes another moment of it; the last one may make a number or a text.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {

@@ -12,7 +12,7 @@ use super::{Effect, NodeError, NodeResult, NodeType, Run, end::EndStatus, lenien
 /// Waits `unit` × `duration` milliseconds. The result of the job is that product.
 pub(super) struct Delay;
 
-/// The configuration of a [`Delay`].
+/// Waits, then lets the execution go on or fails it. Other executions are not held up.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {

@@ -13,11 +13,12 @@ use crate::variables::Scope;
 /// Deletes the matching records. The job's result is their number.
 pub(super) struct Destroy;
 
-/// The configuration of a [`Destroy`].
+/// Deletes records.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Config {
     /// Where the records are.
     collection: CollectionName,
+    /// What is deleted.
     params: Params,
 }
 

@@ -10,7 +10,7 @@ use super::{Effect, NodeError, NodeResult, NodeType, Run};
 /// Ends the execution.
 pub(super) struct End;
 
-/// The configuration of an [`End`].
+/// Ends the execution, wherever it stands: in a loop or in a parallel branch, too.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {

@@ -18,7 +18,7 @@ use crate::expression::Expressions;
 /// Queries a JSON value. The job's result is the first output, or a list of all with `multiple`.
 pub(super) struct JsonQuery;
 
-/// The configuration of a [`JsonQuery`].
+/// Takes a JSON value apart and puts another one together, in the language of jq.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Config {
     /// The language of the expression.

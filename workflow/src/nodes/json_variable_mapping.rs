@@ -12,7 +12,7 @@ use crate::{expression::Expressions, variables};
 /// Maps paths to names. The job's result is an object with one member per name.
 pub(super) struct JsonVariableMapping;
 
-/// The configuration of a [`JsonVariableMapping`].
+/// Takes parts of a JSON value, such as the answer of a request, and gives each a name that later nodes can use.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Config {
     /// The value: usually a variable. A text is read as JSON.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Effect, NodeError, NodeType, Run, Surround,
+    contained::caught,
     question::{self, Question},
     resolve_except,
 };
@@ -18,7 +19,7 @@ const MAX_ROUNDS: usize = 10_000;
 /// Runs its branch once for each item. The job's result says how many rounds were gone through and whether it broke off.
 pub(super) struct Loop;
 
-/// The configuration of a [`Loop`].
+/// Runs its branch once for each item.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {
@@ -96,10 +97,13 @@ impl Rounds {
     /// Asks the condition about the round whose variables are in the scope.
     pub(crate) async fn admits(&self, expressions: &Expressions, scope: &Scope) -> Result<Admission, NodeError> {
         let Some(condition) = &self.condition else { return Ok(Admission::Run) };
-        let resolved = resolve_except(condition, scope, question::VERBATIM);
-        let question: Question =
-            serde_json::from_value(resolved).map_err(|error| NodeError::Refused(error.to_string()))?;
-        Ok(match question.verdict(expressions, scope).await? {
+        let verdict = async {
+            let resolved = resolve_except(condition, scope, question::VERBATIM);
+            let question: Question =
+                serde_json::from_value(resolved).map_err(|error| NodeError::Refused(error.to_string()))?;
+            question.verdict(expressions, scope).await
+        };
+        Ok(match caught(Loop::NAME, verdict).await? {
             true => Admission::Run,
             false if self.continue_on_false => Admission::Skip,
             false => Admission::Over,

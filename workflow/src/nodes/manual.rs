@@ -23,7 +23,7 @@ use crate::{
 /// Gives a task to people. The job's result is what they decided, with the values they filled in.
 pub(super) struct Manual;
 
-/// The configuration of a [`Manual`].
+/// Asks people, and waits for what they decide.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {

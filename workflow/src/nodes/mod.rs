@@ -8,11 +8,14 @@ mod aggregate;
 mod calculation;
 mod calculator;
 mod condition;
+mod contained;
 mod create;
 mod date_calculation;
 mod delay;
 mod destroy;
 mod end;
+mod faults;
+mod form;
 mod json_query;
 mod json_variable_mapping;
 mod lenient;
@@ -52,6 +55,8 @@ use crate::{
     variables::{self, Scope},
 };
 
+pub(crate) use faults::FaultPoint;
+pub use faults::{NodeFault, NodeFaults, NodeStep};
 pub(crate) use r#loop::{Admission, OnFailure, Rounds};
 pub(crate) use parallel::Mode as ParallelMode;
 pub(crate) use registry::{NodeTypes, sentence};
@@ -231,6 +236,9 @@ pub(crate) enum NodeError {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Its code panicked: the programmer's.
+    #[error("the node broke down; the server's log says why")]
+    Panicked,
 }
 
 /// A [`NodeType`] whose configuration type is out of sight.
@@ -251,10 +259,17 @@ pub(crate) trait Node: Send + Sync {
     fn message(&self, result: &Value) -> Option<String>;
 }
 
-/// Hides the configuration type of a [`NodeType`].
-struct Typed<T>(std::marker::PhantomData<fn() -> T>);
+/// Hides the configuration type of a [`NodeType`], and contains its panics.
+struct Typed<T> {
+    faults: FaultPoint,
+    of: std::marker::PhantomData<fn() -> T>,
+}
 
 impl<T: NodeType> Typed<T> {
+    fn new(faults: FaultPoint) -> Self {
+        Self { faults, of: std::marker::PhantomData }
+    }
+
     fn config(config: &Value, scope: &Scope) -> Result<T::Config, NodeError> {
         serde_json::from_value(T::resolve(config, scope)?).map_err(|error| NodeError::Refused(error.to_string()))
     }
@@ -263,7 +278,7 @@ impl<T: NodeType> Typed<T> {
 #[async_trait]
 impl<T: NodeType> Node for Typed<T> {
     fn config_schema(&self) -> Value {
-        schemars::schema_for!(T::Config).to_value()
+        form::readable(T::NAME, schemars::schema_for!(T::Config).to_value())
     }
 
     fn check(&self, config: &Value, expressions: &Expressions) -> Result<(), String> {
@@ -296,11 +311,11 @@ impl<T: NodeType> Node for Typed<T> {
 
     async fn run(&self, config: &Value, run: &Run<'_>) -> Result<Effect, NodeError> {
         let running = async { T::run(Self::config(config, run.scope)?, run).await };
-        watched::watched(T::NAME, run, running).await
+        watched::watched(T::NAME, run, contained::contained(T::NAME, &self.faults, running)).await
     }
 
     fn resume(&self, config: &Value, scope: &Scope, job: &Job) -> Result<NodeResult, NodeError> {
-        T::resume(Self::config(config, scope)?, job)
+        contained::contained_resume(T::NAME, &self.faults, || T::resume(Self::config(config, scope)?, job))
     }
 
     fn decided(&self, config: &Value, verdict: &Verdict) -> NodeResult {

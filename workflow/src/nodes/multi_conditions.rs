@@ -15,7 +15,7 @@ use crate::{expression::Expressions, variables::Scope};
 /// Asks one condition after the other. The job's result says what each answered and which branch follows.
 pub(super) struct MultiConditions;
 
-/// The configuration of [`MultiConditions`].
+/// Asks one condition after the other and goes the way of the first that holds.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {

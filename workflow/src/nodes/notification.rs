@@ -21,7 +21,7 @@ use crate::{
 /// Tells people. The job's result is `{"inApp", "mailed", "withoutAddress"}`: lists of ids of users.
 pub(super) struct Notification;
 
-/// The configuration of a [`Notification`].
+/// Tells users something, inside the application or by mail.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {

@@ -9,7 +9,7 @@ use super::{Effect, NodeError, NodeResult, NodeType, Run};
 /// Sets the execution's output; the last one counts. The job's result is the output.
 pub(super) struct Output;
 
-/// The configuration of an [`Output`].
+/// Says what the execution has worked out.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Config {
     /// The output: any JSON.

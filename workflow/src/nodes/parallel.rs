@@ -8,7 +8,7 @@ use super::{Effect, NodeError, NodeType, Run, Surround};
 /// Runs its branches at the same time. The job's result lists what became of each.
 pub(super) struct Parallel;
 
-/// The configuration of a [`Parallel`].
+/// Runs its branches at the same time. A branch that waits (a delay, a person) holds only itself.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Config {
     /// When it is over, and how.

@@ -15,7 +15,7 @@ use crate::variables::Scope;
 /// Reads records that are committed. The job's result is a record or `null`, or a list with `multiple`.
 pub(super) struct Query;
 
-/// The configuration of a [`Query`].
+/// Reads records.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {
@@ -27,6 +27,7 @@ pub(super) struct Config {
     /// Fails the execution if nothing is found.
     #[serde(default)]
     fail_on_empty: bool,
+    /// What is read.
     #[serde(default)]
     params: Params,
 }
@@ -64,7 +65,9 @@ struct Params {
 enum SortKey {
     Text(String),
     Field {
+        /// The field.
         field: String,
+        /// Which end comes first.
         #[serde(default)]
         direction: Direction,
     },

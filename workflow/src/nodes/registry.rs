@@ -1,6 +1,6 @@
 //! The node types there are, by name, and the check of a node's configuration.
 
-use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use jsonschema::{
     ValidationError, Validator,
@@ -9,8 +9,8 @@ use jsonschema::{
 use serde_json::Value;
 
 use super::{
-    Node, NodeType, Typed, aggregate::Aggregate, calculation::Calculation, condition::Condition, create::Create,
-    date_calculation::DateCalculation, delay::Delay, destroy::Destroy, end::End, json_query::JsonQuery,
+    FaultPoint, Node, NodeType, Typed, aggregate::Aggregate, calculation::Calculation, condition::Condition,
+    create::Create, date_calculation::DateCalculation, delay::Delay, destroy::Destroy, end::End, json_query::JsonQuery,
     json_variable_mapping::JsonVariableMapping, r#loop::Loop, manual::Manual, multi_conditions::MultiConditions,
     notification::Notification, output::Output, parallel::Parallel, query::Query, request::Request,
     response_message::ResponseMessage, script::Script, sql::Sql, subflow::Subflow, update::Update, variable::Variable,
@@ -20,6 +20,7 @@ use crate::{EngineError, NodeTypeInfo, expression::Expressions, variables::holds
 /// The node types of an engine.
 pub(crate) struct NodeTypes {
     by_name: BTreeMap<&'static str, Entry>,
+    faults: FaultPoint,
 }
 
 struct Entry {
@@ -30,8 +31,8 @@ struct Entry {
 
 impl NodeTypes {
     /// The built-in ones.
-    pub(crate) fn built_in() -> Result<Self, EngineError> {
-        let mut types = Self { by_name: BTreeMap::new() };
+    pub(crate) fn built_in(faults: FaultPoint) -> Result<Self, EngineError> {
+        let mut types = Self { by_name: BTreeMap::new(), faults };
         types.add::<Condition>()?;
         types.add::<Calculation>()?;
         types.add::<Create>()?;
@@ -60,7 +61,7 @@ impl NodeTypes {
     }
 
     fn add<T: NodeType>(&mut self) -> Result<(), EngineError> {
-        let node: Arc<dyn Node> = Arc::new(Typed::<T>(PhantomData));
+        let node: Arc<dyn Node> = Arc::new(Typed::<T>::new(self.faults.clone()));
         let config_schema = node.config_schema();
         let validator = jsonschema::validator_for(&config_schema)
             .map_err(|error| EngineError::Invalid(format!("the schema of {} nodes: {error}", T::NAME)))?;
@@ -135,7 +136,7 @@ mod tests {
 
     #[track_caller]
     fn check(name: &str, config: Value, want: &str) {
-        let types = NodeTypes::built_in().unwrap();
+        let types = NodeTypes::built_in(FaultPoint::default()).unwrap();
         let got = match types.check(name, &config, &Expressions::default()) {
             Ok(()) => String::new(),
             Err(error) => error.to_string(),
@@ -146,7 +147,7 @@ mod tests {
     #[test]
     fn every_node_type_has_a_page() {
         let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/nodes");
-        for info in NodeTypes::built_in().unwrap().infos() {
+        for info in NodeTypes::built_in(FaultPoint::default()).unwrap().infos() {
             let page = std::fs::read_to_string(pages.join(format!("{}.md", info.name))).unwrap_or_default();
             assert!(page.starts_with(&format!("# {}\n", info.name)), "docs/nodes/{}.md", info.name);
             for member in info.config_schema["properties"].as_object().into_iter().flatten() {

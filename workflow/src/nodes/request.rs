@@ -24,7 +24,7 @@ use crate::{
 /// Sends a request. The job's result is `{status, headers, data}`.
 pub(super) struct Request;
 
-/// The configuration of a [`Request`].
+/// Sends an HTTP request and hands the answer to later nodes.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {
@@ -87,7 +87,9 @@ enum ContentType {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(inline)]
 struct Pair {
+    /// The name.
     name: String,
+    /// The value.
     #[serde(default)]
     value: Text,
 }

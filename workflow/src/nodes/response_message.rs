@@ -9,7 +9,7 @@ use super::{Effect, NodeError, NodeResult, NodeType, Run, lenient::Text};
 /// Adds a message to the answer. The message is the job's result.
 pub(super) struct ResponseMessage;
 
-/// The configuration of a [`ResponseMessage`].
+/// Says something to the person who waits for the answer of a synchronous workflow.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Config {
     /// What to say.

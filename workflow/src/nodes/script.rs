@@ -19,7 +19,7 @@ use crate::expression::Expressions;
 /// Runs a script. The job's result is what it returns.
 pub(super) struct Script;
 
-/// The configuration of a [`Script`].
+/// Runs JavaScript in a sandbox.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {

@@ -11,7 +11,7 @@ use crate::{expression::Expressions, outside::Permission, variables::holds_varia
 /// Runs a query, if the operator lets nodes do so. The job's result is a list of rows.
 pub(super) struct Sql;
 
-/// The configuration of a [`Sql`] node.
+/// Asks the database in SQL, reading only. Off unless the operator allows it.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Config {
     /// One SELECT, with parameters such as `:name`.

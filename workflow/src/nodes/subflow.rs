@@ -1,8 +1,8 @@
 //! `subflow`: runs another workflow.
 //!
 //! The child is an execution of its own. It is stored together with the job that waits for it and knows that job; when it
-//! ends, in whatever way and process, its end is noted in the job in the same transaction. So nothing has to be remembered
-//! in between.
+//! ends, in whatever way and process, or is deleted, that is noted in the job in the same transaction. A job that is ended
+//! otherwise ends the child with it. So nothing has to be remembered in between.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use crate::{loop_guard, variables::Path};
 /// `{"execution": id}` if it is not waited for.
 pub(super) struct Subflow;
 
-/// The configuration of a [`Subflow`].
+/// Runs another workflow in an execution of its own.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {
@@ -81,7 +81,9 @@ impl NodeType for Subflow {
     fn resume(_: Config, job: &Job) -> Result<NodeResult, NodeError> {
         let status = job.result.get("status").and_then(Value::as_i64).and_then(JobStatus::from_code);
         match status {
-            None | Some(JobStatus::Pending) => Err(NodeError::Refused("the execution of the subflow is gone".into())),
+            None | Some(JobStatus::Pending) => {
+                Err(NodeError::Refused("the execution of the subflow is gone: its workflow was destroyed".into()))
+            }
             Some(JobStatus::Resolved) => {
                 Ok(NodeResult::resolved(job.result.get("output").cloned().unwrap_or_default()))
             }

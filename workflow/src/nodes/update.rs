@@ -14,11 +14,12 @@ use crate::variables::Scope;
 /// Changes the matching records. The job's result is their number.
 pub(super) struct Update;
 
-/// The configuration of an [`Update`].
+/// Changes records.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Config {
     /// Where the records are.
     collection: CollectionName,
+    /// What is changed, and how.
     params: Params,
 }
 

@@ -11,7 +11,7 @@ use crate::variables::Path;
 /// node that declares it, `{{$jobsMapByNodeKey.<key>}}`.
 pub(super) struct Variable;
 
-/// The configuration of a [`Variable`].
+/// Declares a variable, or assigns to one.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Config {
     /// The key of the node that declares the variable to assign to; none declares one.

@@ -9,7 +9,7 @@ use store::{
     Store, StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use test_database::TestDatabase;
-use workflow::{Engine, EngineOptions, Instance, Outcome, OutsideOptions};
+use workflow::{Engine, EngineOptions, Instance, NodeFaults, Outcome, OutsideOptions, Permission};
 
 /// Longest wait for a condition: far beyond what any test takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,6 +66,16 @@ impl Harness {
     /// With an operator who lets nodes do more, or less.
     pub(crate) async fn with_outside(outside: OutsideOptions) -> Self {
         Self::with(4, outside).await
+    }
+
+    /// With nodes that fail when these say so, and an operator who lets nodes do everything.
+    pub(crate) async fn with_node_faults(faults: Arc<dyn NodeFaults>) -> Self {
+        let outside = OutsideOptions { private_requests: Permission::Granted, sql: Permission::Granted, mail: None };
+        let mut harness = Self::with_outside(outside).await;
+        harness.engine.shutdown(Duration::ZERO).await;
+        harness.engine =
+            Engine::start_with_faults(harness.store.clone(), harness.options.clone(), faults).await.unwrap();
+        harness
     }
 
     async fn with(parallel_workflows: usize, outside: OutsideOptions) -> Self {

@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod branching;
+mod children;
 mod concurrency;
 mod control;
 mod date_calculation;
@@ -14,6 +15,7 @@ mod json_variable_mapping;
 mod leases;
 mod manual;
 mod model;
+mod node_faults;
 mod nodes;
 mod notification;
 mod parallel;

@@ -257,3 +257,63 @@ async fn a_branch_that_waits_for_outside_goes_on_after_a_restart() {
     logs.sort_unstable();
     assert_eq!(logs, ["a", "after", "b", "c"]);
 }
+
+/// Runs an ended execution again from a node on; answers what that has logged, in alphabetical order, and its jobs.
+async fn logged_again(harness: &Harness, id: ExecutionId, from: &NodeRow) -> (Vec<String>, Vec<Job>) {
+    let before = harness.logs().await.len();
+    let again = harness.engine.rerun(id, from.id).await.unwrap();
+    harness.until(again, ExecutionStatus::Resolved).await;
+    let mut logs = harness.logs().await.split_off(before);
+    logs.sort_unstable();
+    (logs, harness.jobs(again).await)
+}
+
+#[test_database::test]
+async fn a_run_from_a_node_in_a_branch_repeats_what_came_after_it() {
+    let harness = Harness::new().await;
+    let (workflow, rows) = parallel(&harness, "all", vec![vec![log("a"), for_short(), log("b")], vec![log("c")]]).await;
+    let id = harness.trigger(&workflow, json!({})).await;
+    harness.until(id, ExecutionStatus::Resolved).await;
+    let done = branches(&harness.jobs(id).await);
+    for (from, want) in
+        [(0, vec!["a", "after", "b", "c"]), (3, vec!["after", "b"]), (4, vec!["after", "b", "c"]), (5, vec!["after"])]
+    {
+        let (logs, jobs) = logged_again(&harness, id, &rows[from]).await;
+        assert_eq!(logs, want, "from {from}");
+        assert_eq!(jobs.len(), 6, "from {from}");
+        let statuses = |outcomes: Vec<(Value, Value)>| outcomes.into_iter().map(|it| it.0).collect::<Vec<_>>();
+        assert_eq!(statuses(branches(&jobs)), statuses(done.clone()), "from {from}");
+    }
+}
+
+#[test_database::test]
+async fn a_run_from_a_node_in_a_loop_in_a_branch_goes_on_there() {
+    let harness = Harness::new().await;
+    let nodes = vec![
+        node("parallel", json!({})),
+        node("loop", json!({"target": 2})).at(Place::Branch(0, 1)),
+        log("x").at(Place::Branch(1, 0)),
+        log("y"),
+        log("after").at(Place::Behind(0)),
+    ];
+    let (workflow, rows) = harness.workflow_with(json!({}), nodes).await;
+    let id = harness.run(&workflow, json!({})).await.id;
+    let (logs, jobs) = logged_again(&harness, id, &rows[3]).await;
+    assert_eq!(logs, ["after", "x", "y", "y"]);
+    assert_eq!(jobs.len(), 7);
+    assert_eq!(jobs[1].result, json!({"looped": 2, "broken": false}));
+}
+
+#[test_database::test]
+async fn a_run_from_behind_a_race_does_not_run_it_again() {
+    let harness = Harness::new().await;
+    let (workflow, rows) = parallel(&harness, "race", vec![vec![for_long(), log("never")], vec![log("won")]]).await;
+    let id = harness.run(&workflow, json!({})).await.id;
+    let (logs, jobs) = logged_again(&harness, id, &rows[4]).await;
+    assert_eq!(logs, ["after"]);
+    assert_eq!(jobs.len(), 3, "{jobs:?}");
+    // From the branch that won: the one that lost may run again, and loses again.
+    let (logs, jobs) = logged_again(&harness, id, &rows[3]).await;
+    assert_eq!(logs, ["after", "won"]);
+    assert!(jobs.iter().all(|job| job.status != JobStatus::Pending), "{jobs:?}");
+}

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use plugin_api::{Action, Button, ExecutionMode, Interest, Language, Phase, When};
+use plugin_api::{Action, Button, ExecutionMode, Interest, Language, Phase, Service, When};
 use serde::Serialize;
 
 use crate::plugins::{PluginDetails, PluginReport};
@@ -81,6 +81,12 @@ fn write_report(out: &mut impl Write, report: &PluginReport) -> io::Result<()> {
     writeln!(out, "  library  {}", report.library)?;
     if let (Some(api), Some(rustc)) = (&report.api_version, &report.rustc) {
         writeln!(out, "  built    plugin-api {api}, {rustc}")?;
+    }
+    if !report.needs.is_empty() {
+        writeln!(out, "  needs    {}", report.needs.join(", "))?;
+    }
+    if !report.grants.is_empty() {
+        writeln!(out, "  grants   {}", words(&report.grants, Service::name))?;
     }
     for trigger in &report.triggers {
         writeln!(out, "  trigger  {}  \"{}\"", trigger.id, trigger.title.get(Language::English))?;

@@ -8,7 +8,7 @@
 mod layout;
 mod log_sink;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use abi_stable::{
     library::{AbiHeader, AbiHeaderRef, LibHeader, LibraryError, RootModule},
@@ -16,7 +16,7 @@ use abi_stable::{
 };
 use libloading::Library;
 use plugin_api::{
-    PluginError,
+    PluginError, Services,
     abi::{
         hook::HookClient,
         log::RawLogSink_TO,
@@ -86,10 +86,15 @@ impl OpenLibrary {
         self.module.read_settings_schema()
     }
 
-    /// Makes the plugin: its trigger types, and its hooks with the actions they are always asked about.
-    pub(super) fn make(&self, settings: &Value) -> Result<Offers, PluginError> {
+    /// The names of the services that the plugin needs.
+    pub(super) fn needs(&self) -> Result<Vec<String>, PluginError> {
+        self.module.read_needs()
+    }
+
+    /// Makes the plugin, which may keep `services`: its trigger types, and its hooks with the actions they are always asked about.
+    pub(super) fn make(&self, settings: &Value, services: Arc<dyn Services>) -> Result<Offers, PluginError> {
         let log = RawLogSink_TO::from_value(log_sink::LogSink, TD_Opaque);
-        self.module.make_plugin(settings, log)
+        self.module.make_plugin(settings, log, services)
     }
 }
 

@@ -85,6 +85,21 @@ fn list_speaks_json() {
 }
 
 #[test]
+fn needs_and_grants_are_shown() {
+    let entry = "[[plugin]]\nid = \"plugin-listener\"\nlibrary = \"plugin_listener\"\n";
+    let granted = text(&list(&format!("{entry}grants = [\"records\", \"workflows\"]\n"), &[]).stdout);
+    assert!(granted.contains("\n  needs    records, workflows\n  grants   records, workflows\n"), "{granted}");
+
+    let missing = text(&list(entry, &[]).stdout);
+    assert!(missing.contains("\n  needs    records, workflows\n") && !missing.contains("  grants   "), "{missing}");
+    assert!(missing.contains("add grants = [\"records\", \"workflows\"] to its entry"), "{missing}");
+
+    let checked = plugins(["check".as_ref(), library("plugin_listener").as_os_str()]);
+    assert!(checked.status.success(), "what it needs is shown, and granted for the look");
+    assert!(text(&checked.stdout).contains("\n  needs    records, workflows\n"), "{}", text(&checked.stdout));
+}
+
+#[test]
 fn list_refuses_a_broken_manifest() {
     let output = list("[[plugin]]\nid = 7\n", &[]);
     assert!(!output.status.success());

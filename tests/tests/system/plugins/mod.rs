@@ -4,6 +4,7 @@ mod bad_files;
 mod breaker;
 mod bridge;
 mod command;
+mod garbage;
 mod logging;
 mod management;
 mod panics;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::{Schema, failure, fixture, library, load};
 
 fn panicking(place: &str) -> ManifestEntry {
-    let settings = format!("places = ['{place}']").parse().expect("TOML");
-    ManifestEntry { settings, ..ManifestEntry::new("plugin-panics", library("plugin_panics")) }
+    let settings = format!("panics = ['{place}']").parse().expect("TOML");
+    ManifestEntry { settings, ..ManifestEntry::new("plugin-misbehaving", library("plugin_misbehaving")) }
 }
 
 /// What each kind of call answers when the plugin panics at a place.
@@ -23,7 +23,7 @@ struct Outcomes {
 }
 
 fn use_everything(plugins: &Plugins) -> Outcomes {
-    let trigger = plugins.trigger("panics").expect("the trigger type");
+    let trigger = plugins.trigger("misbehaving").expect("the trigger type");
     let config = json!({});
     let workflow =
         Workflow::<Value> { id: WorkflowId(1), key: "key".into(), mode: ExecutionMode::Sync, config: config.clone() };
@@ -64,7 +64,10 @@ fn in_a_call() {
 fn while_it_registers() {
     let check = |place: &str, expected: &str| {
         let plugins = load(vec![panicking(place), fixture()]);
-        assert_eq!(failure(&plugins.reports()[0]), format!("plugin \"plugin-panics\" failed to start: {expected}"));
+        assert_eq!(
+            failure(&plugins.reports()[0]),
+            format!("plugin \"plugin-misbehaving\" failed to start: {expected}")
+        );
         let posts = CollectionRef::parse("posts");
         assert!(!plugins.waits_for(Phase::After, Action::Create, &posts, false), "nothing of it is left behind");
         assert_eq!(plugins.reports()[1].state, PluginState::Loaded, "the other plugin goes on");

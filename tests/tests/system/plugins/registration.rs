@@ -1,7 +1,7 @@
 //! What plugins register is admitted as a whole or not at all.
 
 use host_demo::plugins::{Manifest, ManifestEntry, PluginState, Plugins};
-use plugin_api::{Action, CollectionRef, Phase};
+use plugin_api::{Action, CollectionRef, Phase, Service};
 
 use super::{failure, fixture, library, load};
 
@@ -74,6 +74,32 @@ fn settings_are_checked() {
         "does not accept its settings: /refuse: 7 is not of types \"null\", \"string\"; correct them in the manifest",
     );
     check("refuse = 'no licence'", "failed to start: no licence");
+}
+
+#[test]
+fn a_plugin_is_loaded_with_the_services_it_needs_or_not_at_all() {
+    let listener = |grants: &[Service]| ManifestEntry {
+        grants: grants.to_vec(),
+        ..ManifestEntry::new("plugin-listener", library("plugin_listener"))
+    };
+    let check = |grants: &[Service], expected: &str| {
+        let plugins = load(vec![listener(grants), fixture()]);
+        assert_eq!(failure(&plugins.reports()[0]), format!("plugin \"plugin-listener\" needs the services {expected}"));
+        assert!(plugins.trigger("listener").is_none() && plugins.trigger("fixture").is_some());
+    };
+    let all = "add grants = [\"records\", \"workflows\"] to its entry in the manifest";
+    check(&[], &format!("records, workflows: if it may have them, {all}"));
+    check(&[Service::Records], &format!("workflows: if it may have them, {all}"));
+    let plugins = load(vec![listener(&Service::ALL)]);
+    assert_eq!(plugins.reports()[0].state, PluginState::Loaded, "{:?}", plugins.reports()[0]);
+}
+
+#[test]
+fn a_trigger_type_is_offered_once() {
+    let entry = ManifestEntry::new("plugin-misbehaving", library("plugin_misbehaving"));
+    let plugins = load(vec![with_settings(entry, "offers_twice = true"), fixture()]);
+    assert!(failure(&plugins.reports()[0]).contains("offers the trigger type \"misbehaving\", which plugin"));
+    assert!(plugins.trigger("misbehaving").is_none() && plugins.trigger("fixture").is_some());
 }
 
 #[test]

@@ -139,7 +139,7 @@ async fn libraries_from_elsewhere_are_the_operators_choice() {
     let manifest = rig.manifest().replace(OLD, path);
     fs::write(rig.host.manifest(), manifest).expect("written");
     let all = rig.blog.admin.post("plugins:reload", json!({})).await.ok();
-    assert_eq!(versions(&all), ["0.1.0", "0.2.0"]);
+    assert_eq!(versions(&all).last(), Some(&"0.2.0"));
 }
 
 #[tokio::test]
@@ -166,14 +166,15 @@ async fn reload_does_what_the_manifest_says_or_nothing() {
     assert!(refused.message().contains("line 2: "), "{}", refused.body);
 
     fs::write(rig.host.manifest(), manifest.replace(OLD, NEXT)).expect("written");
-    assert_eq!(versions(&reload(&rig.blog.admin).await.ok()), ["0.1.0", "0.2.0"]);
+    assert_eq!(versions(&reload(&rig.blog.admin).await.ok()).last(), Some(&"0.2.0"));
     assert_eq!(rig.details().await["faults"], 0, "it is another plugin now");
 
     let (kept, _) = manifest.split_once("# In two versions.").expect("two entries");
     fs::write(rig.host.manifest(), kept).expect("written");
     let gone = rig.act("reload", json!({})).await;
     assert_eq!((gone.status, gone.code()), (404, Some("UNKNOWN_PLUGIN")), "it went with its entry");
-    assert_eq!(rig.blog.admin.get("plugins:list").await.ok().as_array().map(Vec::len), Some(1));
+    let left = rig.blog.admin.get("plugins:list").await.ok();
+    assert!(left.as_array().expect("a list").iter().all(|report| report["id"] != "plugin-versioned"), "{left:#}");
 }
 
 #[tokio::test]
@@ -181,7 +182,8 @@ async fn a_plugin_that_never_loaded_keeps_no_other_from_changing() {
     let rig = Versioned::start("\n[[plugin]]\nid = \"broken\"\nlibrary = \"./gone.so\"").await;
     fs::write(rig.host.manifest(), rig.manifest().replace(OLD, NEXT)).expect("written");
     let all = rig.blog.admin.post("plugins:reload", json!({})).await.ok();
-    assert_eq!((&all[1]["version"], &all[2]["state"]), (&json!("0.2.0"), &json!("failed")), "{all:#}");
+    let [.., versioned, broken] = all.as_array().expect("a list").as_slice() else { panic!("{all:#}") };
+    assert_eq!((&versioned["version"], &broken["state"]), (&json!("0.2.0"), &json!("failed")), "{all:#}");
     let refused = rig.blog.admin.post("plugins:enable?filterByTk=broken", json!({})).await;
     assert_eq!((refused.status, refused.code()), (400, Some("PLUGIN_NOT_LOADED")), "{}", refused.body);
 }

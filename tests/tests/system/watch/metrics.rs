@@ -98,12 +98,12 @@ async fn counters_move_as_executions_run() {
 #[tokio::test]
 async fn a_plugin_at_fault_is_told_by_name() {
     let manifest = format!(
-        "{}\n[[plugin]]\nid = \"plugin-panics\"\nlibrary = \"plugin_panics\"\nsettings = {{ places = [\"plan\"] }}\n",
+        "{}\n[[plugin]]\nid = \"plugin-misbehaving\"\nlibrary = \"plugin_misbehaving\"\nsettings = {{ panics = [\"plan\"] }}\n",
         process::BUILT_IN_PLUGINS
     );
     let host = start(&manifest).await;
     let blog = Blog::set_up(host.admin().await).await;
-    let faults = "plugin_faults_total{kind=fault,plugin=plugin-panics}";
+    let faults = "plugin_faults_total{kind=fault,plugin=plugin-misbehaving}";
     assert_eq!(Page::read(&host).await.get(faults), 0.0);
     for title in ["a", "b", "c"] {
         blog.create("posts", "", json!({"title": title})).await.ok();

@@ -74,8 +74,8 @@ async fn a_stream_of_one_execution_begins_with_what_happened_so_far() {
     assert_eq!(so_far[2].1["finishedAt"], Value::Null);
 
     blog.admin.post(&format!("executions:cancel?filterByTk={id}"), json!({})).await;
-    let end = one.until(|name, data| name == "job" && data["status"] == -3).await;
-    assert_eq!(steps(&end), [("execution", json!(-3)), ("job", json!(-3))], "{end:?}");
+    let end = one.until(|name, data| name == "execution" && data["status"] == -3).await;
+    assert_eq!(steps(&end), [("job", json!(-3)), ("execution", json!(-3))], "{end:?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use serde_json::{Value, json};
-use store::{Job, JobStatus, NewJob};
+use store::{Job, JobId, JobStatus, NewJob};
 
 use super::{
     Turn, UNSTORED, Walk,
@@ -35,7 +35,8 @@ impl Walk<'_> {
             return match self.effect(line, index).await {
                 Ok(Effect::Surround(surround)) => self.surround(line, index, job, surround).await,
                 Ok(Effect::Done(_) | Effect::Write(_)) => Ok(Turn::Left(Left::Broken(JobStatus::Error))),
-                Err(error) => self.finish(line, index, &job, failure(&passable(error)?)).await,
+                // What waits inside waits for nothing any more.
+                Err(error) => self.finish(line, index, &job, Entry::Close, failure(&passable(error)?)).await,
             };
         }
         if job.status != JobStatus::Pending {
@@ -48,16 +49,23 @@ impl Walk<'_> {
             Some(node) => node.resume(&planned.row.config, &line.scope, &job).unwrap_or_else(|error| failure(&error)),
             None => unknown_type(&planned.row.node_type),
         };
-        self.finish(line, index, &job, result).await
+        self.finish(line, index, &job, Entry::Finish, result).await
     }
 
-    /// Ends a stored job.
-    async fn finish(&self, line: &mut Line, index: usize, job: &Job, result: NodeResult) -> Result<Turn, EngineError> {
+    /// Ends a stored job, if it is pending, with this kind of entry.
+    async fn finish(
+        &self,
+        line: &mut Line,
+        index: usize,
+        job: &Job,
+        entry: fn(JobId, NodeResult) -> Entry,
+        result: NodeResult,
+    ) -> Result<Turn, EngineError> {
         if job.status != JobStatus::Pending {
             return Ok(self.note(line, index, job.status, job.result.clone()));
         }
         let (status, value) = (result.status, result.result.clone());
-        self.keep(line, Entry::Finish(job.id, result)).await.map(|stopped| match stopped {
+        self.keep(line, entry(job.id, result)).await.map(|stopped| match stopped {
             Some(left) => Turn::Left(left),
             None => self.note(line, index, status, value),
         })

@@ -100,7 +100,7 @@ impl Transaction {
             return Ok(Committed { stored: Stored::Stopped(status), last: self.last, woken });
         }
         for entry in std::mem::take(&mut self.entries) {
-            self.store(tx, entry).await?;
+            woken.extend(self.store(tx, entry).await?);
         }
         let stored = match then {
             Then::Nothing => Stored::Going(None),
@@ -143,19 +143,23 @@ impl Transaction {
         Ok(Committed { stored, last: self.last, woken })
     }
 
-    async fn store(&mut self, tx: &mut Tx, entry: Entry) -> Result<(), StoreError> {
+    /// Answers the workflow versions that have work because of it.
+    async fn store(&mut self, tx: &mut Tx, entry: Entry) -> Result<Vec<WorkflowId>, StoreError> {
         match entry {
-            Entry::New(job) => self.create(tx, job).await.map(drop),
+            Entry::New(job) => {
+                self.create(tx, job).await?;
+                Ok(Vec::new())
+            }
             Entry::Finish(id, result) => {
                 tx.finish_job(id, result.status, result.result).await?;
                 self.last = Some(id);
-                Ok(())
+                Ok(Vec::new())
             }
             Entry::Close(id, result) => {
-                cancel_below(tx, self.execution, id).await?;
+                let woken = cancel_below(tx, self.execution, id).await?;
                 tx.finish_job(id, result.status, result.result).await?;
                 self.last = Some(id);
-                Ok(())
+                Ok(woken)
             }
         }
     }
@@ -188,17 +192,19 @@ impl Transaction {
     }
 }
 
-/// Ends as canceled the pending jobs below a job.
-async fn cancel_below(tx: &mut Tx, execution: ExecutionId, top: JobId) -> Result<(), StoreError> {
+/// Ends as canceled the pending jobs below a job, and the executions that they wait for.
+async fn cancel_below(tx: &mut Tx, execution: ExecutionId, top: JobId) -> Result<Vec<WorkflowId>, StoreError> {
     let mut below = std::collections::HashSet::from([top]);
+    let mut canceled = Vec::new();
     // A job comes after those above it.
     for job in tx.jobs(execution).await? {
         if job.upstream_id.is_some_and(|id| below.contains(&id)) {
             below.insert(job.id);
             if job.status == JobStatus::Pending {
                 tx.finish_job(job.id, JobStatus::Canceled, job.result).await?;
+                canceled.push(job.id);
             }
         }
     }
-    Ok(())
+    tx.abort_children(canceled).await
 }

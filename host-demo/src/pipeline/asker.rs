@@ -1,0 +1,113 @@
+//! Asks the plugins on behalf of one request, and says which of their workflows may start.
+
+use std::sync::Arc;
+
+use plugin_api::{Action, ActionEvent, CollectionRef, Firing, Phase, UserId};
+use store::{Conn, Record, WorkflowId, WorkflowRow};
+
+use super::{button::Bound, explain::Considered, schema_view::StoreSchemaView};
+use crate::{
+    access::RequestContext,
+    http::error::ApiError,
+    plugins::{HookAnswer, Plugins},
+};
+
+/// Whether somebody asks why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Curiosity {
+    /// What fires, fires.
+    Silent,
+    /// An administrator wants to know what fires, and why the rest does not.
+    Why,
+    /// The same, about a record that a workflow's node writes.
+    WhyNotFromNodes,
+}
+
+impl Curiosity {
+    /// What of the considerations is told.
+    pub(super) fn told(self, considered: Vec<Considered>) -> Option<Vec<Considered>> {
+        match self {
+            Self::Silent => None,
+            Self::Why | Self::WhyNotFromNodes => Some(considered),
+        }
+    }
+}
+
+/// Asks on behalf of one request.
+#[derive(Clone)]
+pub(super) struct Asker {
+    /// Who is asked.
+    pub(super) plugins: Arc<Plugins>,
+    /// The bindings of the request, and of the button it names, as plugins read them.
+    pub(super) bindings: String,
+    /// What is bound to the button and cannot fire.
+    pub(super) withheld: Vec<Considered>,
+    /// Who acts.
+    pub(super) user: Record,
+    /// Their id.
+    pub(super) user_id: UserId,
+    /// In which role.
+    pub(super) role: String,
+    /// Whether the answer is wanted.
+    pub(super) curiosity: Curiosity,
+}
+
+impl Asker {
+    pub(super) fn new(plugins: Arc<Plugins>, bound: Bound, context: &RequestContext, curiosity: Curiosity) -> Self {
+        Self {
+            plugins,
+            bindings: bound.bindings,
+            withheld: bound.withheld,
+            user: context.actor().record.clone(),
+            user_id: UserId(context.actor().id.0),
+            role: context.role().name().to_owned(),
+            curiosity,
+        }
+    }
+
+    /// Asks the plugins about an action, in one of its phases.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::PluginUnavailable`] if a plugin that the host needs cannot answer; the faults of others are answers.
+    pub(super) fn ask(
+        &self,
+        conn: &Conn,
+        phase: Phase,
+        action: Action,
+        collection: &CollectionRef,
+    ) -> Result<Vec<HookAnswer>, ApiError> {
+        let view = StoreSchemaView(conn.schema());
+        let mut event = ActionEvent::new(phase, action, collection, &view);
+        event.bindings = &self.bindings;
+        event.actor = Some(self.user_id);
+        event.role = &self.role;
+        let answers = match self.curiosity {
+            Curiosity::Silent => self.plugins.plan(&event),
+            Curiosity::Why | Curiosity::WhyNotFromNodes => self.plugins.explain(&event),
+        };
+        match answers.iter().find(|answer| answer.required && answer.result.is_err()) {
+            Some(needed) => Err(ApiError::PluginUnavailable { plugin: needed.plugin.to_string() }),
+            None => Ok(answers),
+        }
+    }
+
+    /// The workflow that a plugin wants to start, if it is enabled, and of one of the plugin's own trigger types.
+    pub(super) async fn startable(
+        &self,
+        conn: &mut Conn,
+        plugin: &str,
+        firing: &Firing,
+    ) -> Result<Option<WorkflowRow>, ApiError> {
+        let id = WorkflowId(firing.workflow.0);
+        let Some(workflow) = conn.workflow(id).await?.filter(|workflow| workflow.enabled) else {
+            tracing::debug!(workflow = %id, "not enabled any more, does not start");
+            return Ok(None);
+        };
+        if self.plugins.trigger(&workflow.trigger_type).is_none_or(|trigger| trigger.plugin() != plugin) {
+            tracing::warn!(workflow = %id, plugin, "is another plugin's workflow, does not start");
+            return Ok(None);
+        }
+        Ok(Some(workflow))
+    }
+}

@@ -1,0 +1,41 @@
+//! Does wrong what its settings say, and works everywhere else.
+//!
+//! It uses what authors use: wrong answers that the types of plugin-api do not let through come from `fixture-garbage`.
+
+mod caller;
+mod hook;
+mod settings;
+mod trigger;
+
+use plugin_api::{Action, Interest, Phase, Plugin, PluginError, Registrar, When};
+
+use crate::{
+    caller::Caller,
+    hook::MisbehavingHook,
+    settings::{Place, Settings},
+    trigger::MisbehavingTrigger,
+};
+
+struct Misbehaving;
+
+impl Plugin for Misbehaving {
+    const ID: &'static str = "plugin-misbehaving";
+    // It calls services all the same: `NEEDS` stays empty.
+    type Settings = Settings;
+
+    fn register(settings: Settings, registrar: &mut Registrar) -> Result<(), PluginError> {
+        let caller = Caller::new(settings, registrar.host());
+        registrar.trigger(MisbehavingTrigger(caller.clone()));
+        if caller.settings.offers_twice {
+            registrar.trigger(MisbehavingTrigger(caller.clone()));
+        }
+        let creates =
+            Interest { phase: Phase::After, actions: vec![Action::Create], collection: None, when: When::Always };
+        registrar.action_hook(vec![creates], MisbehavingHook(caller.clone()));
+        caller.reach(Place::Register);
+        caller.start_threads();
+        Ok(())
+    }
+}
+
+plugin_api::export_plugin!(Misbehaving);

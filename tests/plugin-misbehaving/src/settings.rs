@@ -1,0 +1,62 @@
+//! Which wrong to do, and where.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Without any, the plugin behaves.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// Where to panic.
+    pub(crate) panics: Vec<Place>,
+    /// Where to call every service of the host.
+    pub(crate) calls: Vec<Place>,
+    /// What the hook plans.
+    pub(crate) plan: Planned,
+    /// Threads that call every service again and again until they hear that the host is stopping, and once more.
+    pub(crate) threads: usize,
+    /// Whether the hook has a thread start the workflow that the request binds by its id, and waits for it.
+    pub(crate) waits_for_thread: bool,
+    /// The hook does not answer until this file is there.
+    pub(crate) slow_until: Option<PathBuf>,
+    /// Events that the hook logs.
+    pub(crate) log_events: usize,
+    /// Whether the trigger type is offered twice.
+    pub(crate) offers_twice: bool,
+    /// The file to which a line is added for what came of each call of a service.
+    pub(crate) journal: Option<PathBuf>,
+}
+
+/// An entry point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Place {
+    Register,
+    Info,
+    Validate,
+    Enable,
+    Disable,
+    Manual,
+    Plan,
+    DropTrigger,
+    DropHook,
+}
+
+/// A plan for each action.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Planned {
+    /// None.
+    #[default]
+    Nothing,
+    /// Workflows that do not exist, with numbers of all kinds.
+    UnknownWorkflows,
+    /// The workflows that the request binds by their ids, along a path and with preloads that are not there.
+    UnknownPaths,
+    /// The workflows that the request binds by their ids, whoever's they are.
+    OthersWorkflows,
+    /// More than anybody reads.
+    Huge,
+}

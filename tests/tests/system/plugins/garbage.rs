@@ -1,0 +1,67 @@
+//! A library whose answers are not what the types of plugin-api would say: each is an error of its call.
+
+use host_demo::plugins::{ManifestEntry, PluginState, Plugins};
+use plugin_api::{
+    Action, ActionEvent, CollectionRef, ErrorKind, ExecutionMode, Phase, PluginError, Workflow, WorkflowId,
+};
+use serde_json::{Value, json};
+
+use super::{Schema, failure, fixture, library, load};
+
+/// Loads the library, beside a good one, with a text that answers one of the calls.
+fn answering(call: &str, answer: &str) -> Plugins {
+    let settings = toml::Table::from_iter([(call.to_owned(), toml::Value::from(answer))]);
+    load(vec![
+        ManifestEntry { settings, ..ManifestEntry::new("fixture-garbage", library("fixture_garbage")) },
+        fixture(),
+    ])
+}
+
+const GARBAGE: [&str; 6] =
+    ["", "no JSON", "null", "7", "[{}]", "{\"id\": [], \"firings\": 1, \"data\": {}, \"phase\": 2}"];
+
+#[test]
+fn while_it_loads() {
+    for garbage in GARBAGE {
+        let plugins = answering("info", garbage);
+        let line = failure(&plugins.reports()[0]);
+        assert!(line.contains("failed to start: the trigger's description cannot be read"), "{garbage:?}: {line}");
+        assert_eq!(plugins.reports()[1].state, PluginState::Loaded, "the other plugin goes on");
+
+        let hookless = answering("interests", garbage);
+        let report = &hookless.reports()[0];
+        assert_eq!((report.state, report.hooks.len()), (PluginState::Loaded, 0), "interests {garbage:?}: {report:?}");
+    }
+}
+
+#[test]
+fn in_a_call() {
+    let fault = |result: Result<(), PluginError>, garbage: &str| {
+        let error = result.expect_err(garbage);
+        assert!(error.kind == ErrorKind::Fault && error.message.contains("cannot be read"), "{garbage:?}: {error:?}");
+    };
+    let deep = "[".repeat(100_000);
+    for garbage in GARBAGE.into_iter().chain([deep.as_str()]) {
+        let plugins = answering("enable", garbage);
+        let workflow =
+            Workflow::<Value> { id: WorkflowId(1), key: "key".into(), mode: ExecutionMode::Sync, config: json!({}) };
+        fault(plugins.trigger("garbage").expect("the trigger type").enable(&workflow), garbage);
+
+        let plugins = answering("manual", garbage);
+        fault(plugins.trigger("garbage").expect("the trigger type").manual(&json!({}), &json!({})).map(drop), garbage);
+
+        let plugins = answering("plan", garbage);
+        let (posts, schema) = (CollectionRef::parse("posts"), Schema::blog());
+        let mut answers = plugins.plan(&ActionEvent::new(Phase::After, Action::Create, &posts, &schema));
+        let plan = answers.remove(0).result.map(drop);
+        // No text is a plan without entries.
+        if garbage.is_empty() { assert_eq!(plan, Ok(())) } else { fault(plan, garbage) }
+    }
+}
+
+#[test]
+fn errors_of_a_kind_that_nobody_knows_are_faults() {
+    let plugins = answering("validate", "as I please");
+    let trigger = plugins.trigger("garbage").expect("the trigger type");
+    assert_eq!(trigger.validate(&json!({}), &Schema::blog()), Err(PluginError::fault("as I please")));
+}
