@@ -35,11 +35,10 @@ impl Host {
     pub(crate) fn new(
         store: Store,
         engine: Engine,
-        plugins: PluginManager,
+        plugins: Arc<PluginManager>,
         tokens: Tokens,
         strictness: Strictness,
     ) -> Self {
-        let plugins = Arc::new(plugins);
         let switch = TriggerSwitch::new(store.clone(), Arc::clone(&plugins));
         Self {
             store,

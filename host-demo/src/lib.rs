@@ -15,6 +15,7 @@
 //! 8. `triggers`, [`plugins`]: workflow configurations, and trigger plugins loaded from libraries
 //! 9. `bindings`: which workflows fit which button
 //! 10. `services`: what plugins may ask of the server
+//! 11. `provided_nodes`: the plugins' node types, as the engine knows them
 
 mod access;
 mod bindings;
@@ -26,6 +27,7 @@ mod http;
 mod observe;
 mod pipeline;
 pub mod plugins;
+mod provided_nodes;
 mod resources;
 pub mod server;
 mod services;

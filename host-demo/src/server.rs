@@ -16,6 +16,7 @@ use crate::{
     http,
     observe::metrics::Metrics,
     plugins::PluginManager,
+    provided_nodes::NodesOfPlugins,
 };
 
 /// How long requests that are being answered may take at a stop.
@@ -83,7 +84,9 @@ impl Server {
         let name = std::path::absolute(&options.data_dir).unwrap_or(options.data_dir).display().to_string();
         let instance = Instance { name: Some(name), ..Instance::default() };
         let options = EngineOptions { parallel_workflows: PARALLEL_WORKFLOWS, outside: options.outside };
-        let engine = Engine::start_as(store.clone(), options, instance).await?;
+        let plugins = Arc::new(plugins);
+        let nodes = Arc::new(NodesOfPlugins(Arc::clone(&plugins)));
+        let engine = Engine::start_with_nodes(store.clone(), options, instance, nodes).await?;
         let host = Arc::new(Host::new(store, engine, plugins, tokens, strictness));
         host.open_services();
         host.switch.enable_all().await?;

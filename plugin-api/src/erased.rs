@@ -1,7 +1,7 @@
-//! Triggers without their configuration type: configurations and input arrive as JSON text.
+//! Triggers and node types without their configuration type: configurations and input arrive as JSON text.
 //!
-//! [`crate::Registrar`] wraps each typed [`Trigger`] into [`Typed`]; what carries it across the boundary sees only
-//! [`ErasedTrigger`].
+//! [`crate::Registrar`] wraps each typed [`Trigger`] into [`Typed`] and each [`TaskNode`] into [`TypedNode`]; what carries them
+//! across the boundary sees only [`ErasedTrigger`] and [`ErasedNode`].
 
 use schemars::schema_for;
 use serde::de::DeserializeOwned;
@@ -11,6 +11,7 @@ use crate::{
     action::Interest,
     error::PluginError,
     id::WorkflowId,
+    node::{NodeInfo, People, Progress, Step, TaskNode},
     schema::SchemaView,
     trigger::{ManualRun, Trigger, TriggerInfo, Workflow},
 };
@@ -51,6 +52,40 @@ impl<T: Trigger> ErasedTrigger for Typed<T> {
 
     fn manual(&self, config: &str, input: &str) -> Result<ManualRun, PluginError> {
         self.0.manual(&read(config, "configuration")?, read(input, "input")?)
+    }
+}
+
+/// A [`TaskNode`] whose configuration type is hidden behind JSON text.
+pub(crate) trait ErasedNode: Send + Sync {
+    fn info(&self) -> NodeInfo;
+    fn config_schema(&self) -> Value;
+    fn check(&self, config: &str) -> Result<(), PluginError>;
+    fn people(&self, config: &str) -> Result<People, PluginError>;
+    fn step(&self, config: &str, progress: &Progress) -> Result<Step, PluginError>;
+}
+
+/// Reads and writes JSON on behalf of a typed node.
+pub(crate) struct TypedNode<T>(pub(crate) T);
+
+impl<T: TaskNode> ErasedNode for TypedNode<T> {
+    fn info(&self) -> NodeInfo {
+        self.0.info()
+    }
+
+    fn config_schema(&self) -> Value {
+        schema_for!(T::Config).to_value()
+    }
+
+    fn check(&self, config: &str) -> Result<(), PluginError> {
+        self.0.check(&read(config, "configuration")?)
+    }
+
+    fn people(&self, config: &str) -> Result<People, PluginError> {
+        self.0.people(&read(config, "configuration")?)
+    }
+
+    fn step(&self, config: &str, progress: &Progress) -> Result<Step, PluginError> {
+        self.0.step(&read(config, "configuration")?, progress)
     }
 }
 

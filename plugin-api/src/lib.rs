@@ -104,7 +104,8 @@
 //! 6. [`schema`]: the collections and associations a plugin may look at
 //! 7. [`service`]: what the host does for a plugin's own threads
 //! 8. [`text`] and [`error`]: localised text, errors
-//! 9. [`watch`]: ready-made parts for trigger types that, unlike the one above, can also be bound to buttons
+//! 9. [`node`]: a node type that gives tasks to people
+//! 10. [`watch`]: ready-made parts for trigger types that, unlike the one above, can also be bound to buttons
 //!
 //! The `abi` module below them is the only place where `abi_stable` types appear.
 //! What 1.0 had is frozen; this is 1.2. The crate grows only by the rules in `docs/adr/0001-abi.md`.
@@ -113,6 +114,7 @@ pub mod action;
 pub mod binding;
 pub mod error;
 pub mod id;
+pub mod node;
 pub mod plan;
 pub mod plugin;
 pub mod schema;
@@ -134,6 +136,9 @@ pub use action::{Action, ActionEvent, ActionHook, Detail, Interest, Phase, When}
 pub use binding::Binding;
 pub use error::{ErrorKind, PluginError};
 pub use id::{ExecutionId, UserId, WorkflowId};
+pub use node::{
+    Ask, Ending, NodeBranch, NodeInfo, People, Progress, Standing, Step, TaskAction, TaskNode, TaskProgress,
+};
 pub use plan::{Batch, Condition, Firing, Plan, Previous, Skip, SkipReason};
 pub use plugin::{NoSettings, Plugin, Registrar};
 pub use schema::{Association, AssociationPath, Cardinality, CollectionRef, SchemaView};

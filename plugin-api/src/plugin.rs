@@ -7,8 +7,9 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     action::{ActionHook, Interest},
-    erased::{ErasedTrigger, Typed},
+    erased::{ErasedNode, ErasedTrigger, Typed, TypedNode},
     error::PluginError,
+    node::{NodeInfo, TaskNode},
     service::{Host, Service},
     trigger::{Trigger, TriggerInfo},
 };
@@ -43,6 +44,14 @@ pub struct Registrar {
     host: Host,
     triggers: Vec<Box<dyn ErasedTrigger>>,
     hooks: Vec<Hook>,
+    nodes: Vec<Box<dyn ErasedNode>>,
+}
+
+/// What was offered, in the order of each kind.
+pub(crate) struct Parts {
+    pub(crate) triggers: Vec<Box<dyn ErasedTrigger>>,
+    pub(crate) hooks: Vec<Hook>,
+    pub(crate) nodes: Vec<Box<dyn ErasedNode>>,
 }
 
 /// A hook with the actions it is always asked about.
@@ -61,7 +70,7 @@ impl Default for Registrar {
 impl Registrar {
     /// Collects for a host.
     pub fn new(host: Host) -> Self {
-        Self { host, triggers: Vec::new(), hooks: Vec::new() }
+        Self { host, triggers: Vec::new(), hooks: Vec::new(), nodes: Vec::new() }
     }
 
     /// The host's services, to be kept for the plugin's own threads. They can be called once the host runs and the plugin is in
@@ -82,6 +91,16 @@ impl Registrar {
         self.hooks.push(Hook { interests, hook: Box::new(hook) });
     }
 
+    /// Offers a node type. Since 1.2; a host before it refuses the plugin.
+    pub fn node<T: TaskNode>(&mut self, node: T) {
+        self.nodes.push(Box::new(TypedNode(node)));
+    }
+
+    /// Describes the node types offered so far, in their order.
+    pub fn node_infos(&self) -> Vec<NodeInfo> {
+        self.nodes.iter().map(|node| node.info()).collect()
+    }
+
     /// Describes the trigger types offered so far, in their order.
     pub fn trigger_infos(&self) -> Vec<TriggerInfo> {
         self.triggers.iter().map(|trigger| trigger.info()).collect()
@@ -92,13 +111,17 @@ impl Registrar {
         self.hooks.iter().map(|hook| hook.interests.as_slice())
     }
 
-    pub(crate) fn into_parts(self) -> (Vec<Box<dyn ErasedTrigger>>, Vec<Hook>) {
-        (self.triggers, self.hooks)
+    pub(crate) fn into_parts(self) -> Parts {
+        Parts { triggers: self.triggers, hooks: self.hooks, nodes: self.nodes }
     }
 }
 
 impl fmt::Debug for Registrar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registrar").field("triggers", &self.triggers.len()).field("hooks", &self.hooks.len()).finish()
+        f.debug_struct("Registrar")
+            .field("triggers", &self.triggers.len())
+            .field("hooks", &self.hooks.len())
+            .field("nodes", &self.nodes.len())
+            .finish()
     }
 }

@@ -30,6 +30,8 @@ ids! {
     JobId,
     /// Identifies a task that a person has.
     TaskId,
+    /// Identifies an approval.
+    ApprovalId,
     /// Identifies a workflow's binding to a button.
     BindingId,
 }

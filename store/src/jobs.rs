@@ -216,6 +216,7 @@ impl Tx {
             )
             .await?;
         self.note_jobs(&rows, status, &now)?;
+        self.close_approval_of_job(id).await?;
         self.close_tasks_of_job(id).await?;
         Ok(Job { status, result, ..job })
     }
@@ -243,6 +244,7 @@ impl Tx {
             )
             .await?;
         self.note_jobs(&rows, aborted, &now)?;
+        self.close_approvals(execution).await?;
         self.close_tasks(execution).await?;
         rows.iter().map(|row| row.get("id").map(JobId)).collect()
     }

@@ -13,10 +13,11 @@
 //! 5. [`mod@write`]: records with their associations
 //! 6. [`workflows`], [`executions`], [`jobs`]: the engine's rows and the queue
 //! 7. [`changes`]: what commits changed in them, for those who watch
-//! 8. [`tasks`]: what people are asked to decide
+//! 8. [`tasks`]: what people are asked to decide, and [`approvals`]: what becomes of what they apply for
 //! 9. [`buttons`]: what is bound to which button
 //! 10. [`secret`]: password hashing
 
+pub mod approvals;
 pub mod buttons;
 pub mod changes;
 mod codec;
@@ -35,6 +36,7 @@ pub mod tasks;
 pub mod workflows;
 pub mod write;
 
+pub use approvals::{Approval, ApprovalStatus, NewApproval};
 pub use buttons::{Binding, BindingDraft, Button, ButtonFacts};
 pub use changes::{Change, ExecutionChange, ExecutionStep, JobChange};
 pub use db::{Conn, Faults, Store, Tx};
@@ -43,7 +45,7 @@ pub use executions::{
     Claimed, ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, QueueFigures, Repetition, Retryable,
     Standing, Takeover,
 };
-pub use id::{BindingId, ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId};
+pub use id::{ApprovalId, BindingId, ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use query::{Aggregate, Aggregator, Filter, Find, Page, RelatedTo, Repeated, Select, Sort, SqlQuery};
 pub use schema::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema};

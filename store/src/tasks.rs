@@ -28,6 +28,8 @@ pub enum TaskStatus {
     Closed,
     /// Rejected by its assignee (-5).
     Rejected,
+    /// Answered by its assignee in another way (2), which its `action` names.
+    Answered,
 }
 
 /// What an assignee decides.
@@ -65,8 +67,14 @@ pub struct Task {
     pub actions: Vec<String>,
     /// How many equal decisions decide its job.
     pub quorum: Quorum,
+    /// The round of its job that it belongs to, from 1.
+    pub round: u32,
+    /// The task in whose place it stands.
+    pub delegated_from: Option<TaskId>,
     /// Its state.
     pub status: TaskStatus,
+    /// How it was answered: one of the actions.
+    pub action: Option<String>,
     /// The values, as decided or as a draft; empty without any.
     pub values: Record,
     /// What the assignee said beside them.
@@ -98,6 +106,8 @@ pub struct NewTasks {
     pub actions: Vec<String>,
     /// How many equal decisions decide.
     pub quorum: Quorum,
+    /// The round of the job that they belong to, from 1.
+    pub round: u32,
 }
 
 /// What an assignee hands in.
@@ -117,12 +127,15 @@ impl TaskStatus {
             Self::Approved => 1,
             Self::Closed => -3,
             Self::Rejected => -5,
+            Self::Answered => 2,
         }
     }
 
     /// Reads a wire and column value.
     pub fn from_code(code: i64) -> Option<Self> {
-        [Self::Pending, Self::Approved, Self::Closed, Self::Rejected].into_iter().find(|status| status.code() == code)
+        [Self::Pending, Self::Approved, Self::Closed, Self::Rejected, Self::Answered]
+            .into_iter()
+            .find(|status| status.code() == code)
     }
 
     /// Moves to `next`; only a pending task moves.
@@ -145,11 +158,20 @@ impl fmt::Display for TaskStatus {
             Self::Approved => "approved",
             Self::Closed => "closed",
             Self::Rejected => "rejected",
+            Self::Answered => "answered",
         })
     }
 }
 
 impl Decision {
+    /// Its action's name.
+    pub fn action(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+        }
+    }
+
     /// The state of a task decided so.
     pub fn task_status(self) -> TaskStatus {
         match self {
@@ -199,8 +221,11 @@ impl Task {
                 .filter_map(|name| Some(name.as_str()?.to_owned()))
                 .collect(),
             quorum: Quorum { approvals: count("approvalsNeeded")?, rejections: count("rejectionsNeeded")? },
+            round: count("round")?,
+            delegated_from: row.get::<Option<i64>>("delegatedFrom")?.map(TaskId),
             status: TaskStatus::from_code(code)
                 .ok_or_else(|| StoreError::Corrupt { what: format!("task status {code}") })?,
+            action: row.get("action")?,
             values: match row.json("result")? {
                 Value::Object(values) => values,
                 _ => Record::new(),
@@ -256,19 +281,20 @@ impl Conn {
 }
 
 impl Tx {
-    /// Stores tasks for a job that is stored in the same transaction.
+    /// Stores tasks for a job that is stored in the same transaction, or waits. Answers their ids, in the order of the assignees.
     ///
     /// # Errors
     ///
     /// Database errors.
-    pub async fn create_tasks(&mut self, tasks: NewTasks) -> Result<(), StoreError> {
+    pub async fn create_tasks(&mut self, tasks: NewTasks) -> Result<Vec<TaskId>, StoreError> {
         let now = moment::now();
         let actions: Value = tasks.actions.into_iter().collect();
+        let mut ids = Vec::new();
         for assignee in &tasks.assignees {
-            self.run(
+            let stored = self.query(
                 r#"INSERT INTO "workflowTasks" ("workflowId", "executionId", "nodeId", "jobId", "userId", "title", "description", "form", "actions", "approvalsNeeded",
-                                                "rejectionsNeeded", "createdAt", "updatedAt")
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
+                                                "rejectionsNeeded", "round", "createdAt", "updatedAt")
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING "id""#,
                 [
                     tasks.workflow_id.0.into(),
                     tasks.execution_id.0.into(),
@@ -281,13 +307,17 @@ impl Tx {
                     actions.to_string().into(),
                     i64::from(tasks.quorum.approvals).into(),
                     i64::from(tasks.quorum.rejections).into(),
+                    i64::from(tasks.round).into(),
                     now.as_str().into(),
                     now.as_str().into(),
                 ],
             )
             .await?;
+            for row in &stored {
+                ids.push(TaskId(row.get("id")?));
+            }
         }
-        Ok(())
+        Ok(ids)
     }
 
     /// Keeps what an assignee has filled in so far; the task stays open.
@@ -321,14 +351,30 @@ impl Tx {
         decision: Decision,
         submission: Submission,
     ) -> Result<Task, StoreError> {
-        let task = self.open_task(id, decision.task_status()).await?;
-        let status = task.status.to(decision.task_status())?;
+        self.answer_task(id, decision.action(), decision.task_status(), submission).await
+    }
+
+    /// Answers a task with an action, which leaves it in a state.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::IllegalMove`] for a task that is decided or closed; [`StoreError::NotFound`].
+    pub async fn answer_task(
+        &mut self,
+        id: TaskId,
+        action: &str,
+        status: TaskStatus,
+        submission: Submission,
+    ) -> Result<Task, StoreError> {
+        let task = self.open_task(id, status).await?;
+        let status = task.status.to(status)?;
         let now = moment::now();
         self.run(
             r#"UPDATE "workflowTasks"
-               SET "status" = ?, "result" = ?, "comment" = ?, "decidedAt" = ?, "updatedAt" = ? WHERE "id" = ?"#,
+               SET "status" = ?, "action" = ?, "result" = ?, "comment" = ?, "decidedAt" = ?, "updatedAt" = ? WHERE "id" = ?"#,
             [
                 status.code().into(),
+                action.into(),
                 Value::Object(submission.values.clone()).to_string().into(),
                 submission.comment.clone().into(),
                 now.as_str().into(),
@@ -337,7 +383,34 @@ impl Tx {
             ],
         )
         .await?;
-        Ok(Task { status, values: submission.values, comment: submission.comment, decided_at: Some(now), ..task })
+        let action = Some(action.to_owned());
+        Ok(Task {
+            status,
+            action,
+            values: submission.values,
+            comment: submission.comment,
+            decided_at: Some(now),
+            ..task
+        })
+    }
+
+    /// Gives an open task's like to another user, who answers in its place. Answers what it is about.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`].
+    pub async fn give_in_place(&mut self, id: TaskId, user: UserId) -> Result<String, StoreError> {
+        let now = moment::now();
+        let rows = self
+            .query(
+                r#"INSERT INTO "workflowTasks" ("workflowId", "executionId", "nodeId", "jobId", "userId", "title", "description", "form", "actions",
+                                                "approvalsNeeded", "rejectionsNeeded", "round", "delegatedFrom", "createdAt", "updatedAt")
+                   SELECT "workflowId", "executionId", "nodeId", "jobId", ?, "title", "description", "form", "actions",
+                          "approvalsNeeded", "rejectionsNeeded", "round", "id", ?, ? FROM "workflowTasks" WHERE "id" = ? RETURNING "title""#,
+                [user.0.into(), now.as_str().into(), now.as_str().into(), id.0.into()],
+            )
+            .await?;
+        rows.first().ok_or_else(|| StoreError::NotFound { what: "task".into() })?.get("title")
     }
 
     /// Closes the open tasks of an execution that ends.
@@ -351,8 +424,12 @@ impl Tx {
         .map(drop)
     }
 
-    /// Closes the open tasks of a job that ends.
-    pub(crate) async fn close_tasks_of_job(&mut self, job: JobId) -> Result<(), StoreError> {
+    /// Closes the open tasks of a job: they are no longer asked for.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn close_tasks_of_job(&mut self, job: JobId) -> Result<(), StoreError> {
         let closed = TaskStatus::Pending.to(TaskStatus::Closed)?;
         self.run(
             r#"UPDATE "workflowTasks" SET "status" = ?, "updatedAt" = ? WHERE "jobId" = ? AND "status" = 0"#,
@@ -370,7 +447,7 @@ impl Tx {
         let task = self.task(id).await?.ok_or_else(missing)?;
         match task.status {
             TaskStatus::Pending => Ok(task),
-            from @ (TaskStatus::Approved | TaskStatus::Closed | TaskStatus::Rejected) => {
+            from @ (TaskStatus::Approved | TaskStatus::Closed | TaskStatus::Rejected | TaskStatus::Answered) => {
                 Err(StoreError::IllegalMove { what: "task", from: from.to_string(), to: wanted.to_string() })
             }
         }
@@ -383,7 +460,8 @@ mod tests {
 
     #[test]
     fn only_a_pending_task_moves() {
-        let all = [TaskStatus::Pending, TaskStatus::Approved, TaskStatus::Closed, TaskStatus::Rejected];
+        let all =
+            [TaskStatus::Pending, TaskStatus::Approved, TaskStatus::Closed, TaskStatus::Rejected, TaskStatus::Answered];
         for from in all {
             assert_eq!(TaskStatus::from_code(from.code()), Some(from));
             for to in all {
@@ -391,7 +469,7 @@ mod tests {
                 assert_eq!(from.to(to).is_ok(), legal, "{from} to {to}");
             }
         }
-        assert_eq!(TaskStatus::from_code(2), None);
+        assert_eq!(TaskStatus::from_code(3), None);
     }
 
     #[test]
@@ -404,7 +482,10 @@ mod tests {
             form: Value::Null,
             actions: Vec::new(),
             quorum: Quorum { approvals: 1, rejections: 1 },
+            round: 1,
+            delegated_from: None,
             status,
+            action: None,
             values: Record::new(),
             comment: None,
             decided_at: None,

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use serde_json::Value;
 use store::{
-    ClaimedBy, ExecutionId, ExecutionStatus, JobId, JobStatus, NodeId, Store, Submission, TaskId, Tx, UserId,
-    WorkflowId,
+    ApprovalId, ClaimedBy, ExecutionId, ExecutionStatus, JobId, JobStatus, NodeId, Store, Submission, TaskId, Tx,
+    UserId, WorkflowId,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -18,6 +18,7 @@ use crate::{
     nodes::{FaultPoint, NodeFaults, NodeTypes},
     outside::Outside,
     processor::Processor,
+    provided::ProvidedNodes,
     tasks::{self, Decided},
     trial::Bench,
 };
@@ -84,7 +85,22 @@ impl Engine {
     ///
     /// Database errors.
     pub async fn start_as(store: Store, options: EngineOptions, instance: Instance) -> Result<Self, EngineError> {
-        Self::launch(store, options, instance, FaultPoint::default()).await
+        Self::launch(store, options, instance, NodeTypes::built_in(FaultPoint::default())?).await
+    }
+
+    /// [`Self::start_as`], with node types of others.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn start_with_nodes(
+        store: Store,
+        options: EngineOptions,
+        instance: Instance,
+        nodes: Arc<dyn ProvidedNodes>,
+    ) -> Result<Self, EngineError> {
+        let types = NodeTypes::built_in(FaultPoint::default())?.with_others(nodes);
+        Self::launch(store, options, instance, types).await
     }
 
     /// [`Self::start`], with nodes that fail when a test says so.
@@ -97,17 +113,18 @@ impl Engine {
         options: EngineOptions,
         faults: Arc<dyn NodeFaults>,
     ) -> Result<Self, EngineError> {
-        Self::launch(store, options, Instance::default(), FaultPoint::new(faults)).await
+        let types = NodeTypes::built_in(FaultPoint::new(faults))?;
+        Self::launch(store, options, Instance::default(), types).await
     }
 
     async fn launch(
         store: Store,
         options: EngineOptions,
         instance: Instance,
-        faults: FaultPoint,
+        types: NodeTypes,
     ) -> Result<Self, EngineError> {
         let claim = ClaimedBy(uuid::Uuid::new_v4().to_string());
-        let types = Arc::new(NodeTypes::built_in(faults)?);
+        let types = Arc::new(types);
         let expressions = Expressions::default();
         let lease = Lease::take(store.clone(), claim.clone(), instance).await?;
         let outside = Arc::new(Outside::new(&options.outside));
@@ -244,7 +261,8 @@ impl Engine {
     ///
     /// [`store::StoreError::NotFound`] if the user has no such task; [`store::StoreError::IllegalMove`] if it is decided or closed;
     /// [`store::StoreError::Invalid`] (`UNKNOWN_TASK_ACTION`, `INVALID_VALUE`) for an action the task does not have, and for values that do
-    /// not fit its form. Nothing is changed then.
+    /// not fit its form, `NOT_POSSIBLE` for what its node refuses; [`EngineError::Unavailable`] and [`EngineError::Fault`] for a node
+    /// of others that cannot decide. Nothing is changed then.
     pub async fn submit_task(
         &self,
         user: UserId,
@@ -258,19 +276,85 @@ impl Engine {
             .store
             .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
                 Box::pin(async move {
-                    match tasks::decide(tx, &types, user, id, &action, submission).await? {
-                        Some(Decided { job, result }) => {
-                            resume_job(tx, job, result.status, result.result).await.map(Some)
-                        }
-                        None => Ok(None),
-                    }
+                    let decided = tasks::decide(tx, &types, user, id, &action, submission).await?;
+                    resume_decided(tx, decided).await
                 })
             })
             .await?;
+        self.go_on(execution);
+        Ok(())
+    }
+
+    /// Hands in once more what was returned to its applicant.
+    ///
+    /// # Errors
+    ///
+    /// [`store::StoreError::NotFound`] if the user has no such approval; [`store::StoreError::IllegalMove`] if it was not returned;
+    /// those of [`Engine::submit_task`].
+    pub async fn resubmit(&self, user: UserId, id: ApprovalId, submission: Submission) -> Result<(), EngineError> {
+        let types = Arc::clone(&self.inner.types);
+        let execution = self
+            .inner
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
+                Box::pin(async move {
+                    let task = tasks::returned(tx, user, id).await?;
+                    let decided = tasks::decide(tx, &types, user, task, "resubmit", submission).await?;
+                    resume_decided(tx, decided).await
+                })
+            })
+            .await?;
+        self.go_on(execution);
+        Ok(())
+    }
+
+    /// Takes an application back for its applicant.
+    ///
+    /// # Errors
+    ///
+    /// [`store::StoreError::NotFound`] if the user has no such approval; [`store::StoreError::IllegalMove`] if it is over;
+    /// [`store::StoreError::Invalid`] (`NOT_POSSIBLE`) if its node does not allow it; [`EngineError::Unavailable`] and
+    /// [`EngineError::Fault`] as with [`Engine::submit_task`].
+    pub async fn withdraw(&self, user: UserId, id: ApprovalId, comment: Option<String>) -> Result<(), EngineError> {
+        let types = Arc::clone(&self.inner.types);
+        let execution = self
+            .inner
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
+                Box::pin(async move {
+                    let decided = tasks::withdraw(tx, &types, user, id, comment).await?;
+                    resume_decided(tx, decided).await
+                })
+            })
+            .await?;
+        self.go_on(execution);
+        Ok(())
+    }
+
+    /// Gives a task of a user to another one, who answers in its place.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::submit_task`] about the task; [`store::StoreError::Invalid`] (`UNKNOWN_USER`, `ALREADY_ASKED`).
+    pub async fn delegate_task(
+        &self,
+        user: UserId,
+        id: TaskId,
+        to: UserId,
+        comment: Option<String>,
+    ) -> Result<(), EngineError> {
+        self.inner
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
+                Box::pin(async move { tasks::delegate(tx, user, id, to, comment).await })
+            })
+            .await
+    }
+
+    fn go_on(&self, execution: Option<ExecutionId>) {
         if let Some(execution) = execution {
             self.inner.dispatcher.go_on(execution);
         }
-        Ok(())
     }
 
     /// Keeps what an assignee has filled in so far. It does not have to fit the form yet; the task stays open.
@@ -311,6 +395,14 @@ impl Engine {
     /// on with it at once, and stops.
     pub async fn shutdown(&self, grace: Duration) {
         self.inner.dispatcher.shut_down(grace).await;
+    }
+}
+
+/// Ends the job that was decided, if one was.
+async fn resume_decided(tx: &mut Tx, decided: Option<Decided>) -> Result<Option<ExecutionId>, EngineError> {
+    match decided {
+        Some(Decided { job, result }) => resume_job(tx, job, result.status, result.result).await.map(Some),
+        None => Ok(None),
     }
 }
 

@@ -18,6 +18,12 @@ pub enum EngineError {
     /// The code of a node panicked: the programmer's. The execution is run again, a few times.
     #[error("a run was given up")]
     Panicked,
+    /// Who provides the node's type is out of order: the same can be done later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Who provides the node's type is at fault. Nothing was done.
+    #[error("a node type is at fault: {0}")]
+    Fault(String),
     /// The engine is shutting down.
     #[error("the engine is stopping")]
     Stopping,
@@ -32,7 +38,12 @@ impl EngineError {
         match self {
             Self::Store(error) => error.is_transient(),
             Self::Stopping => true,
-            Self::Invalid(_) | Self::UnknownNodeType(_) | Self::NotFound | Self::Panicked => false,
+            Self::Invalid(_)
+            | Self::UnknownNodeType(_)
+            | Self::NotFound
+            | Self::Panicked
+            | Self::Unavailable(_)
+            | Self::Fault(_) => false,
         }
     }
 }

@@ -14,7 +14,8 @@
 //! 5. `nodes`: one file per node type, and `outside`: what they may reach beyond the store
 //! 6. `variables` and `expression`: what stands in a node's configuration
 //! 7. `tasks`: what becomes of the decisions that people take; `trial`: one node, run to see what it does
-//! 8. [`loop_guard`]: which executions are not even stored
+//! 8. [`provided`]: node types of others, which ask people
+//! 9. [`loop_guard`]: which executions are not even stored
 
 mod dispatcher;
 mod ending;
@@ -27,6 +28,7 @@ pub mod options;
 mod outside;
 mod plan;
 mod processor;
+pub mod provided;
 mod tasks;
 mod trial;
 mod variables;
@@ -35,7 +37,7 @@ use store::{ExecutionId, ExecutionStatus};
 
 pub use engine::{Engine, EngineOptions, Instance};
 pub use error::EngineError;
-pub use nodes::{NodeFault, NodeFaults, NodeStep};
+pub use nodes::{NodeFault, NodeFaults, NodeStep, is_built_in};
 pub use options::WorkflowOptions;
 pub use outside::{
     OutsideOptions, Permission,
@@ -62,7 +64,7 @@ pub struct Outcome {
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeTypeInfo {
     /// Its name, as in a node's `type`.
-    pub name: &'static str,
+    pub name: String,
     /// The JSON Schema of its configuration.
     pub config_schema: serde_json::Value,
 }

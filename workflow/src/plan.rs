@@ -56,7 +56,7 @@ impl Plan {
             .iter()
             .map(|row| PlannedNode {
                 row: row.clone(),
-                node: types.get(&row.node_type).cloned(),
+                node: types.get(&row.node_type),
                 branches: HashMap::new(),
                 follower: follower(rows, &by_id, row, &surrounds),
             })

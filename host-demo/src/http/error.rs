@@ -169,7 +169,7 @@ impl ApiError {
             Self::Engine(error) => match error {
                 EngineError::Invalid(_) | EngineError::UnknownNodeType(_) => StatusCode::BAD_REQUEST,
                 EngineError::NotFound => StatusCode::NOT_FOUND,
-                EngineError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+                EngineError::Stopping | EngineError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
                 EngineError::Store(error) => store_status(error),
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             },
@@ -194,6 +194,7 @@ impl ApiError {
             Self::Explained { cause, .. } => cause.code(),
             Self::Store(error) | Self::Engine(EngineError::Store(error)) => store_code(error),
             Self::Engine(EngineError::NotFound) => Some("NOT_FOUND"),
+            Self::Engine(EngineError::Unavailable(_)) => Some("NODE_UNAVAILABLE"),
             Self::Engine(EngineError::Stopping) => Some("SHUTTING_DOWN"),
             Self::Engine(_)
             | Self::Refused(_)

@@ -190,6 +190,14 @@ pub enum LoadProblem {
         /// The plugin that has it.
         owner: String,
     },
+    /// A node type is there already.
+    #[error("offers the node type \"{node}\", which {owner} offers already")]
+    DuplicateNode {
+        /// The node type.
+        node: String,
+        /// Who has it.
+        owner: String,
+    },
 }
 
 /// Why the plugins of a running host stay as they are.

@@ -5,11 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use plugin_api::{Interest, Service, TriggerInfo};
+use plugin_api::{Interest, NodeInfo, Service, TriggerInfo};
 use serde_json::Value;
 
 use super::{
-    bridge::{Hook, OpenLibrary, Trigger},
+    bridge::{Hook, NodeType, OpenLibrary, Trigger},
     error::LoadProblem,
     image::Images,
     locate,
@@ -28,6 +28,7 @@ pub(super) struct Candidate {
     pub(super) settings_schema: Value,
     pub(super) triggers: Vec<OfferedTrigger>,
     pub(super) hooks: Vec<(Vec<Interest>, Hook)>,
+    pub(super) nodes: Vec<OfferedNode>,
     pub(super) session: Arc<Session>,
 }
 
@@ -35,6 +36,13 @@ pub(super) struct Candidate {
 pub(super) struct OfferedTrigger {
     pub(super) trigger: Trigger,
     pub(super) info: TriggerInfo,
+    pub(super) config_schema: Value,
+}
+
+/// A node type with what it says about itself.
+pub(super) struct OfferedNode {
+    pub(super) node: NodeType,
+    pub(super) info: NodeInfo,
     pub(super) config_schema: Value,
 }
 
@@ -134,8 +142,18 @@ fn make(
             Ok(OfferedTrigger { trigger, info, config_schema })
         })
         .collect::<Result<_, LoadProblem>>()?;
+    let nodes = offers
+        .nodes
+        .into_iter()
+        .map(|node| {
+            let info = node.info().map_err(LoadProblem::Register)?;
+            let config_schema = node.config_schema().map_err(LoadProblem::Register)?;
+            Ok(OfferedNode { node, info, config_schema })
+        })
+        .collect::<Result<_, LoadProblem>>()?;
     session.owns(triggers.iter().map(|offered| offered.info.id.clone()));
-    Ok(Candidate { id: library.id().to_owned(), image, settings_schema, triggers, hooks: offers.hooks, session })
+    let (id, hooks) = (library.id().to_owned(), offers.hooks);
+    Ok(Candidate { id, image, settings_schema, triggers, hooks, nodes, session })
 }
 
 /// Names the first setting that does not fit.

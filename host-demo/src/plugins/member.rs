@@ -76,6 +76,33 @@ impl Member {
         result
     }
 
+    /// Asks a node type something.
+    ///
+    /// # Errors
+    ///
+    /// The node type's, logged and counted unless it is the caller's mistake; [`ErrorKind::Unavailable`] while the plugin is out of
+    /// service.
+    pub(super) fn ask<T>(
+        &self,
+        node: &str,
+        question: impl FnOnce() -> Result<T, PluginError>,
+    ) -> Result<T, PluginError> {
+        let Some(pass) = self.breaker.pass(Instant::now()) else {
+            return Err(PluginError::unavailable("out of service after too many faults"));
+        };
+        let result = question();
+        let change = match &result {
+            Err(error) if error.kind != ErrorKind::Invalid => {
+                self.count(error);
+                tracing::error!(plugin = &*self.id, node, %error, "a node type failed");
+                self.breaker.fault(pass, &error.message, Instant::now())
+            }
+            Ok(_) | Err(_) => self.breaker.success(pass),
+        };
+        self.tell(change);
+        result
+    }
+
     /// Takes note of what a trigger's call answered. What the caller did wrong is the caller's to know; the rest is the
     /// operator's, and what is the plugin's own fault counts against it.
     pub(super) fn note(&self, trigger: &str, error: &PluginError) {

@@ -24,6 +24,7 @@ mod bridge;
 mod error;
 mod image;
 mod interests;
+mod loaded_node;
 mod loaded_trigger;
 mod loader;
 mod locate;
@@ -40,6 +41,7 @@ mod snapshot;
 
 pub use breaker::BreakerSettings;
 pub use error::{ChangeError, LoadProblem, PluginHostError};
+pub use loaded_node::LoadedNode;
 pub use loaded_trigger::LoadedTrigger;
 pub use loader::check;
 pub use manager::{Change, Next, PluginManager};

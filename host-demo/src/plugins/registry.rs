@@ -1,14 +1,22 @@
-//! What loaded plugins registered: their trigger types and hooks in one order, and who waits for what.
+//! What loaded plugins registered: their trigger types, node types and hooks in one order, and who waits for what.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+};
 
-use super::{error::LoadProblem, interests::Interests, loaded_trigger::LoadedTrigger, manifest::is_id, member::Member};
+use super::{
+    error::LoadProblem, interests::Interests, loaded_node::LoadedNode, loaded_trigger::LoadedTrigger, manifest::is_id,
+    member::Member,
+};
 
 /// What the plugins registered. Built once, then only its interests change.
 #[derive(Default)]
 pub(super) struct Registry {
     pub(super) triggers: Vec<LoadedTrigger>,
     by_type: HashMap<String, usize>,
+    pub(super) nodes: BTreeMap<String, LoadedNode>,
     /// Whose hook, and which of that plugin's.
     hooks: Vec<(Arc<Member>, usize)>,
     /// The positions of each plugin's hooks.
@@ -32,6 +40,24 @@ impl Registry {
             }
         }
 
+        let mut offered: HashSet<&str> = HashSet::new();
+        for node in &candidate.nodes {
+            let id = node.info.id.as_str();
+            if !is_id(id) {
+                return Err(LoadProblem::BadId { id: id.to_owned() });
+            }
+            let duplicate = |owner: String| LoadProblem::DuplicateNode { node: id.to_owned(), owner };
+            if workflow::is_built_in(id) {
+                return Err(duplicate("the host".to_owned()));
+            }
+            if let Some(other) = self.nodes.get(id) {
+                return Err(duplicate(format!("plugin \"{}\"", other.plugin())));
+            }
+            if !offered.insert(id) {
+                return Err(duplicate(format!("plugin \"{}\"", candidate.id)));
+            }
+        }
+
         // Nothing below can fail.
         let hooks = self.hooks.len()..self.hooks.len() + candidate.hooks.len();
         for (position, (index, (interests, _))) in hooks.clone().zip(candidate.hooks.iter().enumerate()) {
@@ -42,6 +68,9 @@ impl Registry {
             self.by_type.insert(offered.info.id.clone(), self.triggers.len());
             let interests = Arc::clone(&self.interests);
             self.triggers.push(LoadedTrigger::new(Arc::clone(member), index, hooks.clone(), interests));
+        }
+        for (index, offered) in candidate.nodes.iter().enumerate() {
+            self.nodes.insert(offered.info.id.clone(), LoadedNode::new(Arc::clone(member), index));
         }
         self.by_plugin.insert(Arc::clone(&member.id), hooks);
         Ok(())

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     error::{LoadProblem, PluginHostError},
     image::{self, Images},
+    loaded_node::LoadedNode,
     loaded_trigger::LoadedTrigger,
     loader,
     manifest::{Manifest, ManifestEntry},
@@ -192,6 +193,16 @@ impl Plugins {
     /// The trigger type with this id.
     pub fn trigger(&self, type_id: &str) -> Option<&LoadedTrigger> {
         self.registry.trigger(type_id)
+    }
+
+    /// The node type with this id.
+    pub fn node(&self, type_id: &str) -> Option<&LoadedNode> {
+        self.registry.nodes.get(type_id)
+    }
+
+    /// All node types of plugins, by id.
+    pub fn nodes(&self) -> impl Iterator<Item = &LoadedNode> {
+        self.registry.nodes.values()
     }
 
     /// All trigger types, in the order of the manifest and of their registration.

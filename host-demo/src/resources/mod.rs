@@ -4,6 +4,7 @@
 //! Reads of built-in collections go through the pipeline like any other; what writes to them has rules of its own, and is
 //! for administrators.
 
+mod approvals;
 mod auth;
 mod button_bindings;
 mod buttons;
@@ -71,6 +72,7 @@ pub(crate) async fn dispatch(host: &Arc<Host>, context: &RequestContext, call: C
         (Some("buttons"), "bindings") => button_bindings::answer(host, context, call).await?,
         (None, "executions") => executions::answer(host, context, call).await?,
         (None, "workflowTasks") => tasks::answer(host, context, call).await?,
+        (None, "approvals") => approvals::answer(host, context, call).await?,
         (None, "notifications") => notifications::answer(host, context, call).await?,
         (None, "plugins") => plugins::answer(host, context, call).await?,
         (None, "users") => return users::answer(host, context, call).await,

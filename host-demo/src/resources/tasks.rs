@@ -6,9 +6,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Map, Value, json};
-use store::{Conn, Record, Submission, TaskId, TaskStatus};
+use store::{Conn, Record, Submission, TaskId, TaskStatus, UserId};
 
-use super::{Call, id_of, own, read_all, required_text, text};
+use super::{Call, approvals, id_of, own, read_all, required_text, text};
 use crate::{
     access::RequestContext,
     host::Host,
@@ -26,6 +26,16 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
             host.engine.submit_task(context.actor().id, id, action, submission(&values)?).await?;
             read(host, context, call.as_get()).await
         }
+        "delegate" => {
+            let id = TaskId(id_of(&call.key()?)?);
+            let values = call.values.clone().into_object()?;
+            let to = values.get("userId").filter(|to| !to.is_null());
+            let to = to.ok_or_else(|| ApiError::invalid("REQUIRED", "\"userId\" is required"))?;
+            let (to, comment) = (UserId(id_of(to)?), text(&values, "comment")?);
+            host.engine.delegate_task(context.actor().id, id, to, comment).await?;
+            read(host, context, call.as_get()).await
+        }
+        "history" => approvals::history_of_task(host, context, &call).await,
         "saveDraft" => {
             let id = TaskId(id_of(&call.key()?)?);
             let values = call.values.clone().into_object()?;
@@ -36,7 +46,7 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
     }
 }
 
-fn submission(body: &Record) -> Result<Submission, ApiError> {
+pub(super) fn submission(body: &Record) -> Result<Submission, ApiError> {
     let values = match body.get("values") {
         None | Some(Value::Null) => Record::new(),
         Some(Value::Object(values)) => values.clone(),
@@ -48,7 +58,8 @@ fn submission(body: &Record) -> Result<Submission, ApiError> {
 /// How many tasks the user has, by state.
 async fn count(host: &Host, context: &RequestContext) -> Result<Answer, ApiError> {
     let counted = host.store.read().await?.count_tasks(context.actor().id).await?;
-    let all = [TaskStatus::Pending, TaskStatus::Approved, TaskStatus::Rejected, TaskStatus::Closed];
+    let all =
+        [TaskStatus::Pending, TaskStatus::Approved, TaskStatus::Rejected, TaskStatus::Answered, TaskStatus::Closed];
     let count = |status: TaskStatus| {
         let count = counted.iter().find(|(of, _)| *of == status).map_or(0, |(_, count)| *count);
         (status.to_string(), count.into())
@@ -59,24 +70,26 @@ async fn count(host: &Host, context: &RequestContext) -> Result<Answer, ApiError
 async fn read(host: &Host, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
     // Who asks for some fields gets these alone.
     let is_whole = call.params.select.fields.is_empty();
-    let mut answer = own::read(host, context, call).await?;
-    if is_whole {
-        let mut conn = host.store.read().await?;
-        match &mut answer {
-            Answer::List { records, .. } => tell_origins(&mut conn, records.iter_mut()).await?,
-            Answer::Data(Value::Array(items)) => {
-                tell_origins(&mut conn, items.iter_mut().filter_map(Value::as_object_mut)).await?;
-            }
-            Answer::Data(Value::Object(task)) => {
-                tell_origins(&mut conn, std::iter::once(&mut *task)).await?;
-                let id = task.get("executionId").cloned().unwrap_or_default();
-                let execution = read_all(&mut conn, "executions", &id, &[]).await?.into_iter().next();
-                let data =
-                    execution.and_then(|mut execution| execution.get_mut("context")?.get_mut("data").map(Value::take));
-                task.insert("data".to_owned(), data.unwrap_or_default());
-            }
-            Answer::Data(_) | Answer::Empty => {}
+    let answer = own::read(host, context, call).await?;
+    if is_whole { tell_about(&mut host.store.read().await?, answer).await } else { Ok(answer) }
+}
+
+/// Adds where records come from that belong to a node's job; to a single one also what it is about.
+pub(super) async fn tell_about(conn: &mut Conn, mut answer: Answer) -> Result<Answer, ApiError> {
+    match &mut answer {
+        Answer::List { records, .. } => tell_origins(conn, records.iter_mut()).await?,
+        Answer::Data(Value::Array(items)) => {
+            tell_origins(conn, items.iter_mut().filter_map(Value::as_object_mut)).await?;
         }
+        Answer::Data(Value::Object(task)) => {
+            tell_origins(conn, std::iter::once(&mut *task)).await?;
+            let id = task.get("executionId").cloned().unwrap_or_default();
+            let execution = read_all(conn, "executions", &id, &[]).await?.into_iter().next();
+            let data =
+                execution.and_then(|mut execution| execution.get_mut("context")?.get_mut("data").map(Value::take));
+            task.insert("data".to_owned(), data.unwrap_or_default());
+        }
+        Answer::Data(_) | Answer::Empty => {}
     }
     Ok(answer)
 }

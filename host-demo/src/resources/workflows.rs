@@ -211,10 +211,22 @@ fn trigger_types(host: &Host) -> Result<Value, ApiError> {
         .collect()
 }
 
+/// What nodes there are; those of plugins with their titles and branches.
 fn node_types(host: &Host) -> Value {
+    let plugins = host.plugins.current();
     host.engine
         .node_types()
         .into_iter()
-        .map(|node| json!({"type": node.name, "configSchema": node.config_schema}))
+        .map(|node| {
+            let mut described = json!({"type": node.name, "configSchema": node.config_schema});
+            if let Some(offered) = plugins.node(&node.name) {
+                let info = offered.info();
+                described["plugin"] = offered.plugin().into();
+                described["title"] = json!(info.title);
+                described["description"] = json!(info.description);
+                described["branches"] = json!(info.branches);
+            }
+            described
+        })
         .collect()
 }

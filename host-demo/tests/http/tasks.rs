@@ -47,7 +47,7 @@ async fn an_assignee_finds_and_decides_a_task() {
     assert_eq!((&task["actions"], &task["form"]), (&json!(["approve", "reject"]), &form));
     assert_eq!(
         ann.get("workflowTasks:count").await.data(),
-        json!({"pending": 1, "approved": 0, "rejected": 0, "closed": 0})
+        json!({"pending": 1, "approved": 0, "rejected": 0, "answered": 0, "closed": 0})
     );
     let id = task["id"].clone();
     let whole = ann.get(&format!("workflowTasks:get/{id}")).await.data();

@@ -14,12 +14,13 @@ use super::{
     guard::guarded,
     hook::{self, HookClient, HookObject},
     host::{self, HostClient, HostObject},
+    node::{self, NodeClient, NodeObject},
     trigger::{self, TriggerClient, TriggerObject},
 };
 use crate::{
     action::Interest,
     error::PluginError,
-    plugin::Registrar,
+    plugin::{Parts, Registrar},
     service::{Host, Services},
 };
 
@@ -38,6 +39,11 @@ pub trait RawRegistrar {
     fn host(&self) -> ROption<HostObject> {
         RNone
     }
+    /// Takes a node type. Since 1.2; a host before it refuses.
+    fn node(&mut self, node: NodeObject) -> AbiResult<()> {
+        let _ = node;
+        answer(Err(PluginError::unavailable("this host takes no node types: it needs plugin-api 1.2 or later")))
+    }
 }
 
 /// What a plugin handed over, as the host keeps it.
@@ -46,13 +52,15 @@ pub struct Offers {
     pub triggers: Vec<TriggerClient>,
     /// The hooks in their order, with the actions they are always asked about.
     pub hooks: Vec<(Vec<Interest>, HookClient)>,
+    /// The node types in their order.
+    pub nodes: Vec<NodeClient>,
     services: Arc<dyn Services>,
 }
 
 impl Offers {
     /// Nothing yet, from a plugin that may keep these services.
     pub(crate) fn new(services: Arc<dyn Services>) -> Self {
-        Self { triggers: Vec::new(), hooks: Vec::new(), services }
+        Self { triggers: Vec::new(), hooks: Vec::new(), nodes: Vec::new(), services }
     }
 
     /// The object to lend.
@@ -79,6 +87,13 @@ impl RawRegistrar for Offers {
     fn host(&self) -> ROption<HostObject> {
         RSome(host::provide(Arc::clone(&self.services)))
     }
+
+    fn node(&mut self, node: NodeObject) -> AbiResult<()> {
+        answer(guarded("the host's registrar", || {
+            self.nodes.push(NodeClient::new(node));
+            Ok(())
+        }))
+    }
 }
 
 /// The host behind the registrar, on the plugin's side.
@@ -91,13 +106,16 @@ pub(crate) fn host(registrar: &RegistrarObject<'_>) -> Host {
 
 /// Hands everything over, on the plugin's side.
 pub(crate) fn hand_over(registrar: Registrar, mut host: RegistrarObject<'_>) -> Result<(), PluginError> {
-    let (triggers, hooks) = registrar.into_parts();
+    let Parts { triggers, hooks, nodes } = registrar.into_parts();
     for trigger in triggers {
         result(host.trigger(trigger::provide(trigger)))?;
     }
     for offered in hooks {
         let interests = write("interests", &offered.interests)?;
         result(host.action_hook(interests.as_rstr(), hook::provide(offered.hook)))?;
+    }
+    for node in nodes {
+        result(host.node(node::provide(node)))?;
     }
     Ok(())
 }

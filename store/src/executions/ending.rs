@@ -117,6 +117,7 @@ impl Tx {
             self.note(Change::Execution(ExecutionChange::read(row, ExecutionStep::Ended(status), &now)?));
         }
         if rows.first().map_or(Ok(false), |row| row.get("asks"))? {
+            self.close_approvals(id).await?;
             self.close_tasks(id).await?;
         }
         let mut released = match status {

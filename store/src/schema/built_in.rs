@@ -19,6 +19,7 @@ pub(super) fn collections() -> Vec<Collection> {
         executions(),
         jobs(),
         workflow_tasks(),
+        approvals(),
         notifications(),
         buttons(),
         button_bindings(),
@@ -224,6 +225,9 @@ fn workflow_tasks() -> Collection {
         field("jobId", FieldType::BigInt).required(),
         field("approvalsNeeded", FieldType::Integer).required(),
         field("rejectionsNeeded", FieldType::Integer).required(),
+        field("action", FieldType::STRING),
+        field("round", FieldType::Integer).default(json!(1)),
+        field("delegatedFrom", FieldType::BigInt),
         belongs_to("user", "users", "userId", "id"),
         belongs_to("workflow", "workflows", "workflowId", "id"),
         belongs_to("execution", "executions", "executionId", "id"),
@@ -232,6 +236,26 @@ fn workflow_tasks() -> Collection {
     ];
     fields.extend(stamps());
     collection("workflowTasks", &["id"], fields)
+}
+
+fn approvals() -> Collection {
+    let mut fields = vec![
+        id(Generated::Sequence),
+        field("title", FieldType::STRING).required(),
+        field("status", FieldType::STRING).required(),
+        field("userId", FieldType::BigInt),
+        field("workflowId", FieldType::BigInt).required(),
+        field("executionId", FieldType::BigInt).required(),
+        field("nodeId", FieldType::BigInt).required(),
+        field("jobId", FieldType::BigInt).required(),
+        belongs_to("user", "users", "userId", "id"),
+        belongs_to("workflow", "workflows", "workflowId", "id"),
+        belongs_to("execution", "executions", "executionId", "id"),
+        belongs_to("node", "flow_nodes", "nodeId", "id"),
+        belongs_to("job", "jobs", "jobId", "id"),
+    ];
+    fields.extend(stamps());
+    collection("approvals", &["id"], fields)
 }
 
 fn notifications() -> Collection {

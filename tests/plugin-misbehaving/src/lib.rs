@@ -4,6 +4,7 @@
 
 mod caller;
 mod hook;
+mod node;
 mod settings;
 mod trigger;
 
@@ -12,6 +13,7 @@ use plugin_api::{Action, Interest, Phase, Plugin, PluginError, Registrar, When};
 use crate::{
     caller::Caller,
     hook::MisbehavingHook,
+    node::MisbehavingNode,
     settings::{Place, Settings},
     trigger::MisbehavingTrigger,
 };
@@ -32,6 +34,9 @@ impl Plugin for Misbehaving {
         let creates =
             Interest { phase: Phase::After, actions: vec![Action::Create], collection: None, when: When::Always };
         registrar.action_hook(vec![creates], MisbehavingHook(caller.clone()));
+        if let Some(node) = caller.settings.node.clone() {
+            registrar.node(MisbehavingNode(node));
+        }
         caller.reach(Place::Register);
         caller.start_threads();
         Ok(())

@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) log_events: usize,
     /// Whether the trigger type is offered twice.
     pub(crate) offers_twice: bool,
+    /// The name of a node type to offer.
+    pub(crate) node: Option<String>,
     /// The file to which a line is added for what came of each call of a service.
     pub(crate) journal: Option<PathBuf>,
 }

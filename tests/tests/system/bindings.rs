@@ -239,8 +239,8 @@ async fn each_plugin_says_what_its_workflows_may_be_bound_to() {
     let types = admin.get("buttons:info").await.ok()["types"].clone();
     let fitting: Vec<&Value> = types.as_array().expect("types").iter().map(|kind| &kind["triggerTypes"]).collect();
     let wanted = [
-        json!(["action", "request-interception", "fixture"]),
-        json!(["action", "request-interception"]),
+        json!(["action", "request-interception", "approval", "fixture"]),
+        json!(["action", "request-interception", "approval"]),
         json!(["action", "request-interception"]),
         json!(["custom-action"]),
     ];

@@ -1,6 +1,7 @@
 //! The real server as a process, over TCP, with the real plugins.
 
 mod access;
+mod approvals;
 mod bad_input;
 mod before_action;
 mod bindings;

@@ -84,6 +84,41 @@ const CALLS: &str =
     r#"["register", "info", "validate", "enable", "disable", "manual", "plan", "drop_trigger", "drop_hook"]"#;
 
 #[tokio::test]
+async fn an_answer_that_a_node_panics_at_is_not_taken_and_can_be_given_again() {
+    let scene = Scene::set_up(ALL_SERVICES, |_| "node = \"wrong\"".to_owned()).await;
+    let admin = &scene.blog.admin;
+    let root = admin.list("users", json!({})).await[0]["id"].clone();
+    let asks = NewWorkflow::on("posts").global(&["create"]).node("wrong", json!({"assignees": root}));
+    let asks = scene.blog.workflow(asks).await;
+    scene.the_rest_goes_on("").await;
+    let tasks = eventually("both ask", async || {
+        let tasks = admin.list("workflowTasks", json!({"status": 0})).await;
+        (tasks.len() == 2).then_some(tasks)
+    })
+    .await;
+    for task in tasks {
+        let path = format!("workflowTasks:submit/{}", task["id"]);
+        for wrong in ["panic", "wait"] {
+            let refused = admin.post(&path, json!({"action": "approve", "comment": wrong})).await;
+            assert_eq!((refused.status, refused.message()), (500, "Internal server error"), "{wrong}");
+            assert_eq!(admin.get(&format!("workflowTasks:get/{}", task["id"])).await.ok()["status"], 0);
+        }
+        admin.post(&path, json!({"action": "approve"})).await.ok();
+    }
+    let ended = scene.blog.finished(&asks, 2).await;
+    assert!(ended.iter().all(|execution| execution["status"] == 1), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_node_type_that_is_there_already_is_not_taken() {
+    let scene = Scene::set_up(ALL_SERVICES, |_| "node = \"manual\"".to_owned()).await;
+    let told = scene.blog.admin.get("plugins:get?filterByTk=plugin-misbehaving").await.ok();
+    let error = "plugin \"plugin-misbehaving\" offers the node type \"manual\", which the host offers already";
+    assert_eq!((&told["state"], &told["error"]), (&json!("failed"), &json!(error)));
+    scene.the_rest_goes_on("").await;
+}
+
+#[tokio::test]
 async fn services_called_from_inside_any_call_are_refused_at_once() {
     let mut scene = Scene::set_up(ALL_SERVICES, |_| format!("calls = {CALLS}")).await;
     scene.the_rest_goes_on("").await;

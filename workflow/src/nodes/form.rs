@@ -132,7 +132,7 @@ mod tests {
             if description.is_empty() || description.contains("configuration of") {
                 out.push(format!("{} does not say what it does", info.name));
             }
-            stumbles(info.name, &info.config_schema, &mut out);
+            stumbles(&info.name, &info.config_schema, &mut out);
         }
         assert!(out.is_empty(), "{}", out.join("\n"));
     }

@@ -17,7 +17,6 @@ use super::{
 use crate::{
     expression::Expressions,
     tasks::{Form, Verdict},
-    variables::holds_variable,
 };
 
 /// Gives a task to people. The job's result is what they decided, with the values they filled in.
@@ -121,8 +120,8 @@ impl NodeType for Manual {
             return Err("\"actions\" has to hold \"approve\"".to_owned());
         }
         match config.get("form") {
-            Some(form) if !has_variables(form) => Form::read(form).map(drop),
-            Some(_) | None => Ok(()),
+            Some(form) => Form::check_schema(form),
+            None => Ok(()),
         }
     }
 
@@ -147,6 +146,7 @@ impl NodeType for Manual {
                     form,
                     actions: config.actions.iter().map(|action| action.name().to_owned()).collect(),
                     quorum,
+                    round: 1,
                 })
                 .await?;
                 Ok(NodeResult::ended(JobStatus::Pending, result))
@@ -202,14 +202,6 @@ impl Config {
             },
         };
         Ok(Quorum { approvals, rejections: all - approvals + 1 })
-    }
-}
-
-fn has_variables(value: &Value) -> bool {
-    match value {
-        Value::Array(items) => items.iter().any(has_variables),
-        Value::Object(members) => members.values().any(has_variables),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => holds_variable(value),
     }
 }
 

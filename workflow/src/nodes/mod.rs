@@ -26,6 +26,7 @@ mod notification;
 mod output;
 mod parallel;
 mod people;
+mod provided;
 mod query;
 mod question;
 mod records;
@@ -59,6 +60,8 @@ pub(crate) use faults::FaultPoint;
 pub use faults::{NodeFault, NodeFaults, NodeStep};
 pub(crate) use r#loop::{Admission, OnFailure, Rounds};
 pub(crate) use parallel::Mode as ParallelMode;
+pub(crate) use people::{Users, find as find_people};
+pub use registry::is_built_in;
 pub(crate) use registry::{NodeTypes, sentence};
 
 /// A node type.
@@ -255,6 +258,10 @@ pub(crate) trait Node: Send + Sync {
     async fn run(&self, config: &Value, run: &Run<'_>) -> Result<Effect, NodeError>;
     fn resume(&self, config: &Value, scope: &Scope, job: &Job) -> Result<NodeResult, NodeError>;
     fn decided(&self, config: &Value, verdict: &Verdict) -> NodeResult;
+    /// Whether others provide it, and decide what answers to its tasks mean.
+    fn provides(&self) -> bool {
+        false
+    }
     fn branch(&self, result: &Value) -> Option<i64>;
     fn message(&self, result: &Value) -> Option<String>;
 }

@@ -15,7 +15,7 @@ const MOST_PEOPLE: usize = 1_000;
 /// Users, as a configuration names them: an id, a record with an id, or lists of these, as deep as variables bring them.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Users(Value);
+pub(crate) struct Users(Value);
 
 impl JsonSchema for Users {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -31,11 +31,18 @@ impl JsonSchema for Users {
     }
 }
 
+impl Users {
+    /// Those that a value names.
+    pub(crate) fn new(named: Value) -> Self {
+        Self(named)
+    }
+}
+
 /// A user, as far as nodes are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Person {
-    pub(super) id: UserId,
-    pub(super) email: Option<String>,
+pub(crate) struct Person {
+    pub(crate) id: UserId,
+    pub(crate) email: Option<String>,
 }
 
 /// Says whether a configuration names anybody, be it by a variable.
@@ -54,7 +61,7 @@ pub(super) fn are_named(config: &Value, users: &str) -> bool {
 /// # Errors
 ///
 /// [`NodeError::Refused`] for somebody who is not there, and for nobody at all.
-pub(super) async fn find(conn: &mut Conn, users: &Users, roles: &[String]) -> Result<Vec<Person>, NodeError> {
+pub(crate) async fn find(conn: &mut Conn, users: &Users, roles: &[String]) -> Result<Vec<Person>, NodeError> {
     let mut ids = Vec::new();
     collect(&users.0, &mut ids)?;
     let mut people = named(conn, ids).await?;

@@ -12,14 +12,20 @@ use super::{
     FaultPoint, Node, NodeType, Typed, aggregate::Aggregate, calculation::Calculation, condition::Condition,
     create::Create, date_calculation::DateCalculation, delay::Delay, destroy::Destroy, end::End, json_query::JsonQuery,
     json_variable_mapping::JsonVariableMapping, r#loop::Loop, manual::Manual, multi_conditions::MultiConditions,
-    notification::Notification, output::Output, parallel::Parallel, query::Query, request::Request,
+    notification::Notification, output::Output, parallel::Parallel, provided::Provided, query::Query, request::Request,
     response_message::ResponseMessage, script::Script, sql::Sql, subflow::Subflow, update::Update, variable::Variable,
 };
-use crate::{EngineError, NodeTypeInfo, expression::Expressions, variables::holds_variable};
+use crate::{
+    EngineError, NodeTypeInfo,
+    expression::Expressions,
+    provided::{ProvidedError, ProvidedNode, ProvidedNodes},
+    variables::holds_variable,
+};
 
 /// The node types of an engine.
 pub(crate) struct NodeTypes {
     by_name: BTreeMap<&'static str, Entry>,
+    others: Option<Arc<dyn ProvidedNodes>>,
     faults: FaultPoint,
 }
 
@@ -32,7 +38,7 @@ struct Entry {
 impl NodeTypes {
     /// The built-in ones.
     pub(crate) fn built_in(faults: FaultPoint) -> Result<Self, EngineError> {
-        let mut types = Self { by_name: BTreeMap::new(), faults };
+        let mut types = Self { by_name: BTreeMap::new(), others: None, faults };
         types.add::<Condition>()?;
         types.add::<Calculation>()?;
         types.add::<Create>()?;
@@ -69,27 +75,65 @@ impl NodeTypes {
         Ok(())
     }
 
-    /// Finds a node type.
-    pub(crate) fn get(&self, name: &str) -> Option<&Arc<dyn Node>> {
-        self.by_name.get(name).map(|entry| &entry.node)
+    /// With those that others provide.
+    pub(crate) fn with_others(mut self, others: Arc<dyn ProvidedNodes>) -> Self {
+        self.others = Some(others);
+        self
+    }
+
+    /// Finds a node type. What is not built in may be provided by others, if not now then later.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<dyn Node>> {
+        if let Some(entry) = self.by_name.get(name) {
+            return Some(Arc::clone(&entry.node));
+        }
+        let others = self.others.as_ref()?;
+        Some(Arc::new(Provided::new(name, Arc::clone(others))))
+    }
+
+    /// Finds a node type that others provide now.
+    pub(crate) fn provided(&self, name: &str) -> Result<Arc<dyn ProvidedNode>, ProvidedError> {
+        let others = self.others.as_ref().ok_or_else(|| ProvidedError::Unknown(name.to_owned()))?;
+        others.find(name)
     }
 
     /// Describes all of them, by name.
     pub(crate) fn infos(&self) -> Vec<NodeTypeInfo> {
-        let info =
-            |(name, entry): (&&'static str, &Entry)| NodeTypeInfo { name, config_schema: entry.config_schema.clone() };
-        self.by_name.iter().map(info).collect()
+        let info = |(name, config_schema): (String, Value)| NodeTypeInfo { name, config_schema };
+        let built_in = self.by_name.iter().map(|(name, entry)| ((*name).to_owned(), entry.config_schema.clone()));
+        let others = self.others.iter().flat_map(|others| others.all());
+        let all: BTreeMap<String, Value> = others.chain(built_in).collect();
+        all.into_iter().map(info).collect()
     }
 
     /// Checks a configuration. Where a variable stands, any type will do until it is resolved.
     pub(crate) fn check(&self, name: &str, config: &Value, expressions: &Expressions) -> Result<(), EngineError> {
-        let entry = self.by_name.get(name).ok_or_else(|| EngineError::UnknownNodeType(name.to_owned()))?;
-        let mistake = entry.validator.iter_errors(config).find(|error| !holds_variable(error.instance()));
-        match mistake {
-            Some(error) => Err(EngineError::Invalid(sentence(&error, "config"))),
-            None => entry.node.check(config, expressions).map_err(EngineError::Invalid),
-        }
+        let Some(entry) = self.by_name.get(name) else { return self.check_other(name, config, expressions) };
+        against(&entry.validator, config)?;
+        entry.node.check(config, expressions).map_err(EngineError::Invalid)
     }
+
+    fn check_other(&self, name: &str, config: &Value, expressions: &Expressions) -> Result<(), EngineError> {
+        let found = self.provided(name).map_err(|error| match error {
+            ProvidedError::Unknown(name) => EngineError::UnknownNodeType(name),
+            other => other.into(),
+        })?;
+        let validator = jsonschema::validator_for(found.config_schema())
+            .map_err(|error| EngineError::Fault(format!("the schema of {name} nodes: {error}")))?;
+        against(&validator, config)?;
+        let node = self.get(name).ok_or_else(|| EngineError::UnknownNodeType(name.to_owned()))?;
+        node.check(config, expressions).map_err(EngineError::Invalid)
+    }
+}
+
+/// Whether the engine itself has a node type of this name.
+pub fn is_built_in(name: &str) -> bool {
+    NodeTypes::built_in(FaultPoint::default()).is_ok_and(|types| types.by_name.contains_key(name))
+}
+
+/// Checks against a schema, where no variable stands.
+fn against(validator: &Validator, config: &Value) -> Result<(), EngineError> {
+    let mistake = validator.iter_errors(config).find(|error| !holds_variable(error.instance()));
+    mistake.map_or(Ok(()), |error| Err(EngineError::Invalid(sentence(&error, "config"))))
 }
 
 /// Says what is wrong with a value, in one sentence for whoever wrote it. `whole` is what the value itself is called.

@@ -9,10 +9,12 @@ use store::{
     Store, StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use test_database::TestDatabase;
-use workflow::{Engine, EngineOptions, Instance, NodeFaults, Outcome, OutsideOptions, Permission};
+use workflow::{
+    Engine, EngineOptions, Instance, NodeFaults, Outcome, OutsideOptions, Permission, provided::ProvidedNodes,
+};
 
 /// Longest wait for a condition: far beyond what any test takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 pub(crate) struct Harness {
     pub(crate) store: Store,
@@ -75,6 +77,15 @@ impl Harness {
         harness.engine.shutdown(Duration::ZERO).await;
         harness.engine =
             Engine::start_with_faults(harness.store.clone(), harness.options.clone(), faults).await.unwrap();
+        harness
+    }
+
+    /// With node types of others.
+    pub(crate) async fn with_nodes(nodes: Arc<dyn ProvidedNodes>) -> Self {
+        let mut harness = Self::new().await;
+        harness.engine.shutdown(Duration::ZERO).await;
+        let (store, options) = (harness.store.clone(), harness.options.clone());
+        harness.engine = Engine::start_with_nodes(store, options, Instance::default(), nodes).await.unwrap();
         harness
     }
 

@@ -19,6 +19,7 @@ mod node_faults;
 mod nodes;
 mod notification;
 mod parallel;
+mod provided;
 mod recovery;
 mod request;
 mod resume;

@@ -21,6 +21,7 @@ use plugin_api::{
         hook::HookClient,
         log::RawLogSink_TO,
         module::{API_VERSION, PluginModuleRef, ROOT_SYMBOL},
+        node::NodeClient,
         registrar::Offers,
         trigger::TriggerClient,
     },
@@ -34,6 +35,9 @@ pub(super) type Trigger = TriggerClient;
 
 /// A hook of a plugin; ask it as a [`plugin_api::ActionHook`].
 pub(super) type Hook = HookClient;
+
+/// A node type of a plugin.
+pub(super) type NodeType = NodeClient;
 
 /// A plugin's library, open and found compatible. Nothing of the plugin's own code has run yet.
 pub(super) struct OpenLibrary {

@@ -113,16 +113,15 @@ async fn calls_that_wait_for_their_turn_when_the_plugin_goes_are_not_begun() {
     open(&door, &backend);
     let turns = session.turns.acquire_many(CALLS_AT_ONCE as u32).await.expect("never closed");
     let before = Arc::strong_count(&session.turns);
-    let waiting = tokio::spawn({
-        let handle = Arc::clone(&handle);
-        async move { start(&handle).await }
-    });
-    while Arc::strong_count(&session.turns) == before {
-        tokio::task::yield_now().await;
-    }
-    session.end();
-    drop(turns);
-    assert_eq!(waiting.await.expect("no panic"), Err(gone()));
+    let end = async {
+        while Arc::strong_count(&session.turns) == before {
+            tokio::task::yield_now().await;
+        }
+        session.end();
+        drop(turns);
+    };
+    let (answer, ()) = tokio::join!(start(&handle), end);
+    assert_eq!(answer, Err(gone()));
 }
 
 #[tokio::test]
