@@ -15,6 +15,7 @@ use crate::{
     host::Host,
     http,
     observe::metrics::Metrics,
+    pipeline::CollectionEvents,
     plugins::PluginManager,
     provided_nodes::NodesOfPlugins,
 };
@@ -90,6 +91,7 @@ impl Server {
         let host = Arc::new(Host::new(store, engine, plugins, tokens, strictness));
         host.open_services();
         host.switch.enable_all().await?;
+        CollectionEvents::listen(&host);
 
         let stop = CancellationToken::new();
         let serving = host.requests.spawn(

@@ -4,6 +4,7 @@
 //! triggers in step with the store: after a commit it reads what the store says now and tells the trigger, one workflow
 //! change at a time, so that the last commit wins. Plugins come, go and are replaced in between, in `take_over`.
 
+pub(crate) mod secrets;
 mod take_over;
 
 use std::sync::Arc;
@@ -152,7 +153,7 @@ fn as_told(row: &WorkflowRow) -> Workflow<Value> {
         id: plugin_api::WorkflowId(row.id.0),
         key: row.key.clone(),
         mode: if row.sync { ExecutionMode::Sync } else { ExecutionMode::Async },
-        config: row.config.clone(),
+        config: secrets::told(row),
     }
 }
 

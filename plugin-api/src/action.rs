@@ -49,11 +49,15 @@ pub enum Phase {
     /// For what follows the action, which is written in the same transaction. A host may ask before or after the data is: no
     /// decision depends on it.
     After,
+    /// For what follows a change of records, whoever made it: an action, a workflow's node, a value nested in another record.
+    /// The action is [`Action::Create`], [`Action::Update`] or [`Action::Destroy`], there are no bindings, and what fires runs
+    /// in the background, whatever its mode says. Hosts ask since 1.2.
+    Changed,
 }
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Self; 2] = [Self::Before, Self::After];
+    pub const ALL: [Self; 3] = [Self::Before, Self::After, Self::Changed];
 
     /// Its position in [`Self::ALL`].
     pub const fn index(self) -> usize {

@@ -101,11 +101,12 @@
 //! 3. [`action`]: the user action a hook is asked about, and the interests that decide whether it is asked
 //! 4. [`binding`]: the `triggerWorkflows` parameter, `key1,key2!category`
 //! 5. [`plan`]: the decision
-//! 6. [`schema`]: the collections and associations a plugin may look at
-//! 7. [`service`]: what the host does for a plugin's own threads
-//! 8. [`text`] and [`error`]: localised text, errors
-//! 9. [`node`]: a node type that gives tasks to people
-//! 10. [`watch`]: ready-made parts for trigger types that, unlike the one above, can also be bound to buttons
+//! 6. [`route`]: requests from outside that start workflows
+//! 7. [`schema`]: the collections and associations a plugin may look at
+//! 8. [`service`]: what the host does for a plugin's own threads
+//! 9. [`text`] and [`error`]: localised text, errors
+//! 10. [`node`]: a node type that gives tasks to people
+//! 11. [`watch`]: ready-made parts for trigger types that, unlike the one above, can also be bound to buttons
 //!
 //! The `abi` module below them is the only place where `abi_stable` types appear.
 //! What 1.0 had is frozen; this is 1.2. The crate grows only by the rules in `docs/adr/0001-abi.md`.
@@ -117,6 +118,7 @@ pub mod id;
 pub mod node;
 pub mod plan;
 pub mod plugin;
+pub mod route;
 pub mod schema;
 pub mod service;
 pub mod text;
@@ -141,6 +143,7 @@ pub use node::{
 };
 pub use plan::{Batch, Condition, Firing, Plan, Previous, Skip, SkipReason};
 pub use plugin::{NoSettings, Plugin, Registrar};
+pub use route::{RouteAnswer, RouteHandler, RouteRefusal, RouteRequest, RouteStart};
 pub use schema::{Association, AssociationPath, Cardinality, CollectionRef, SchemaView};
 pub use service::{Host, ReadRecord, ReadRecords, RecordPage, Service, Services, StartWorkflow};
 pub use text::{Language, LocalizedText, Translations};

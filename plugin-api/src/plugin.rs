@@ -10,6 +10,7 @@ use crate::{
     erased::{ErasedNode, ErasedTrigger, Typed, TypedNode},
     error::PluginError,
     node::{NodeInfo, TaskNode},
+    route::RouteHandler,
     service::{Host, Service},
     trigger::{Trigger, TriggerInfo},
 };
@@ -45,6 +46,7 @@ pub struct Registrar {
     triggers: Vec<Box<dyn ErasedTrigger>>,
     hooks: Vec<Hook>,
     nodes: Vec<Box<dyn ErasedNode>>,
+    routes: Vec<(String, Box<dyn RouteHandler>)>,
 }
 
 /// What was offered, in the order of each kind.
@@ -52,6 +54,7 @@ pub(crate) struct Parts {
     pub(crate) triggers: Vec<Box<dyn ErasedTrigger>>,
     pub(crate) hooks: Vec<Hook>,
     pub(crate) nodes: Vec<Box<dyn ErasedNode>>,
+    pub(crate) routes: Vec<(String, Box<dyn RouteHandler>)>,
 }
 
 /// A hook with the actions it is always asked about.
@@ -70,7 +73,7 @@ impl Default for Registrar {
 impl Registrar {
     /// Collects for a host.
     pub fn new(host: Host) -> Self {
-        Self { host, triggers: Vec::new(), hooks: Vec::new(), nodes: Vec::new() }
+        Self { host, triggers: Vec::new(), hooks: Vec::new(), nodes: Vec::new(), routes: Vec::new() }
     }
 
     /// The host's services, to be kept for the plugin's own threads. They can be called once the host runs and the plugin is in
@@ -101,6 +104,12 @@ impl Registrar {
         self.nodes.iter().map(|node| node.info()).collect()
     }
 
+    /// Offers a route: the host asks `handler` about requests to `/api/<name>/…` whose path has no `:`. The name is made of lower-case
+    /// letters, digits and `-`. Since 1.2; a host before it does not load a plugin with routes.
+    pub fn route<H: RouteHandler>(&mut self, name: &str, handler: H) {
+        self.routes.push((name.to_owned(), Box::new(handler)));
+    }
+
     /// Describes the trigger types offered so far, in their order.
     pub fn trigger_infos(&self) -> Vec<TriggerInfo> {
         self.triggers.iter().map(|trigger| trigger.info()).collect()
@@ -112,7 +121,7 @@ impl Registrar {
     }
 
     pub(crate) fn into_parts(self) -> Parts {
-        Parts { triggers: self.triggers, hooks: self.hooks, nodes: self.nodes }
+        Parts { triggers: self.triggers, hooks: self.hooks, nodes: self.nodes, routes: self.routes }
     }
 }
 

@@ -9,7 +9,7 @@ use plugin_api::{
     Phase, PluginError, Previous, SchemaView, TriggerData, TriggerInfo, Variable, Workflow,
     watch::{ManualInput, Paths, Watch, fields, record_or_key, texts},
 };
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ pub struct Config {
     /// Fields of which at least one has to change for an update to start the workflow; with none, every update does. Other
     /// actions are not held back.
     #[serde(default)]
-    #[schemars(schema_with = "changed")]
+    #[schemars(schema_with = "fields::changed")]
     pub changed: Vec<String>,
 
     /// Whether nodes also get `previous`, the record as it was before the action.
@@ -112,9 +112,7 @@ impl Watch for Config {
         fields::check_collection(schema, &self.collection)?;
         fields::check_appends(schema, &self.collection, &self.appends)?;
         fields::check_condition(schema, &self.collection, self.condition.as_ref())?;
-        self.changed.iter().try_for_each(|field| {
-            schema.check_comparable(&self.collection, field).map_err(|error| error.about("changed"))
-        })
+        fields::check_changed(schema, &self.collection, &self.changed)
     }
 
     fn collection(&self) -> &CollectionRef {
@@ -156,21 +154,6 @@ fn actions(_: &mut SchemaGenerator) -> Schema {
 
 fn condition(_: &mut SchemaGenerator) -> Schema {
     fields::condition(&["data", "previous", "user", "roleName"])
-}
-
-/// Each item is a field of the collection chosen beside it.
-fn changed(_: &mut SchemaGenerator) -> Schema {
-    fields::titled(
-        &locales::CHANGED,
-        json_schema!({
-            "type": "array",
-            "items": { "type": "string" },
-            "uniqueItems": true,
-            "default": [],
-            "x-selector": "field",
-            "x-collection-field": "collection",
-        }),
-    )
 }
 
 #[cfg(test)]

@@ -27,16 +27,6 @@ pub(crate) const DESCRIPTION: Translations = Translations {
     zh: "当用户对记录的操作成功后启动:提交表单、点击更新按钮或调用 API。可以绑定到单个按钮,也可以监听数据表的所有操作。",
 };
 
-/// The field `changed`.
-pub(crate) const CHANGED: Translations = Translations {
-    en: "On update, only if one of these fields changes",
-    fr: "À la mise à jour, seulement si l'un de ces champs change",
-    ru: "При обновлении — только если изменилось одно из этих полей",
-    ko: "업데이트할 때 다음 필드 중 하나가 바뀐 경우에만",
-    nl: "Bij bijwerken alleen als een van deze velden verandert",
-    zh: "更新时,仅当以下字段之一发生变化",
-};
-
 /// The field `previous`, and the variable that it adds.
 pub(crate) const PREVIOUS: Translations = Translations {
     en: "Record before the action",
@@ -63,7 +53,7 @@ mod tests {
 
     #[test]
     fn every_text_is_its_own_in_every_language() {
-        for text in [TITLE, DESCRIPTION, CHANGED, PREVIOUS, BATCH] {
+        for text in [TITLE, DESCRIPTION, PREVIOUS, BATCH] {
             assert_eq!(text.slips(), [""; 0], "{}", text.en);
         }
     }

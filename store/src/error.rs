@@ -56,6 +56,12 @@ pub enum StoreError {
     /// The closure handed to [`crate::Store::write`] panicked; nothing of it is stored: the programmer's.
     #[error("the transaction was given up")]
     Panicked,
+    /// Somebody who has to hear of the change cannot; nothing of it is stored: the operator's.
+    #[error("{who}, which is required, is out of order: nothing was done, please contact the administrator")]
+    Unheard {
+        /// Who has to hear of it.
+        who: String,
+    },
     /// The writer has stopped: the server is shutting down.
     #[error("the store is closed")]
     Closed,
@@ -67,7 +73,7 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(error) => refusal::is_transient(error),
-            Self::NotCommitted(_) | Self::Closed => true,
+            Self::NotCommitted(_) | Self::Unheard { .. } | Self::Closed => true,
             Self::Invalid { .. }
             | Self::NotUnique { .. }
             | Self::NotFound { .. }

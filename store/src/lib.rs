@@ -15,7 +15,8 @@
 //! 7. [`changes`]: what commits changed in them, for those who watch
 //! 8. [`tasks`]: what people are asked to decide, and [`approvals`]: what becomes of what they apply for
 //! 9. [`buttons`]: what is bound to which button
-//! 10. [`secret`]: password hashing
+//! 10. [`record_changes`]: what a request changes in records, for whoever starts something from it
+//! 11. [`secret`]: password hashing
 
 pub mod approvals;
 pub mod buttons;
@@ -29,6 +30,7 @@ mod id_generator;
 pub mod jobs;
 mod moment;
 pub mod query;
+pub mod record_changes;
 pub mod schema;
 pub mod secret;
 pub mod status;
@@ -48,6 +50,7 @@ pub use executions::{
 pub use id::{ApprovalId, BindingId, ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use query::{Aggregate, Aggregator, Filter, Find, Page, RelatedTo, Repeated, Select, Sort, SqlQuery};
+pub use record_changes::{Cause, RecordChange, RecordChangeKind, RecordListener};
 pub use schema::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema};
 pub use status::{ExecutionStatus, JobStatus};
 pub use tasks::{Decision, NewTasks, Quorum, Submission, Task, TaskStatus};

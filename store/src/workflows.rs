@@ -33,6 +33,8 @@ pub struct WorkflowRow {
     pub trigger_type: String,
     /// The trigger's configuration.
     pub config: Value,
+    /// What of it nobody reads but the trigger, by the names of its fields.
+    pub secrets: Value,
     /// `{timeout, stackLimit, deleteExecutionOnStatus}`.
     pub options: Value,
     /// Switched on; at most one version of a key is.
@@ -57,7 +59,7 @@ pub enum Revision {
 macro_rules! select_workflows {
     ($condition:literal) => {
         concat!(
-            r#"SELECT "id", "key", "title", "type", "config", "options", "enabled", "current", "sync", "executed"
+            r#"SELECT "id", "key", "title", "type", "config", "secrets", "options", "enabled", "current", "sync", "executed"
                FROM "workflows" WHERE "#,
             $condition
         )
@@ -82,6 +84,7 @@ impl WorkflowRow {
             title: row.get("title")?,
             trigger_type: row.get("type")?,
             config: row.json("config")?,
+            secrets: row.json("secrets")?,
             options: row.json("options")?,
             enabled: row.get("enabled")?,
             current: row.get::<Option<bool>>("current")?.unwrap_or(false),
@@ -152,7 +155,7 @@ impl Conn {
 
 impl Tx {
     /// Stores a new workflow, with a new key, and answers it. The first version of a key is current. Takes `title, type,
-    /// description, triggerTitle, enabled, sync, config, options`; other members are passed over.
+    /// description, triggerTitle, enabled, sync, config, secrets, options`; other members are passed over.
     ///
     /// # Errors
     ///
@@ -168,9 +171,9 @@ impl Tx {
         let config = object(&values, "config")?.cloned().unwrap_or_default();
         let (id, now) = (WorkflowId(self.next_id().await?), moment::now());
         self.run(
-            r#"INSERT INTO "workflows" ("id", "key", "title", "description", "type", "triggerTitle", "config", "options",
-                 "enabled", "current", "sync", "createdAt", "updatedAt", "createdById", "updatedById")
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)"#,
+            r#"INSERT INTO "workflows" ("id", "key", "title", "description", "type", "triggerTitle", "config", "secrets",
+                 "options", "enabled", "current", "sync", "createdAt", "updatedAt", "createdById", "updatedById")
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)"#,
             [
                 id.0.into(),
                 new_key().into(),
@@ -179,6 +182,7 @@ impl Tx {
                 trigger_type.into(),
                 text(&values, "triggerTitle")?.into(),
                 Value::Object(config).to_string().into(),
+                Value::Object(object(&values, "secrets")?.cloned().unwrap_or_default()).to_string().into(),
                 options.to_string().into(),
                 truth(&values, "enabled")?.unwrap_or(false).into(),
                 truth(&values, "sync")?.unwrap_or(false).into(),
@@ -192,7 +196,7 @@ impl Tx {
         self.present_workflow(id).await
     }
 
-    /// Changes `title, description, triggerTitle, enabled, config, options, current`; other members are passed over.
+    /// Changes `title, description, triggerTitle, enabled, config, secrets, options, current`; other members are passed over.
     /// Enabling a version makes it current and disables the other versions of its key. A changed `config` of an executed
     /// version is [`StoreError::Invalid`] (`WORKFLOW_FROZEN`). Answers the versions whose `enabled` or `config` changed, for
     /// the triggers.
@@ -212,7 +216,10 @@ impl Tx {
         let before = self.present_workflow(id).await?;
         let config =
             object(&values, "config")?.map_or_else(|| before.config.clone(), |given| Value::Object(given.clone()));
-        if config != before.config && before.executed > 0 {
+        let secrets =
+            object(&values, "secrets")?.map_or_else(|| before.secrets.clone(), |given| Value::Object(given.clone()));
+        let reconfigured = config != before.config || secrets != before.secrets;
+        if reconfigured && before.executed > 0 {
             return Err(frozen("The configuration of an executed workflow could not be changed"));
         }
         let options =
@@ -241,7 +248,7 @@ impl Tx {
             }
         }
         self.run(
-            r#"UPDATE "workflows" SET "enabled" = ?, "current" = ?, "config" = ?, "options" = ?,
+            r#"UPDATE "workflows" SET "enabled" = ?, "current" = ?, "config" = ?, "secrets" = ?, "options" = ?,
                  "title" = CASE WHEN ? = 1 THEN ? ELSE "title" END,
                  "description" = CASE WHEN ? = 1 THEN ? ELSE "description" END,
                  "triggerTitle" = CASE WHEN ? = 1 THEN ? ELSE "triggerTitle" END,
@@ -251,6 +258,7 @@ impl Tx {
                 enabled.into(),
                 current.then_some(true).into(),
                 config.to_string().into(),
+                secrets.to_string().into(),
                 options.to_string().into(),
                 values.contains_key("title").into(),
                 text(&values, "title")?.into(),
@@ -265,7 +273,7 @@ impl Tx {
         )
         .await?;
         let after = self.present_workflow(id).await?;
-        if after.enabled != before.enabled || after.config != before.config {
+        if after.enabled != before.enabled || reconfigured {
             changed.push(after);
         }
         Ok(changed)
@@ -285,9 +293,9 @@ impl Tx {
             Revision::Copy => (new_key(), origin.title.map(|title| format!("{title} copy")), Some(true), false),
         };
         self.run(
-            r#"INSERT INTO "workflows" ("id", "key", "title", "description", "type", "triggerTitle", "config", "options",
-                 "enabled", "current", "sync", "allExecuted", "createdAt", "updatedAt")
-               SELECT ?, ?, ?, "description", "type", "triggerTitle", "config", "options", 0, ?, "sync",
+            r#"INSERT INTO "workflows" ("id", "key", "title", "description", "type", "triggerTitle", "config", "secrets",
+                 "options", "enabled", "current", "sync", "allExecuted", "createdAt", "updatedAt")
+               SELECT ?, ?, ?, "description", "type", "triggerTitle", "config", "secrets", "options", 0, ?, "sync",
                  CASE WHEN ? = 1 THEN "allExecuted" ELSE 0 END, ?, ?
                FROM "workflows" WHERE "id" = ?"#,
             [

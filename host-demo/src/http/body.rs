@@ -34,10 +34,7 @@ impl Values {
     ///
     /// 413 over the limit, 400 for what is neither an object nor an array.
     pub(crate) async fn read(body: Body, limit_bytes: usize) -> Result<Self, ApiError> {
-        let bytes = tokio::time::timeout(READ_TIMEOUT, collect(body, limit_bytes))
-            .await
-            .map_err(|_| ApiError::invalid("INCOMPLETE_BODY", "the body took too long"))?;
-        Self::parse(&bytes?)
+        Self::parse(&read(body, limit_bytes).await?)
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, ApiError> {
@@ -78,6 +75,17 @@ impl Values {
             Self::Many(items) => items,
         }
     }
+}
+
+/// Reads a body as it is, at most `limit_bytes` of it.
+///
+/// # Errors
+///
+/// 413 over the limit; 400 for a body that does not come to its end.
+pub(super) async fn read(body: Body, limit_bytes: usize) -> Result<Vec<u8>, ApiError> {
+    tokio::time::timeout(READ_TIMEOUT, collect(body, limit_bytes))
+        .await
+        .map_err(|_| ApiError::invalid("INCOMPLETE_BODY", "the body took too long"))?
 }
 
 async fn collect(body: Body, limit_bytes: usize) -> Result<Vec<u8>, ApiError> {

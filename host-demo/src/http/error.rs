@@ -90,6 +90,20 @@ pub(crate) enum ApiError {
         /// Which.
         plugin: String,
     },
+    /// A plugin has refused a request to its route.
+    #[error("{message}")]
+    RefusedByRoute {
+        /// As the plugin says; 400 unless it is a client error.
+        status: u16,
+        /// The plugin's sentence.
+        message: String,
+    },
+    /// The plugin of a route cannot answer.
+    #[error("plugin \"{plugin}\" cannot answer now: nothing was started, please try again later")]
+    RouteUnavailable {
+        /// Which.
+        plugin: String,
+    },
     /// The plugins of the host stay as they are.
     #[error(transparent)]
     Plugins(#[from] ChangeError),
@@ -160,9 +174,14 @@ impl ApiError {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::WorkflowFailed | Self::WorkflowHangs | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::ShuttingDown | Self::TooManyStreams | Self::PluginUnavailable { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::RefusedByRoute { status, .. } => StatusCode::from_u16(*status)
+                .ok()
+                .filter(StatusCode::is_client_error)
+                .unwrap_or(StatusCode::BAD_REQUEST),
+            Self::ShuttingDown
+            | Self::TooManyStreams
+            | Self::PluginUnavailable { .. }
+            | Self::RouteUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Plugins(error) => change_status(error),
             Self::Store(error) => store_status(error),
             Self::Explained { cause, .. } => cause.status(),
@@ -188,7 +207,7 @@ impl ApiError {
             Self::RoleNotFound => Some("ROLE_NOT_FOUND_FOR_USER"),
             Self::ShuttingDown => Some("SHUTTING_DOWN"),
             Self::TooManyStreams => Some("TOO_MANY_STREAMS"),
-            Self::PluginUnavailable { .. } => Some("PLUGIN_UNAVAILABLE"),
+            Self::PluginUnavailable { .. } | Self::RouteUnavailable { .. } => Some("PLUGIN_UNAVAILABLE"),
             Self::Plugins(error) => Some(change_code(error)),
             Self::Internal(_) => Some("INTERNAL"),
             Self::Explained { cause, .. } => cause.code(),
@@ -198,6 +217,7 @@ impl ApiError {
             Self::Engine(EngineError::Stopping) => Some("SHUTTING_DOWN"),
             Self::Engine(_)
             | Self::Refused(_)
+            | Self::RefusedByRoute { .. }
             | Self::Rejected { .. }
             | Self::WrongCredentials
             | Self::Forbidden
@@ -274,7 +294,7 @@ fn store_status(error: &StoreError) -> StatusCode {
         StoreError::Invalid { .. } | StoreError::NotUnique { .. } => StatusCode::BAD_REQUEST,
         StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
         StoreError::IllegalMove { .. } => StatusCode::CONFLICT,
-        StoreError::Closed => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::Closed | StoreError::Unheard { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -286,6 +306,7 @@ fn store_code(error: &StoreError) -> Option<&'static str> {
         StoreError::NotFound { .. } => Some("NOT_FOUND"),
         StoreError::IllegalMove { .. } => Some("ILLEGAL_MOVE"),
         StoreError::Closed => Some("SHUTTING_DOWN"),
+        StoreError::Unheard { .. } => Some("PLUGIN_UNAVAILABLE"),
         _ => Some("INTERNAL"),
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod body;
 pub(crate) mod error;
 mod measure;
 pub(crate) mod params;
+mod plugin_route;
 mod router;
 pub(crate) mod stream;
 

@@ -15,7 +15,9 @@ use serde_json::json;
 use tower_http::{ServiceBuilderExt, catch_panic::CatchPanicLayer, request_id::MakeRequestUuid, trace::TraceLayer};
 use tracing::Instrument;
 
-use super::{address::Address, answer::Reply, body::Values, error::ApiError, measure::measure, params::Params};
+use super::{
+    address::Address, answer::Reply, body::Values, error::ApiError, measure::measure, params::Params, plugin_route,
+};
 use crate::{
     access::{RequestContext, sign_in},
     host::{BODY_LIMIT_BYTES, Host},
@@ -66,7 +68,14 @@ async fn answer(host: Arc<Host>, request: Request) -> Result<Response, ApiError>
         return Err(ApiError::ShuttingDown);
     }
     let (head, body) = request.into_parts();
-    let address = Address::parse(&head.method, head.uri.path().strip_prefix(API).unwrap_or_default())?;
+    if let Some(target) = plugin_route::target(&host, head.uri.path().strip_prefix(API).unwrap_or_default()) {
+        return plugin_route::answer(&host, target, &head, body).await;
+    }
+    let path = head.uri.path().strip_prefix(API).unwrap_or_default();
+    let address = Address::parse(&head.method, path).map_err(|error| match error {
+        ApiError::MethodNotAllowed if plugin_route::is_nowhere(&host, path) => ApiError::unknown_path(),
+        other => other,
+    })?;
     let mut params = Params::parse(head.uri.query().unwrap_or_default())?;
     name_button(&mut params, &head.headers)?;
     if address.source.is_none() && address.resource == "auth" && address.action == "signIn" {

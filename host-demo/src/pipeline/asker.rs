@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use plugin_api::{Action, ActionEvent, CollectionRef, Firing, Phase, UserId};
-use store::{Conn, Record, WorkflowId, WorkflowRow};
+use serde_json::Value;
+use store::{Cause, Conn, Record, StoreError, WorkflowId, WorkflowRow};
 
 use super::{button::Bound, explain::Considered, schema_view::StoreSchemaView};
 use crate::{
@@ -65,6 +66,13 @@ impl Asker {
         }
     }
 
+    /// What goes on in the workflows that are started by the action's changes of records.
+    pub(super) fn cause(&self) -> Cause {
+        let user = ("user".to_owned(), Value::Object(self.user.clone()));
+        let context = Record::from_iter([user, ("roleName".to_owned(), self.role.as_str().into())]);
+        Cause { stack: Vec::new(), context }
+    }
+
     /// Asks the plugins about an action, in one of its phases.
     ///
     /// # Errors
@@ -92,22 +100,32 @@ impl Asker {
         }
     }
 
-    /// The workflow that a plugin wants to start, if it is enabled, and of one of the plugin's own trigger types.
+    /// As [`startable`].
     pub(super) async fn startable(
         &self,
         conn: &mut Conn,
         plugin: &str,
         firing: &Firing,
     ) -> Result<Option<WorkflowRow>, ApiError> {
-        let id = WorkflowId(firing.workflow.0);
-        let Some(workflow) = conn.workflow(id).await?.filter(|workflow| workflow.enabled) else {
-            tracing::debug!(workflow = %id, "not enabled any more, does not start");
-            return Ok(None);
-        };
-        if self.plugins.trigger(&workflow.trigger_type).is_none_or(|trigger| trigger.plugin() != plugin) {
-            tracing::warn!(workflow = %id, plugin, "is another plugin's workflow, does not start");
-            return Ok(None);
-        }
-        Ok(Some(workflow))
+        Ok(startable(&self.plugins, conn, plugin, firing).await?)
     }
+}
+
+/// The workflow that a plugin wants to start, if it is enabled, and of one of the plugin's own trigger types.
+pub(super) async fn startable(
+    plugins: &Plugins,
+    conn: &mut Conn,
+    plugin: &str,
+    firing: &Firing,
+) -> Result<Option<WorkflowRow>, StoreError> {
+    let id = WorkflowId(firing.workflow.0);
+    let Some(workflow) = conn.workflow(id).await?.filter(|workflow| workflow.enabled) else {
+        tracing::debug!(workflow = %id, "not enabled any more, does not start");
+        return Ok(None);
+    };
+    if plugins.trigger(&workflow.trigger_type).is_none_or(|trigger| trigger.plugin() != plugin) {
+        tracing::warn!(workflow = %id, plugin, "is another plugin's workflow, does not start");
+        return Ok(None);
+    }
+    Ok(Some(workflow))
 }

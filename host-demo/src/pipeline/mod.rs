@@ -10,7 +10,9 @@
 //! transaction ─ the write and post_action in one transaction; then verdict
 //! asker    ─ asks the hooks, and says which of their workflows may start
 //! post_action ─ what the action starts: loads the trigger data, stores the executions
+//! collection_event ─ starts workflows for changes of records, whoever makes them
 //! custom_action ─ starts workflows for a button that is about no record
+//! route    ─ starts workflows for requests to a plugin's route
 //! terms    ─ what records have to be like for a workflow to get them
 //! explain  ─ why workflows fire or do not
 //! foresee  ─ what an action would start, without doing it
@@ -23,6 +25,7 @@
 mod action;
 mod asker;
 mod button;
+mod collection_event;
 mod custom_action;
 mod explain;
 mod foresee;
@@ -30,6 +33,7 @@ mod interception;
 mod post_action;
 mod read;
 mod resource;
+mod route;
 mod schema_view;
 mod terms;
 mod transaction;
@@ -39,10 +43,12 @@ use std::sync::Arc;
 
 pub(crate) use action::{Write, WriteAction};
 pub(crate) use asker::Curiosity;
+pub(crate) use collection_event::CollectionEvents;
 pub(crate) use custom_action::trigger_without_records;
 pub(crate) use explain::{Considered, Reason};
 pub(crate) use foresee::foresee;
 pub(crate) use resource::{Resource, SourceRef};
+pub(crate) use route::{Started, start as start_from_route};
 pub(crate) use schema_view::StoreSchemaView;
 
 use crate::{

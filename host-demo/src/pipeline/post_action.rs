@@ -206,7 +206,7 @@ impl Decision {
         event: &Event<'_>,
     ) -> Result<Starts, ApiError> {
         let mut starts = Starts::default();
-        let actor = Actor { user: &asker.user, role: &asker.role };
+        let actor = Actor { user: Some(&asker.user), role: Some(&asker.role) };
         for Wanted { firing, key, terms, before, line } in self.wanted {
             let considered = &mut self.considered[line];
             let loaded = match load(conn, event, &firing).await {

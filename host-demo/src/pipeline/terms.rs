@@ -127,8 +127,9 @@ pub(super) type BeforeByKey = HashMap<String, Before>;
 
 /// Who acts, as conditions see it.
 pub(super) struct Actor<'a> {
-    pub(super) user: &'a Record,
-    pub(super) role: &'a str,
+    /// Nobody, if a node does.
+    pub(super) user: Option<&'a Record>,
+    pub(super) role: Option<&'a str>,
 }
 
 /// Records that passed, with what they were before.
@@ -179,6 +180,15 @@ impl Terms {
         Ok(pairs.filter_map(|before| Some((self.key(&before.shown)?, before))).collect())
     }
 
+    /// Keeps records of which only is known what they were: associations of theirs are not looked at.
+    pub(super) fn remember_as_given(&self, records: impl Iterator<Item = Record>) -> BeforeByKey {
+        let before = |shown: Record| {
+            let judged = self.condition.as_ref().map(|_| shown.clone());
+            Some((self.key(&shown)?, Before { shown, judged }))
+        };
+        records.filter_map(before).collect()
+    }
+
     /// Passes the records that fulfil the terms, in their order.
     pub(super) async fn pass(
         &self,
@@ -189,7 +199,10 @@ impl Terms {
     ) -> Result<Passed, StoreError> {
         let mut judged = self.complete(conn, &self.collection, &records, DATA).await?.into_iter();
         let users = Arc::clone(conn.schema().collection("users")?);
-        let user = self.complete(conn, &users, std::slice::from_ref(actor.user), USER).await?.pop();
+        let user = match actor.user {
+            Some(user) => self.complete(conn, &users, std::slice::from_ref(user), USER).await?.pop(),
+            None => None,
+        };
         let schema = Arc::clone(conn.schema());
         let mut passed = Passed::default();
         for record in records {
@@ -255,7 +268,7 @@ impl Condition {
         data: Record,
         previous: Option<&Record>,
         user: Option<&Record>,
-        role: &str,
+        role: Option<&str>,
     ) -> bool {
         let record = |record: Option<&Record>| record.cloned().map_or(Value::Null, Value::Object);
         let situation: Record = [

@@ -68,6 +68,7 @@ impl Write {
             .store
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Done, ApiError>> {
                 let work = async move {
+                    tx.set_cause(asker.cause());
                     let mut in_vain = Vec::new();
                     let written = self.write(tx, &asker, heard, &mut in_vain).await;
                     let (answer, starts) = written.map_err(|error| error.explained(in_vain))?;

@@ -198,6 +198,14 @@ pub enum LoadProblem {
         /// Who has it.
         owner: String,
     },
+    /// Another plugin, or the plugin itself, has the route.
+    #[error("offers the route \"{route}\", which plugin \"{owner}\" offers already: switch one of the two off")]
+    DuplicateRoute {
+        /// The route's name.
+        route: String,
+        /// The plugin that has it.
+        owner: String,
+    },
 }
 
 /// Why the plugins of a running host stay as they are.

@@ -1,6 +1,6 @@
 //! Which actions any hook waits for: one hash lookup, without entering a plugin.
 //!
-//! For each collection, and for "all collections", it counts how often each of 24 situations (phase × action × when) is
+//! For each collection, and for "all collections", it counts how often each of 36 situations (phase × action × when) is
 //! waited for, by hook. Hooks bring their own interests; a plugin's enabled workflows add theirs and take them away
 //! again. The cost of a lookup does not grow with the number of workflows.
 
@@ -16,7 +16,7 @@ use plugin_api::{Action, CollectionRef, Interest, Phase, When, WorkflowId};
 const SITUATIONS: usize = Phase::ALL.len() * Action::ALL.len() * 2;
 
 /// One bit for each situation.
-type Mask = u32;
+type Mask = u64;
 const _: () = assert!(SITUATIONS <= Mask::BITS as usize, "the mask has a bit for each situation");
 
 const fn situation(phase: Phase, action: Action, when: When) -> usize {

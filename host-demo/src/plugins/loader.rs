@@ -9,7 +9,7 @@ use plugin_api::{Interest, NodeInfo, Service, TriggerInfo};
 use serde_json::Value;
 
 use super::{
-    bridge::{Hook, NodeType, OpenLibrary, Trigger},
+    bridge::{Hook, NodeType, OpenLibrary, Route, Trigger},
     error::LoadProblem,
     image::Images,
     locate,
@@ -30,6 +30,7 @@ pub(super) struct Candidate {
     pub(super) hooks: Vec<(Vec<Interest>, Hook)>,
     pub(super) nodes: Vec<OfferedNode>,
     pub(super) session: Arc<Session>,
+    pub(super) routes: Vec<(String, Route)>,
 }
 
 /// A trigger type with what it says about itself.
@@ -152,8 +153,8 @@ fn make(
         })
         .collect::<Result<_, LoadProblem>>()?;
     session.owns(triggers.iter().map(|offered| offered.info.id.clone()));
-    let (id, hooks) = (library.id().to_owned(), offers.hooks);
-    Ok(Candidate { id, image, settings_schema, triggers, hooks, nodes, session })
+    let (id, hooks, routes) = (library.id().to_owned(), offers.hooks, offers.routes);
+    Ok(Candidate { id, image, settings_schema, triggers, hooks, nodes, routes, session })
 }
 
 /// Names the first setting that does not fit.

@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
-use plugin_api::{ActionEvent, ActionHook as _, ErrorKind, Plan, PluginError};
+use plugin_api::{
+    ActionEvent, ActionHook as _, ErrorKind, Plan, PluginError, RouteAnswer, RouteHandler as _, RouteRequest,
+};
 use serde_json::Value;
 
 use super::{
@@ -76,15 +78,25 @@ impl Member {
         result
     }
 
-    /// Asks a node type something.
+    /// Asks a route about a request.
     ///
     /// # Errors
     ///
-    /// The node type's, logged and counted unless it is the caller's mistake; [`ErrorKind::Unavailable`] while the plugin is out of
+    /// Those of [`ask`](Self::ask).
+    pub(super) fn answer(&self, route: usize, request: &RouteRequest<'_>) -> Result<RouteAnswer, PluginError> {
+        let (name, route) = &self.candidate.routes[route];
+        self.ask(name, || route.answer(request))
+    }
+
+    /// Asks a node type or a route something.
+    ///
+    /// # Errors
+    ///
+    /// Its own, logged and counted unless it is the caller's mistake; [`ErrorKind::Unavailable`] while the plugin is out of
     /// service.
     pub(super) fn ask<T>(
         &self,
-        node: &str,
+        offer: &str,
         question: impl FnOnce() -> Result<T, PluginError>,
     ) -> Result<T, PluginError> {
         let Some(pass) = self.breaker.pass(Instant::now()) else {
@@ -94,7 +106,7 @@ impl Member {
         let change = match &result {
             Err(error) if error.kind != ErrorKind::Invalid => {
                 self.count(error);
-                tracing::error!(plugin = &*self.id, node, %error, "a node type failed");
+                tracing::error!(plugin = &*self.id, offer, %error, "a node type or route failed");
                 self.breaker.fault(pass, &error.message, Instant::now())
             }
             Ok(_) | Err(_) => self.breaker.success(pass),

@@ -49,4 +49,4 @@ pub use manifest::{Manifest, ManifestEntry};
 pub(crate) use member::FIRINGS_MAX;
 pub use report::{HookReport, PluginDetails, PluginReport, PluginState, TriggerReport, WorkflowOfPlugin};
 pub(crate) use services::{Answering, Backend, Caller};
-pub use snapshot::{HookAnswer, Plugins};
+pub use snapshot::{HookAnswer, Plugins, RouteVerdict};

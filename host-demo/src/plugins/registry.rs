@@ -19,6 +19,8 @@ pub(super) struct Registry {
     pub(super) nodes: BTreeMap<String, LoadedNode>,
     /// Whose hook, and which of that plugin's.
     hooks: Vec<(Arc<Member>, usize)>,
+    /// Whose route, and which of that plugin's, by its name.
+    routes: HashMap<String, (Arc<Member>, usize)>,
     /// The positions of each plugin's hooks.
     by_plugin: HashMap<Arc<str>, Range<usize>>,
     pub(super) interests: Arc<Interests>,
@@ -58,7 +60,21 @@ impl Registry {
             }
         }
 
+        let mut names = HashSet::new();
+        for (name, _) in &candidate.routes {
+            if !is_id(name) {
+                return Err(LoadProblem::BadId { id: name.clone() });
+            }
+            let owner = self.routes.get(name).map(|(owner, _)| owner.id.to_string());
+            if let Some(owner) = owner.or_else(|| (!names.insert(name)).then(|| candidate.id.clone())) {
+                return Err(LoadProblem::DuplicateRoute { route: name.clone(), owner });
+            }
+        }
+
         // Nothing below can fail.
+        for (index, (name, _)) in candidate.routes.iter().enumerate() {
+            self.routes.insert(name.clone(), (Arc::clone(member), index));
+        }
         let hooks = self.hooks.len()..self.hooks.len() + candidate.hooks.len();
         for (position, (index, (interests, _))) in hooks.clone().zip(candidate.hooks.iter().enumerate()) {
             self.interests.declare(position, interests);
@@ -79,6 +95,11 @@ impl Registry {
     /// The trigger type with this id.
     pub(super) fn trigger(&self, type_id: &str) -> Option<&LoadedTrigger> {
         self.by_type.get(type_id).and_then(|position| self.triggers.get(*position))
+    }
+
+    /// The route with this name: whose it is, and which of theirs.
+    pub(super) fn route(&self, name: &str) -> Option<&(Arc<Member>, usize)> {
+        self.routes.get(name)
     }
 
     /// Every hook, in the order in which they are asked.

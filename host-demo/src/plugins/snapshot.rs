@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use plugin_api::{Action, ActionEvent, CollectionRef, Detail, Phase, Plan, PluginError, WorkflowId};
+use plugin_api::{
+    Action, ActionEvent, CollectionRef, Detail, Phase, Plan, PluginError, RouteAnswer, RouteRequest, WorkflowId,
+};
 use serde_json::Value;
 
 use super::{
@@ -40,6 +42,15 @@ pub struct HookAnswer {
     pub required: bool,
     /// Its decision, or why there is none.
     pub result: Result<Plan, PluginError>,
+}
+
+/// A route's answer to a request.
+#[derive(Debug)]
+pub struct RouteVerdict {
+    /// The plugin asked.
+    pub plugin: Arc<str>,
+    /// What the request starts, or why there is no answer.
+    pub result: Result<RouteAnswer, PluginError>,
 }
 
 /// What a snapshot is to have in one place.
@@ -233,6 +244,17 @@ impl Plugins {
         let bound = !event.bindings.is_empty();
         let waiting = self.registry.interests.hooks(event.phase, event.action, event.collection, bound);
         waiting.into_iter().filter_map(|position| self.ask(position, event)).collect()
+    }
+
+    /// Says whether a plugin has this route.
+    pub fn has_route(&self, route: &str) -> bool {
+        self.registry.route(route).is_some()
+    }
+
+    /// Asks the plugin that has this route; `None` if none has it.
+    pub fn answer(&self, route: &str, request: &RouteRequest<'_>) -> Option<RouteVerdict> {
+        let (member, index) = self.registry.route(route)?;
+        Some(RouteVerdict { plugin: Arc::clone(&member.id), result: member.answer(*index, request) })
     }
 
     /// Asks every hook, also those that do not wait for the action, for all it can tell about it. What the ones that do not

@@ -1,6 +1,6 @@
 //! `workflows`: making, changing, switching and copying workflow versions; what triggers and nodes there are.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use plugin_api::ExecutionMode;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::{
     http::{answer::Answer, error::ApiError},
     pipeline,
     plugins::Plugins,
-    triggers,
+    triggers::{self, secrets},
 };
 
 pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
@@ -71,8 +71,11 @@ async fn create(host: &Arc<Host>, author: UserId, mut values: Record) -> Result<
     let plugins = host.plugins.current();
     let trigger = triggers::trigger(&plugins, &type_id)?;
     check_shapes(&values)?;
-    let config = values.entry("config").or_insert_with(|| json!({}));
-    triggers::check_config(trigger, config, &host.store.schema())?;
+    let config = values.get("config").cloned().unwrap_or_else(|| json!({}));
+    let config = secrets::opened(trigger.config_schema(), &config, &Value::Null)?;
+    triggers::check_config(trigger, &config, &host.store.schema())?;
+    let (config, secrets) = secrets::sealed(trigger.config_schema(), config);
+    values.extend([("config".to_owned(), config), ("secrets".to_owned(), secrets)]);
     let modes = &trigger.info().binding.modes;
     let mode = match values.get("sync").and_then(Value::as_bool) {
         Some(true) => ExecutionMode::Sync,
@@ -103,6 +106,7 @@ async fn update(
     });
     check_shapes(&values)?;
     let config = values.get("config").cloned();
+    let mut configs: HashMap<WorkflowId, Record> = HashMap::new();
     let enables = values.get("enabled") == Some(&Value::Bool(true));
     if config.is_some() || enables {
         let plugins = host.plugins.current();
@@ -111,7 +115,11 @@ async fn update(
             let Some(row) = conn.workflow(*id).await? else { continue };
             let trigger = triggers::trigger(&plugins, &row.trigger_type)?;
             if let Some(config) = &config {
-                triggers::check_config(trigger, config, conn.schema())?;
+                let config = secrets::opened(trigger.config_schema(), config, &row.secrets)?;
+                triggers::check_config(trigger, &config, conn.schema())?;
+                let (config, secrets) = secrets::sealed(trigger.config_schema(), config);
+                configs
+                    .insert(*id, Record::from_iter([("config".to_owned(), config), ("secrets".to_owned(), secrets)]));
             }
         }
     }
@@ -121,7 +129,9 @@ async fn update(
             Box::pin(async move {
                 let mut changed: Vec<WorkflowRow> = Vec::new();
                 for id in &ids {
-                    changed.extend(tx.update_workflow(*id, values.clone(), Some(author)).await?);
+                    let mut values = values.clone();
+                    values.extend(configs.remove(id).unwrap_or_default());
+                    changed.extend(tx.update_workflow(*id, values, Some(author)).await?);
                 }
                 let keys: Value = ids.iter().map(|id| id.0).collect();
                 Ok((changed, read_all(tx, "workflows", &keys, &[]).await?))

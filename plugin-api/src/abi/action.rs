@@ -35,7 +35,7 @@ pub trait RawAction {
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, Copy)]
 pub struct ActionFacts<'a> {
-    /// 1 = before, 2 = after.
+    /// 1 = before, 2 = after; since 1.2, 3 = changed.
     pub phase: u8,
     /// 1 = create, 2 = update, 3 = destroy, 4 = update or create, 5 = first or create, 6 = trigger.
     pub action: u8,
@@ -51,7 +51,7 @@ pub struct ActionFacts<'a> {
     pub role: RStr<'a>,
 }
 
-const PHASES: [(Phase, u8); 2] = [(Phase::Before, 1), (Phase::After, 2)];
+const PHASES: [(Phase, u8); 3] = [(Phase::Before, 1), (Phase::After, 2), (Phase::Changed, 3)];
 const ACTIONS: [(Action, u8); 6] = [
     (Action::Create, 1),
     (Action::Update, 2),

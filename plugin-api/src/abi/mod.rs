@@ -6,7 +6,7 @@
 //!
 //! 1. [`module`]: the root symbol of a library, and how the host's call to it registers a plugin
 //! 2. [`registrar`]: the host's, for the time of that call
-//! 3. [`trigger`], [`hook`] and [`node`]: objects of the plugin
+//! 3. [`trigger`], [`hook`], [`node`] and [`route`]: objects of the plugin
 //! 4. [`action`] and [`schema`]: what the host shows a plugin for the time of one call
 //! 5. [`host`]: the services that a plugin calls
 //! 6. [`log`] and [`proxy`]: the plugin's tracing, on its way to the host's subscriber
@@ -36,6 +36,7 @@ pub mod module;
 pub mod node;
 pub mod proxy;
 pub mod registrar;
+pub mod route;
 pub mod schema;
 pub mod trigger;
 

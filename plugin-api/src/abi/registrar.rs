@@ -15,6 +15,7 @@ use super::{
     hook::{self, HookClient, HookObject},
     host::{self, HostClient, HostObject},
     node::{self, NodeClient, NodeObject},
+    route::{self, RouteClient, RouteObject},
     trigger::{self, TriggerClient, TriggerObject},
 };
 use crate::{
@@ -44,6 +45,10 @@ pub trait RawRegistrar {
         let _ = node;
         answer(Err(PluginError::unavailable("this host takes no node types: it needs plugin-api 1.2 or later")))
     }
+    /// Takes a route with its name. Since 1.2.
+    fn route(&mut self, _name: RStr<'_>, _route: RouteObject) -> AbiResult<()> {
+        answer(Err(PluginError::unavailable("This host has no routes")))
+    }
 }
 
 /// What a plugin handed over, as the host keeps it.
@@ -54,13 +59,15 @@ pub struct Offers {
     pub hooks: Vec<(Vec<Interest>, HookClient)>,
     /// The node types in their order.
     pub nodes: Vec<NodeClient>,
+    /// The routes with their names, in their order.
+    pub routes: Vec<(String, RouteClient)>,
     services: Arc<dyn Services>,
 }
 
 impl Offers {
     /// Nothing yet, from a plugin that may keep these services.
     pub(crate) fn new(services: Arc<dyn Services>) -> Self {
-        Self { triggers: Vec::new(), hooks: Vec::new(), nodes: Vec::new(), services }
+        Self { triggers: Vec::new(), hooks: Vec::new(), nodes: Vec::new(), routes: Vec::new(), services }
     }
 
     /// The object to lend.
@@ -94,6 +101,13 @@ impl RawRegistrar for Offers {
             Ok(())
         }))
     }
+
+    fn route(&mut self, name: RStr<'_>, route: RouteObject) -> AbiResult<()> {
+        answer(guarded("the host's registrar", || {
+            self.routes.push((name.into(), RouteClient::new(route)));
+            Ok(())
+        }))
+    }
 }
 
 /// The host behind the registrar, on the plugin's side.
@@ -106,7 +120,7 @@ pub(crate) fn host(registrar: &RegistrarObject<'_>) -> Host {
 
 /// Hands everything over, on the plugin's side.
 pub(crate) fn hand_over(registrar: Registrar, mut host: RegistrarObject<'_>) -> Result<(), PluginError> {
-    let Parts { triggers, hooks, nodes } = registrar.into_parts();
+    let Parts { triggers, hooks, nodes, routes } = registrar.into_parts();
     for trigger in triggers {
         result(host.trigger(trigger::provide(trigger)))?;
     }
@@ -116,6 +130,9 @@ pub(crate) fn hand_over(registrar: Registrar, mut host: RegistrarObject<'_>) -> 
     }
     for node in nodes {
         result(host.node(node::provide(node)))?;
+    }
+    for (name, handler) in routes {
+        result(host.route(name.as_str().into(), route::provide(handler)))?;
     }
     Ok(())
 }

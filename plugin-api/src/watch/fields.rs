@@ -46,6 +46,19 @@ pub fn actions(choices: &[Action]) -> Schema {
     titled(&texts::ACTIONS, schema)
 }
 
+/// `changed`: a list of fields of the collection chosen beside it, which can be compared.
+pub fn changed(_: &mut SchemaGenerator) -> Schema {
+    let schema = json_schema!({
+        "type": "array",
+        "items": { "type": "string" },
+        "uniqueItems": true,
+        "default": [],
+        "x-selector": "field",
+        "x-collection-field": "collection",
+    });
+    titled(&texts::CHANGED, schema)
+}
+
 /// `appends`: a list of [`AssociationPath`]s that start at the collection chosen beside it.
 pub fn appends(_: &mut SchemaGenerator) -> Schema {
     titled(
@@ -123,6 +136,21 @@ pub fn check_condition(
         Some(condition) => schema.check_condition(collection, condition).map_err(|error| error.about("condition")),
         None => Ok(()),
     }
+}
+
+/// Checks that the values of every field can be compared.
+///
+/// # Errors
+///
+/// [`crate::ErrorKind::Invalid`], about `changed`, with what the host says of the first that cannot.
+pub fn check_changed(
+    schema: &dyn SchemaView,
+    collection: &CollectionRef,
+    changed: &[String],
+) -> Result<(), PluginError> {
+    changed
+        .iter()
+        .try_for_each(|field| schema.check_comparable(collection, field).map_err(|error| error.about("changed")))
 }
 
 /// The condition, unless it always holds.

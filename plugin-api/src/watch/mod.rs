@@ -41,7 +41,8 @@ use index::{Enabled, Index, SharedIndex};
 
 /// The configuration of a workflow that watches a collection.
 pub trait Watch: DeserializeOwned + JsonSchema + Send + Sync + 'static {
-    /// Whether its workflows are started before the action, or for what follows it.
+    /// Whether its workflows are started before the action, for what follows it, or for each change of records. The workflows
+    /// of the last are all global: there is nothing that could name them.
     const PHASE: Phase;
     /// The kinds of action that can fire its workflows.
     const ACTIONS: &'static [Action];
@@ -99,8 +100,11 @@ pub fn register<C: Watch>(registrar: &mut Registrar) {
     registrar.action_hook(bound_interests::<C>(), WatchHook(index));
 }
 
-/// What the hook waits for whatever is enabled: requests with bindings.
+/// What the hook waits for whatever is enabled: requests with bindings. A change of records is no request.
 fn bound_interests<C: Watch>() -> Vec<Interest> {
+    if C::PHASE == Phase::Changed {
+        return Vec::new();
+    }
     vec![Interest { phase: C::PHASE, actions: C::ACTIONS.to_vec(), collection: None, when: When::Bound }]
 }
 

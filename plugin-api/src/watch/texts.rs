@@ -82,13 +82,23 @@ pub const CONDITION: Translations = Translations {
     zh: "触发条件",
 };
 
+/// The field `changed`.
+pub const CHANGED: Translations = Translations {
+    en: "On update, only if one of these fields changes",
+    fr: "À la mise à jour, seulement si l'un de ces champs change",
+    ru: "При обновлении — только если изменилось одно из этих полей",
+    ko: "업데이트할 때 다음 필드 중 하나가 바뀐 경우에만",
+    nl: "Bij bijwerken alleen als een van deze velden verandert",
+    zh: "更新时,仅当以下字段之一发生变化",
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_text_is_its_own_in_every_language() {
-        for text in [DATA, USER, ROLE_NAME, COLLECTION, GLOBAL, ACTIONS, APPENDS, CONDITION] {
+        for text in [DATA, USER, ROLE_NAME, COLLECTION, GLOBAL, ACTIONS, APPENDS, CONDITION, CHANGED] {
             assert_eq!(text.slips(), [""; 0], "{}", text.en);
         }
     }

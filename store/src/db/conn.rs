@@ -20,7 +20,13 @@ use super::{
     refusal::refusal,
     row::Row,
 };
-use crate::{changes::Change, error::StoreError, id_generator::IdGenerator, schema::Schema};
+use crate::{
+    changes::{Change, Feed},
+    error::StoreError,
+    id_generator::IdGenerator,
+    record_changes::{Listener, Notes},
+    schema::Schema,
+};
 
 /// A connection that reads.
 pub struct Conn {
@@ -100,6 +106,22 @@ pub struct Tx {
     data_version: i64,
     /// What this transaction did to executions and jobs.
     changes: Vec<Change>,
+    /// What is to be done once it is committed.
+    afterwards: Vec<Afterwards>,
+    /// Who hears of changed records.
+    pub(crate) listener: Listener,
+    /// What the request that is being worked on has changed in records.
+    pub(crate) notes: Notes,
+}
+
+/// Something to be done after a commit. It must not block: the next transaction waits for it.
+type Afterwards = Box<dyn FnOnce() + Send + Sync>;
+
+/// How much of what waits for the commit there is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Noted {
+    changes: usize,
+    afterwards: usize,
 }
 
 /// Where ids come from.
@@ -127,12 +149,27 @@ impl DerefMut for Tx {
 }
 
 impl Tx {
+    fn new(conn: Conn, ids: Ids, listener: Listener) -> Self {
+        Self {
+            conn,
+            ids,
+            data_version: 0,
+            changes: Vec::new(),
+            afterwards: Vec::new(),
+            listener,
+            notes: Notes::default(),
+        }
+    }
+
     /// Makes the transaction of SQLite's writer of a fresh connection, and reads the schema.
-    pub(super) async fn open_sqlite(connection: SqliteConnection, faults: FaultPoint) -> Result<Self, StoreError> {
+    pub(super) async fn open_sqlite(
+        connection: SqliteConnection,
+        faults: FaultPoint,
+        listener: Listener,
+    ) -> Result<Self, StoreError> {
         let schema = Arc::new(Schema::built_in(Dialect::Sqlite));
         let conn = Conn { link: Link::SqliteWriter(Box::new(connection)), schema, faults };
-        let ids = Ids::Made(IdGenerator::above(0));
-        let mut tx = Self { conn, ids, data_version: 0, changes: Vec::new() };
+        let mut tx = Self::new(conn, Ids::Made(IdGenerator::above(0)), listener);
         tx.catch_up().await?;
         Ok(tx)
     }
@@ -142,9 +179,10 @@ impl Tx {
         connection: PoolConnection<Postgres>,
         schema: Arc<Schema>,
         faults: FaultPoint,
+        listener: Listener,
     ) -> Result<Self, StoreError> {
         let conn = Conn { link: Link::PostgresWriter { connection, broken: false }, schema, faults };
-        let mut tx = Self { conn, ids: Ids::Counted(0..0), data_version: 0, changes: Vec::new() };
+        let mut tx = Self::new(conn, Ids::Counted(0..0), listener);
         match tx.begin().await {
             Ok(()) => Ok(tx),
             Err(error) => {
@@ -162,13 +200,12 @@ impl Tx {
         if version == self.schema().version() { Ok(()) } else { self.reload_schema().await }
     }
 
-    /// Commits, and answers what was noted. A transaction in which a statement was refused cannot be committed.
-    pub(super) async fn commit(&mut self) -> Result<Vec<Change>, sqlx::Error> {
+    /// Commits. A transaction in which a statement was refused cannot be committed.
+    pub(super) async fn commit(&mut self) -> Result<(), sqlx::Error> {
         if let Link::PostgresWriter { broken: true, .. } = self.conn.link {
             return Err(sqlx::Error::Protocol("a statement of the transaction was refused".to_owned()));
         }
-        self.control("COMMIT").await?;
-        Ok(self.take_noted())
+        self.control("COMMIT").await
     }
 
     /// Takes note of what other processes have written since the last transaction: their ids and their schema.
@@ -236,19 +273,26 @@ impl Tx {
         self.changes.push(change);
     }
 
+    /// Does something once the transaction is committed, and never if it is not. It must not block.
+    pub fn afterwards(&mut self, work: impl FnOnce() + Send + Sync + 'static) {
+        self.afterwards.push(Box::new(work));
+    }
+
     /// How much was noted so far.
-    pub(super) fn noted(&self) -> usize {
-        self.changes.len()
+    pub(super) fn noted(&self) -> Noted {
+        Noted { changes: self.changes.len(), afterwards: self.afterwards.len() }
     }
 
-    /// Forgets what was noted after the first `keep`: it was undone.
-    pub(super) fn forget_noted(&mut self, keep: usize) {
-        self.changes.truncate(keep);
+    /// Forgets what was noted after `keep`: it was undone.
+    pub(super) fn forget_noted(&mut self, keep: Noted) {
+        self.changes.truncate(keep.changes);
+        self.afterwards.truncate(keep.afterwards);
     }
 
-    /// Takes what was noted, in order.
-    pub(super) fn take_noted(&mut self) -> Vec<Change> {
-        std::mem::take(&mut self.changes)
+    /// Tells of what was noted, in order, and does what was to be done: it is committed.
+    pub(super) fn announce(&mut self, feed: &Feed) {
+        feed.publish(std::mem::take(&mut self.changes));
+        std::mem::take(&mut self.afterwards).into_iter().for_each(|work| work());
     }
 
     /// Runs a statement and answers how many rows it changed.

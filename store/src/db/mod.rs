@@ -29,6 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     changes::{Change, Feed},
     error::StoreError,
+    record_changes::{Listener, RecordListener},
     schema::Schema,
 };
 use faults::FaultPoint;
@@ -72,6 +73,7 @@ struct Common {
     schema: Arc<ArcSwap<Schema>>,
     faults: FaultPoint,
     feed: Feed,
+    listener: Listener,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -101,6 +103,7 @@ impl Store {
             schema: Arc::default(),
             faults,
             feed: Feed::default(),
+            listener: Listener::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -121,6 +124,14 @@ impl Store {
     /// Hears of every change of executions and jobs that this process commits from now on. See [`crate::changes`].
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.shared.common.feed.subscribe()
+    }
+
+    /// Tells `listener` of changed records from now on, in the transactions that change them. See [`crate::record_changes`].
+    /// A store has one listener: later ones are passed over.
+    pub fn listen(&self, listener: Arc<dyn RecordListener>) {
+        if self.shared.common.listener.set(listener).is_err() {
+            tracing::warn!("the store has a listener already");
+        }
     }
 
     /// Takes a connection that sees everything committed before this call.
@@ -207,12 +218,18 @@ fn acquired<T>(acquired: Result<T, sqlx::Error>) -> Result<T, StoreError> {
     })
 }
 
-/// Runs a caller's closure. A panic of it, or of its future, is contained and its own error.
+/// Runs a caller's closure, and tells the listener what it has changed. A panic of it, or of its future, is contained and its own
+/// error.
 async fn contained<T, E, F>(work: F, tx: &mut Tx) -> Result<T, E>
 where
     F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T, E>>,
     E: From<StoreError>,
 {
-    let done = AssertUnwindSafe(async move { work(tx).await }).catch_unwind().await;
-    done.unwrap_or_else(|_panic| Err(StoreError::Panicked.into()))
+    let work = async move {
+        tx.begin_notes();
+        let done = work(&mut *tx).await?;
+        tx.tell_notes().await?;
+        Ok(done)
+    };
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_panic| Err(StoreError::Panicked.into()))
 }

@@ -52,9 +52,9 @@ impl Postgres {
         let readers = pool(READERS).connect_lazy_with(options);
         let waiting = Arc::new(Semaphore::new(WAITING_REQUESTS));
         let postgres = Self { common: common.clone(), readers, writers, waiting };
-        let built_in = Arc::new(Schema::built_in(super::Dialect::Postgres));
-        let mut tx =
-            Tx::begin_postgres(acquired(postgres.writers.acquire().await)?, built_in, common.faults.clone()).await?;
+        let mut tx = postgres
+            .begin(acquired(postgres.writers.acquire().await)?, Arc::new(Schema::built_in(super::Dialect::Postgres)))
+            .await?;
         postgres.publish(tx.schema());
         tx.control("ROLLBACK").await.map_err(StoreError::Database)?;
         Ok(postgres)
@@ -108,6 +108,11 @@ impl Postgres {
         task.await.unwrap_or_else(|_gone| Err(StoreError::Closed.into()))
     }
 
+    async fn begin(&self, connection: PoolConnection<sqlx::Postgres>, schema: Arc<Schema>) -> Result<Tx, StoreError> {
+        let Common { faults, listener, .. } = &self.common;
+        Tx::begin_postgres(connection, schema, faults.clone(), Arc::clone(listener)).await
+    }
+
     async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T, E>>,
@@ -115,18 +120,18 @@ impl Postgres {
     {
         let connection = acquired(self.writers.acquire().await)?;
         let begun = Instant::now();
-        let mut tx = Tx::begin_postgres(connection, self.common.schema.load_full(), self.common.faults.clone()).await?;
+        let mut tx = self.begin(connection, self.common.schema.load_full()).await?;
         // What others have committed stays, whatever becomes of this transaction.
         self.publish(tx.schema());
         let result = contained(work, &mut tx).await;
         let committed = match &result {
             Ok(_) => tx.commit().await,
-            Err(_) => Ok(Vec::new()),
+            Err(_) => Ok(()),
         };
         match (result, committed) {
-            (Ok(value), Ok(changes)) => {
+            (Ok(value), Ok(())) => {
                 self.publish(tx.schema());
-                self.common.feed.publish(changes);
+                tx.announce(&self.common.feed);
                 measure(1, begun.elapsed());
                 Ok(value)
             }

@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::conn::Tx;
+use super::conn::{Noted, Tx};
 use crate::{changes::Feed, error::StoreError, schema::Schema};
 
 /// Requests per transaction. The callers of the first wait for the last: enough to share one disk flush between all who
@@ -103,9 +103,9 @@ impl Writer {
         }
         let requests = answers.len();
         match self.tx.commit().await {
-            Ok(changes) => {
+            Ok(()) => {
                 self.publish();
-                self.feed.publish(changes);
+                self.tx.announce(&self.feed);
                 measure(requests, begun.elapsed());
                 for answer in answers {
                     answer(Ok(()));
@@ -159,7 +159,7 @@ impl Writer {
             tracing::debug!(%error, "nothing to roll back");
         }
         self.tx.set_schema(self.published.load_full());
-        self.tx.forget_noted(0);
+        self.tx.forget_noted(Noted::default());
         let Some(cause) = cause else {
             return;
         };

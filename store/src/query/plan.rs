@@ -146,7 +146,7 @@ impl Plan {
         }
     }
 
-    pub(super) fn strip(&self, record: &mut Record) {
+    pub(crate) fn strip(&self, record: &mut Record) {
         record.retain(|name, _| self.shown.contains(name));
         for child in &self.children {
             match record.get_mut(&child.name) {

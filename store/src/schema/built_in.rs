@@ -120,6 +120,7 @@ fn workflows() -> Collection {
         field("type", FieldType::STRING).required(),
         field("triggerTitle", FieldType::STRING),
         field("config", FieldType::Json).default(json!({})),
+        field("secrets", FieldType::Json).default(json!({})).hidden(),
         field("options", FieldType::Json).default(json!({})),
         field("enabled", FieldType::Boolean).default(json!(false)),
         field("current", FieldType::Boolean),

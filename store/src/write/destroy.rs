@@ -11,6 +11,7 @@ use crate::{
     db::{Cell, Tx},
     error::StoreError,
     query::Filter,
+    record_changes::RecordChangeKind,
     schema::{AssociationKind, Collection, Field, Join},
 };
 
@@ -46,6 +47,9 @@ impl Tx {
         let rows = self.fetch_all(&statement).await?;
         let mut records: Vec<Record> = rows.iter().map(|row| read(collection, row)).collect::<Result<_, _>>()?;
         sort_by_key(collection, &mut records);
+        if self.is_heard(collection, RecordChangeKind::Destroyed) {
+            self.note_records(collection, records.iter().map(|record| (Some(record.clone()), None)));
+        }
         if !records.is_empty() {
             self.clear_references(collection, &records).await?;
         }
@@ -54,6 +58,10 @@ impl Tx {
 
     /// Deletes links.
     pub(super) async fn unlink_rows(&mut self, through: &Collection, filter: &Filter) -> Result<(), StoreError> {
+        if self.is_heard(through, RecordChangeKind::Destroyed) {
+            let doomed = self.rows_matching(through, filter).await?;
+            self.note_records(through, doomed.into_iter().map(|record| (Some(record), None)));
+        }
         let statement = DeleteStatement::new()
             .from_table(through.name.clone())
             .cond_where(filter.compile(self.dialect(), &through.name))
@@ -69,6 +77,20 @@ impl Tx {
         cell: Cell,
         filter: &Filter,
     ) -> Result<(), StoreError> {
+        if self.is_heard(collection, RecordChangeKind::Updated) {
+            let value = codec::decode(column, cell.clone())?;
+            let mut before = self.rows_matching(collection, filter).await?;
+            // What has the value already is linked as it was.
+            before.retain(|record| record.get(&column.name) != Some(&value));
+            self.note_records(
+                collection,
+                before.into_iter().map(|record| {
+                    let mut after = record.clone();
+                    after.insert(column.name.clone(), value.clone());
+                    (Some(record), Some(after))
+                }),
+            );
+        }
         let statement = UpdateStatement::new()
             .table(collection.name.clone())
             .value(column.name.clone(), cell)

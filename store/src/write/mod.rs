@@ -132,11 +132,22 @@ impl Tx {
 
 /// The schema's own tables and the engine's have operations of their own, which know their rules.
 fn check_writable(collection: &Collection) -> Result<(), StoreError> {
-    match collection.name.as_str() {
-        "collections" | "fields" | "workflows" | "flow_nodes" | "executions" | "jobs" | "workflowTasks" | "buttons"
-        | "buttonBindings" => Err(managed(collection)),
-        _ => Ok(()),
-    }
+    if is_writable(collection) { Ok(()) } else { Err(managed(collection)) }
+}
+
+pub(crate) fn is_writable(collection: &Collection) -> bool {
+    !matches!(
+        collection.name.as_str(),
+        "collections"
+            | "fields"
+            | "workflows"
+            | "flow_nodes"
+            | "executions"
+            | "jobs"
+            | "workflowTasks"
+            | "buttons"
+            | "buttonBindings"
+    )
 }
 
 fn managed(collection: &Collection) -> StoreError {

@@ -12,6 +12,7 @@ use crate::{
     id::UserId,
     moment,
     query::{Filter, order_by_key},
+    record_changes::RecordChangeKind,
     schema::{Collection, Field, FieldType, Generated},
 };
 
@@ -57,7 +58,11 @@ impl Tx {
         let rows = self.fetch_all(&statement).await?;
         self.count_above(collection, &given).await?;
         let row = rows.first().ok_or_else(|| StoreError::NotFound { what: collection.name.clone() })?;
-        read(collection, row)
+        let record = read(collection, row)?;
+        if self.is_heard(collection, RecordChangeKind::Created) {
+            self.note_records(collection, [(None, Some(record.clone()))]);
+        }
+        Ok(record)
     }
 
     /// Lets the columns that count by themselves go on above the numbers that were given for them.
@@ -97,10 +102,17 @@ impl Tx {
         if !changes {
             return self.rows_matching(collection, filter).await;
         }
+        let before = match self.is_heard(collection, RecordChangeKind::Updated) {
+            true => Some(self.rows_matching(collection, filter).await?),
+            false => None,
+        };
         statement.cond_where(filter.compile(self.dialect(), &collection.name)).returning(all_columns(collection));
         let rows = self.fetch_all(&statement).await?;
         let mut records: Vec<Record> = rows.iter().map(|row| read(collection, row)).collect::<Result<_, _>>()?;
         sort_by_key(collection, &mut records);
+        if let Some(before) = before {
+            self.note_update(collection, before, &records);
+        }
         Ok(records)
     }
 

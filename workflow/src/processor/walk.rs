@@ -171,6 +171,7 @@ impl<'p> Walk<'p> {
             processor: Arc::clone(self.processor),
             lane: self.lane,
             execution: self.execution.id,
+            stack: self.execution.stack.clone(),
             plan: Arc::clone(&self.plan),
             entries: line.unstored.clone(),
             last: line.last,

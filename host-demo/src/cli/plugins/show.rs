@@ -114,6 +114,7 @@ fn describe(interest: &Interest) -> String {
     let phase = match interest.phase {
         Phase::Before => "before",
         Phase::After => "after",
+        Phase::Changed => "changed",
         _ => "around",
     };
     let place = interest.collection.as_ref().map_or_else(|| "any collection".to_owned(), ToString::to_string);

@@ -23,6 +23,7 @@ use plugin_api::{
         module::{API_VERSION, PluginModuleRef, ROOT_SYMBOL},
         node::NodeClient,
         registrar::Offers,
+        route::RouteClient,
         trigger::TriggerClient,
     },
 };
@@ -38,6 +39,8 @@ pub(super) type Hook = HookClient;
 
 /// A node type of a plugin.
 pub(super) type NodeType = NodeClient;
+/// A route of a plugin; ask it as a [`plugin_api::RouteHandler`].
+pub(super) type Route = RouteClient;
 
 /// A plugin's library, open and found compatible. Nothing of the plugin's own code has run yet.
 pub(super) struct OpenLibrary {

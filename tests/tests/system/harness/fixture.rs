@@ -40,6 +40,11 @@ impl NewWorkflow {
         Self::of("custom-action", json!({"type": 1, "collection": collection}))
     }
 
+    /// A workflow for changes of these kinds in a collection, whoever makes them.
+    pub(crate) fn changes(collection: &str, actions: &[&str]) -> Self {
+        Self::of("collection", json!({"collection": collection, "actions": actions}))
+    }
+
     /// An asynchronous workflow without nodes.
     pub(crate) fn of(trigger: &'static str, config: Value) -> Self {
         Self { trigger, config, sync: false, nodes: Vec::new() }

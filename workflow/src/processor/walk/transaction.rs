@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use serde_json::Value;
-use store::{ExecutionId, ExecutionStatus, Job, JobId, JobStatus, NewJob, Standing, StoreError, Tx, WorkflowId};
+use store::{Cause, ExecutionId, ExecutionStatus, Job, JobId, JobStatus, NewJob, Standing, StoreError, Tx, WorkflowId};
 
 use super::super::{Begun, Lane, Processor, Task, millis};
 use crate::{
@@ -73,6 +73,8 @@ pub(super) struct Transaction {
     pub(super) processor: Arc<Processor>,
     pub(super) lane: Lane,
     pub(super) execution: ExecutionId,
+    /// The executions that led to it.
+    pub(super) stack: Vec<ExecutionId>,
     pub(super) plan: Arc<Plan>,
     pub(super) entries: Vec<Entry>,
     pub(super) last: Option<JobId>,
@@ -107,6 +109,8 @@ impl Transaction {
             Then::Job(job) => Stored::Going(Some(self.create(tx, *job).await?)),
             Then::Work { index, job, work, line } => {
                 let id = tx.reserve_job_id().await?;
+                let stack = self.stack.iter().copied().chain([self.execution]).collect();
+                tx.set_cause(Cause { stack, ..Cause::default() });
                 let result = work(tx, id).await?;
                 woken.extend(result.wakes);
                 let job = NewJob {

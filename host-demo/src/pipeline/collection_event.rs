@@ -1,0 +1,214 @@
+//! What changes of records start, whoever makes them: hears of them from the store, in the transaction that makes them, asks the
+//! plugins, and stores the executions in the same transaction.
+//!
+//! They run in the background after the commit. One that ran before it would hold up the writer, and with it everybody; and a node
+//! that changes records has nobody who waits for an answer.
+
+use std::sync::{Arc, Weak};
+
+use futures::future::BoxFuture;
+use plugin_api::{Action, ActionEvent, AssociationPath, CollectionRef, Firing, Phase, Previous};
+use serde_json::Value;
+use store::{
+    Cause, Collection, NewExecution, Record, RecordChange, RecordChangeKind, RecordListener, Select, StoreError, Tx,
+    WorkflowId, WorkflowRow,
+};
+use uuid::Uuid;
+use workflow::loop_guard;
+
+use super::{
+    asker::startable,
+    post_action::EXECUTIONS_MAX,
+    schema_view::StoreSchemaView,
+    terms::{Actor, Terms},
+};
+use crate::{
+    host::Host,
+    plugins::{HookAnswer, Plugins},
+};
+
+/// The host's ear at the store. The store does not keep the host alive.
+pub(crate) struct CollectionEvents(Weak<Host>);
+
+/// Changes of one kind in one collection.
+struct Event {
+    collection: Arc<Collection>,
+    action: Action,
+    changes: Vec<RecordChange>,
+}
+
+impl CollectionEvents {
+    /// Makes every change of records heard from now on.
+    pub(crate) fn listen(host: &Arc<Host>) {
+        host.store.listen(Arc::new(Self(Arc::downgrade(host))));
+    }
+}
+
+impl RecordListener for CollectionEvents {
+    fn listens(&self, collection: &Collection, kind: RecordChangeKind) -> bool {
+        let Some(host) = self.0.upgrade() else { return false };
+        waits_for(&host.plugins.current(), collection, action(kind))
+    }
+
+    fn hear<'t>(
+        &'t self,
+        tx: &'t mut Tx,
+        cause: Cause,
+        changes: Vec<RecordChange>,
+    ) -> BoxFuture<'t, Result<(), StoreError>> {
+        Box::pin(async move {
+            match self.0.upgrade() {
+                Some(host) => start(&host, tx, &cause, changes).await,
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+async fn start(host: &Arc<Host>, tx: &mut Tx, cause: &Cause, changes: Vec<RecordChange>) -> Result<(), StoreError> {
+    let plugins = host.plugins.current();
+    let event_key = Uuid::new_v4().to_string();
+    let mut executions: Vec<NewExecution> = Vec::new();
+    for event in events(changes) {
+        if !waits_for(&plugins, &event.collection, event.action) {
+            continue;
+        }
+        for (plugin, firing) in ask(&plugins, tx, &event)? {
+            let Some(workflow) = startable(&plugins, tx, &plugin, &firing).await? else { continue };
+            if !loop_guard::admits(tx, &workflow, &cause.stack).await? {
+                tracing::debug!(workflow = %workflow.id, "led to the change itself, does not start again");
+                continue;
+            }
+            let contexts = contexts(tx, cause, &event, &workflow, &firing).await?;
+            executions.extend(contexts.into_iter().map(|context| NewExecution {
+                workflow_id: workflow.id,
+                key: workflow.key.clone(),
+                context: Value::Object(context),
+                event_key: event_key.clone(),
+                claimed_by: None,
+                waits_for: None,
+                stack: cause.stack.clone(),
+                parent_job: None,
+                manually: false,
+            }));
+            if executions.len() > EXECUTIONS_MAX {
+                let message = format!("the change would start more than {EXECUTIONS_MAX} executions");
+                return Err(StoreError::Invalid { code: "TOO_MANY_EXECUTIONS", message });
+            }
+        }
+    }
+    if executions.is_empty() {
+        return Ok(());
+    }
+    let mut woken: Vec<WorkflowId> = executions.iter().map(|execution| execution.workflow_id).collect();
+    woken.dedup();
+    tx.enqueue(executions).await?;
+    let engine = Arc::downgrade(host);
+    tx.afterwards(move || {
+        if let Some(host) = engine.upgrade() {
+            host.engine.wake(&woken);
+        }
+    });
+    Ok(())
+}
+
+fn action(kind: RecordChangeKind) -> Action {
+    match kind {
+        RecordChangeKind::Created => Action::Create,
+        RecordChangeKind::Updated => Action::Update,
+        RecordChangeKind::Destroyed => Action::Destroy,
+    }
+}
+
+fn waits_for(plugins: &Plugins, collection: &Collection, action: Action) -> bool {
+    plugins.waits_for(Phase::Changed, action, &reference(collection), false)
+}
+
+fn reference(collection: &Collection) -> CollectionRef {
+    CollectionRef::new(plugin_api::schema::MAIN_DATA_SOURCE, collection.name.as_str())
+}
+
+/// Puts together what plugins are asked about at once, in the order of the first change of each.
+fn events(changes: Vec<RecordChange>) -> Vec<Event> {
+    let mut events: Vec<Event> = Vec::new();
+    for change in changes {
+        let action = action(change.kind);
+        match events.iter_mut().find(|it| it.action == action && it.collection.name == change.collection.name) {
+            Some(event) => event.changes.push(change),
+            None => {
+                events.push(Event { collection: Arc::clone(&change.collection), action, changes: vec![change] });
+            }
+        }
+    }
+    events
+}
+
+/// Asks the plugins what an event starts, and who says so. Faults are logged where they happen.
+fn ask(plugins: &Plugins, tx: &Tx, event: &Event) -> Result<Vec<(Arc<str>, Firing)>, StoreError> {
+    let view = StoreSchemaView(tx.schema());
+    let collection = reference(&event.collection);
+    let answers = plugins.plan(&ActionEvent::new(Phase::Changed, event.action, &collection, &view));
+    if let Some(HookAnswer { plugin, .. }) = answers.iter().find(|answer| answer.required && answer.result.is_err()) {
+        return Err(StoreError::Unheard { who: format!("plugin \"{plugin}\"") });
+    }
+    let plans = answers.into_iter().filter_map(|answer| Some((answer.plugin, answer.result.ok()?.firings)));
+    Ok(plans
+        .flat_map(|(plugin, firings)| firings.into_iter().map(move |firing| (Arc::clone(&plugin), firing)))
+        .collect())
+}
+
+/// What each execution of a firing gets: one for each record that fulfils the terms.
+async fn contexts(
+    tx: &mut Tx,
+    cause: &Cause,
+    event: &Event,
+    workflow: &WorkflowRow,
+    firing: &Firing,
+) -> Result<Vec<Record>, StoreError> {
+    let schema = Arc::clone(tx.schema());
+    let terms = match Terms::new(&schema, &event.collection, firing) {
+        Ok(terms) if firing.path.is_empty() => terms,
+        Ok(_) => {
+            tracing::warn!(workflow = %workflow.id, path = %firing.path, "a change has no path, does not start");
+            return Ok(Vec::new());
+        }
+        Err(error) => {
+            tracing::warn!(workflow = %workflow.id, "its terms do not fit any more, does not start: {error}");
+            return Ok(Vec::new());
+        }
+    };
+    let records = match handed_over(tx, event, firing).await {
+        Ok(records) => records,
+        Err(StoreError::Invalid { message, .. }) => {
+            tracing::warn!(workflow = %workflow.id, "cannot be loaded, does not start: {message}");
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error),
+    };
+    let before = terms.remember_as_given(event.changes.iter().filter_map(|change| change.before.clone()));
+    let role = cause.context.get("roleName").and_then(Value::as_str);
+    let actor = Actor { user: cause.context.get("user").and_then(Value::as_object), role };
+    let passed = terms.pass(tx, records, before, &actor).await?;
+    let context = |data: Record, previous: Option<Record>| {
+        let mut context = Record::from_iter([("data".to_owned(), Value::Object(data))]);
+        context.extend(cause.context.clone());
+        if firing.previous == Previous::Included {
+            context.insert("previous".to_owned(), previous.map_or(Value::Null, Value::Object));
+        }
+        context
+    };
+    Ok(passed.records.into_iter().map(|(data, previous)| context(data, previous)).collect())
+}
+
+/// The records of an event, with the preloads of a firing. Deleted ones are what they were: nothing leads from them any more.
+async fn handed_over(tx: &mut Tx, event: &Event, firing: &Firing) -> Result<Vec<Record>, StoreError> {
+    let changes = event.changes.iter();
+    let records: Vec<Record> =
+        changes.filter_map(|change| change.after.as_ref().or(change.before.as_ref()).cloned()).collect();
+    let keys: Vec<Value> = records.iter().filter_map(|record| event.collection.key_of(record)).collect();
+    if firing.preloads.is_empty() || event.action == Action::Destroy || keys.len() < records.len() {
+        return Ok(records);
+    }
+    let appends = firing.preloads.iter().map(AssociationPath::to_string).collect();
+    tx.follow(&event.collection, &keys, &[], &Select { appends, ..Select::default() }).await
+}
