@@ -1,7 +1,7 @@
 //! What people configure: how a request has to be made, and how it proves that it may start the workflow.
 //!
 //! The type's JSON Schema drives the console's form (see [`fields`]). `writeOnly` fields are secrets: the host keeps them apart and shows
-//! nobody what they are. Unknown fields are accepted and ignored.
+//! nobody what they are. Unknown fields are refused: a misspelt secret would leave the address open.
 
 use plugin_api::{PluginError, Translations, watch::fields};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -11,7 +11,7 @@ use crate::locales;
 
 /// The configuration of a workflow of type `webhook`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Webhook")]
 pub struct Config {
     /// The method of the request.

@@ -1,6 +1,6 @@
 //! The host's [`Services`], called by a plugin from its own threads, for as long as it keeps the object.
 //!
-//! Questions and answers are JSON text. A service that a later version adds is a later [`Question`]: the layout stays.
+//! Questions and answers are JSON text. A service that a later version adds is a later `Question`: the layout stays.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub type HostObject = RawHost_TO<RBox<()>>;
 /// The host's side of [`Services`]. Since 1.2.
 #[sabi_trait]
 pub trait RawHost: Send + Sync + 'static {
-    /// Answers a [`Question`]. The frozen prefix ends here.
+    /// Answers a `Question`. The frozen prefix ends here.
     #[sabi(last_prefix_field)]
     fn ask(&self, question: RStr<'_>) -> AbiResult<RString>;
 }

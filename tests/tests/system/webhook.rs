@@ -12,7 +12,7 @@ const SECRET: &str = "a secret of some length";
 async fn blog() -> (Host, Blog, Client) {
     let host = Host::start().await;
     let blog = Blog::set_up(host.admin().await).await;
-    let stranger = Client::anonymous(&host.base_url());
+    let stranger = Client::anonymous(host.base_url());
     (host, blog, stranger)
 }
 
@@ -57,7 +57,7 @@ async fn a_signed_request_of_a_stranger_starts_its_workflow_in_the_background() 
 
     let host = host.crash_and_restart().await;
     let blog = Blog { admin: host.admin().await };
-    let stranger = Client::anonymous(&host.base_url());
+    let stranger = Client::anonymous(host.base_url());
     assert_eq!(
         send(&stranger, &workflow, &signature(body), body).await.status,
         202,
@@ -121,6 +121,8 @@ async fn secrets_are_shown_to_nobody_and_kept_when_the_stars_come_back() {
     let other = json!({"secret": "short"});
     let answer = blog.admin.post("workflows:create", json!({"type": "webhook", "config": other})).await;
     assert_eq!((answer.status, answer.message()), (400, "\"secret\" must have at least 8 characters"));
+    let misspelt = json!({"title": "w", "type": "webhook", "config": {"secrett": "long-enough"}});
+    assert_eq!(blog.admin.post("workflows:create", misspelt).await.status, 400, "it would leave the address open");
     let stars = json!({"type": "webhook", "config": {"secret": "***"}});
     assert_eq!(blog.admin.post("workflows:create", stars).await.status, 400);
 }

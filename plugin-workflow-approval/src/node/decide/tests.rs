@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn config(values: Value) -> Config {
-    let mut whole = json!({"title": "t"});
-    whole.as_object_mut().expect("an object").extend(values.as_object().expect("an object").clone());
+    let (mut whole, Value::Object(values)) = (json!({"title": "t"}), values) else { panic!("an object") };
+    whole.as_object_mut().expect("an object").extend(values);
     serde_json::from_value(whole).expect("a configuration")
 }
 
