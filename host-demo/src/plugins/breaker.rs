@@ -30,7 +30,7 @@ pub struct BreakerSettings {
     pub window_seconds: u32,
     /// How long it stays out of service before it is tried again, in seconds; 0 is until an administrator enables it.
     pub cooldown_seconds: u32,
-    /// A hook that takes longer than this is at fault, in milliseconds; 0 is no limit.
+    /// A call that takes longer than this is at fault, in milliseconds; 0 is no limit.
     pub slow_call_ms: u32,
 }
 

@@ -25,6 +25,16 @@ pub(super) struct Member {
     breaker: Breaker,
 }
 
+/// How something that a plugin offers is called.
+struct Call<'a> {
+    /// What is called.
+    offer: &'a str,
+    /// Whether it may answer that the caller is wrong, which is no fault of its own.
+    refuses: bool,
+    /// Whether a long time is a fault.
+    is_timed: bool,
+}
+
 impl Member {
     pub(super) fn new(entry: ManifestEntry, candidate: Candidate) -> Self {
         let breaker = Breaker::new(entry.breaker);
@@ -51,31 +61,15 @@ impl Member {
     ///
     /// The hook's, logged and counted; [`ErrorKind::Unavailable`] while the plugin is out of service.
     pub(super) fn plan(&self, hook: usize, event: &ActionEvent<'_>) -> Result<Plan, PluginError> {
-        let begun = Instant::now();
-        let Some(pass) = self.breaker.pass(begun) else {
-            return Err(PluginError::unavailable("out of service after too many faults"));
-        };
         let (_, hook) = &self.candidate.hooks[hook];
-        let result = hook.plan(event).and_then(bounded);
-        let ended = Instant::now();
-        let took = ended - begun;
-        let change = match &result {
-            Err(error) => {
-                self.count(error);
-                tracing::error!(plugin = &*self.id, %error, "a hook failed");
-                self.breaker.fault(pass, &error.message, ended)
-            }
+        let call = Call {
+            offer: "a hook",
+            // Nobody configures a hook or answers it: there is no caller to blame.
+            refuses: false,
             // Somebody who asks why gets an answer that may take long.
-            Ok(_) if event.detail == plugin_api::Detail::Decision && self.breaker.settings().is_slow(took) => {
-                let milliseconds = took.as_millis();
-                self.count(&PluginError::fault("slow"));
-                tracing::error!(plugin = &*self.id, milliseconds, "a hook took too long; all writers waited for it");
-                self.breaker.fault(pass, &format!("a hook took {milliseconds} ms"), ended)
-            }
-            Ok(_) => self.breaker.success(pass),
+            is_timed: event.detail == plugin_api::Detail::Decision,
         };
-        self.tell(change);
-        result
+        self.call(call, || hook.plan(event).and_then(bounded))
     }
 
     /// Asks a route about a request.
@@ -88,7 +82,7 @@ impl Member {
         self.ask(name, || route.answer(request))
     }
 
-    /// Asks a node type or a route something.
+    /// Asks a node type or a route, by its name, something that it may refuse.
     ///
     /// # Errors
     ///
@@ -99,17 +93,34 @@ impl Member {
         offer: &str,
         question: impl FnOnce() -> Result<T, PluginError>,
     ) -> Result<T, PluginError> {
-        let Some(pass) = self.breaker.pass(Instant::now()) else {
+        self.call(Call { offer, refuses: true, is_timed: true }, question)
+    }
+
+    fn call<T>(
+        &self,
+        Call { offer, refuses, is_timed }: Call<'_>,
+        question: impl FnOnce() -> Result<T, PluginError>,
+    ) -> Result<T, PluginError> {
+        let begun = Instant::now();
+        let Some(pass) = self.breaker.pass(begun) else {
             return Err(PluginError::unavailable("out of service after too many faults"));
         };
         let result = question();
+        let ended = Instant::now();
+        let took = ended - begun;
         let change = match &result {
-            Err(error) if error.kind != ErrorKind::Invalid => {
+            Err(error) if !(refuses && error.kind == ErrorKind::Invalid) => {
                 self.count(error);
-                tracing::error!(plugin = &*self.id, offer, %error, "a node type or route failed");
-                self.breaker.fault(pass, &error.message, Instant::now())
+                tracing::error!(plugin = &*self.id, offer, %error, "a call failed");
+                self.breaker.fault(pass, &error.message, ended)
             }
-            Ok(_) | Err(_) => self.breaker.success(pass),
+            _ if is_timed && self.breaker.settings().is_slow(took) => {
+                let milliseconds = took.as_millis();
+                self.count(&PluginError::fault("slow"));
+                tracing::error!(plugin = &*self.id, offer, milliseconds, "a call took too long; others waited for it");
+                self.breaker.fault(pass, &format!("{offer} took {milliseconds} ms"), ended)
+            }
+            _ => self.breaker.success(pass),
         };
         self.tell(change);
         result
