@@ -270,19 +270,10 @@ impl Engine {
         action: String,
         submission: Submission,
     ) -> Result<(), EngineError> {
-        let types = Arc::clone(&self.inner.types);
-        let execution = self
-            .inner
-            .store
-            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
-                Box::pin(async move {
-                    let decided = tasks::decide(tx, &types, user, id, &action, submission).await?;
-                    resume_decided(tx, decided).await
-                })
-            })
-            .await?;
-        self.go_on(execution);
-        Ok(())
+        self.decide(move |tx, types| {
+            Box::pin(async move { tasks::decide(tx, &types, user, id, &action, submission).await })
+        })
+        .await
     }
 
     /// Hands in once more what was returned to its applicant.
@@ -292,20 +283,13 @@ impl Engine {
     /// [`store::StoreError::NotFound`] if the user has no such approval; [`store::StoreError::IllegalMove`] if it was not returned;
     /// those of [`Engine::submit_task`].
     pub async fn resubmit(&self, user: UserId, id: ApprovalId, submission: Submission) -> Result<(), EngineError> {
-        let types = Arc::clone(&self.inner.types);
-        let execution = self
-            .inner
-            .store
-            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
-                Box::pin(async move {
-                    let task = tasks::returned(tx, user, id).await?;
-                    let decided = tasks::decide(tx, &types, user, task, "resubmit", submission).await?;
-                    resume_decided(tx, decided).await
-                })
+        self.decide(move |tx, types| {
+            Box::pin(async move {
+                let task = tasks::returned(tx, user, id).await?;
+                tasks::decide(tx, &types, user, task, "resubmit", submission).await
             })
-            .await?;
-        self.go_on(execution);
-        Ok(())
+        })
+        .await
     }
 
     /// Takes an application back for its applicant.
@@ -316,19 +300,8 @@ impl Engine {
     /// [`store::StoreError::Invalid`] (`NOT_POSSIBLE`) if its node does not allow it; [`EngineError::Unavailable`] and
     /// [`EngineError::Fault`] as with [`Engine::submit_task`].
     pub async fn withdraw(&self, user: UserId, id: ApprovalId, comment: Option<String>) -> Result<(), EngineError> {
-        let types = Arc::clone(&self.inner.types);
-        let execution = self
-            .inner
-            .store
-            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
-                Box::pin(async move {
-                    let decided = tasks::withdraw(tx, &types, user, id, comment).await?;
-                    resume_decided(tx, decided).await
-                })
-            })
-            .await?;
-        self.go_on(execution);
-        Ok(())
+        self.decide(move |tx, types| Box::pin(async move { tasks::withdraw(tx, &types, user, id, comment).await }))
+            .await
     }
 
     /// Gives a task of a user to another one, who answers in its place.
@@ -351,10 +324,28 @@ impl Engine {
             .await
     }
 
-    fn go_on(&self, execution: Option<ExecutionId>) {
+    /// Lets somebody decide. The job that is decided by that, if one is, ends in the same transaction, and its execution goes on.
+    async fn decide<F>(&self, decide: F) -> Result<(), EngineError>
+    where
+        F: for<'tx> FnOnce(&'tx mut Tx, Arc<NodeTypes>) -> BoxFuture<'tx, Result<Option<Decided>, EngineError>>
+            + Send
+            + 'static,
+    {
+        let types = Arc::clone(&self.inner.types);
+        let execution = self
+            .inner
+            .store
+            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
+                Box::pin(async move {
+                    let Some(Decided { job, result }) = decide(tx, types).await? else { return Ok(None) };
+                    resume_job(tx, job, result.status, result.result).await.map(Some)
+                })
+            })
+            .await?;
         if let Some(execution) = execution {
             self.inner.dispatcher.go_on(execution);
         }
+        Ok(())
     }
 
     /// Keeps what an assignee has filled in so far. It does not have to fit the form yet; the task stays open.
@@ -395,14 +386,6 @@ impl Engine {
     /// on with it at once, and stops.
     pub async fn shutdown(&self, grace: Duration) {
         self.inner.dispatcher.shut_down(grace).await;
-    }
-}
-
-/// Ends the job that was decided, if one was.
-async fn resume_decided(tx: &mut Tx, decided: Option<Decided>) -> Result<Option<ExecutionId>, EngineError> {
-    match decided {
-        Some(Decided { job, result }) => resume_job(tx, job, result.status, result.result).await.map(Some),
-        None => Ok(None),
     }
 }
 
