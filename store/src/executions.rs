@@ -83,6 +83,23 @@ pub struct NewExecution {
     pub manually: bool,
 }
 
+impl NewExecution {
+    /// Waits for any dispatcher, led to by nothing; set the public fields that matter.
+    pub fn new(workflow_id: WorkflowId, key: String, context: Value, event_key: String) -> Self {
+        Self {
+            workflow_id,
+            key,
+            context,
+            event_key,
+            claimed_by: None,
+            waits_for: None,
+            stack: Vec::new(),
+            parent_job: None,
+            manually: false,
+        }
+    }
+}
+
 /// How an execution ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExecutionFinish {

@@ -120,15 +120,6 @@ impl Rig {
 }
 
 fn execution(workflow: &WorkflowRow) -> NewExecution {
-    NewExecution {
-        parent_job: None,
-        workflow_id: workflow.id,
-        key: workflow.key.clone(),
-        context: context(),
-        event_key: "00000000-0000-4000-8000-000000000000".to_owned(),
-        claimed_by: None,
-        waits_for: None,
-        stack: Vec::new(),
-        manually: false,
-    }
+    let event_key = "00000000-0000-4000-8000-000000000000".to_owned();
+    NewExecution::new(workflow.id, workflow.key.clone(), context(), event_key)
 }

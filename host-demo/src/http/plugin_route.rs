@@ -61,7 +61,7 @@ pub(super) async fn answer(host: &Arc<Host>, target: Target, head: &Parts, body:
     let RouteVerdict { plugin, result } = verdict;
     match result {
         Ok(RouteAnswer::Start(start)) => {
-            let started = start_from_route(host, &plugins, &plugin, start).await?;
+            let started = start_from_route(host, plugins, plugin, start).await?;
             Ok(match started {
                 Started::Ended { output, messages } => {
                     let messages: Vec<_> = messages.into_iter().map(|message| json!({"message": message})).collect();

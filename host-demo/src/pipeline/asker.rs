@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plugin_api::{Action, ActionEvent, CollectionRef, Firing, Phase, UserId};
+use plugin_api::{Action, ActionEvent, CollectionRef, Phase, UserId};
 use serde_json::Value;
 use store::{Cause, Conn, Record, StoreError, WorkflowId, WorkflowRow};
 
@@ -99,16 +99,6 @@ impl Asker {
             None => Ok(answers),
         }
     }
-
-    /// As [`startable`].
-    pub(super) async fn startable(
-        &self,
-        conn: &mut Conn,
-        plugin: &str,
-        firing: &Firing,
-    ) -> Result<Option<WorkflowRow>, ApiError> {
-        Ok(startable(&self.plugins, conn, plugin, firing).await?)
-    }
 }
 
 /// The workflow that a plugin wants to start, if it is enabled, and of one of the plugin's own trigger types.
@@ -116,9 +106,9 @@ pub(super) async fn startable(
     plugins: &Plugins,
     conn: &mut Conn,
     plugin: &str,
-    firing: &Firing,
+    workflow: plugin_api::WorkflowId,
 ) -> Result<Option<WorkflowRow>, StoreError> {
-    let id = WorkflowId(firing.workflow.0);
+    let id = WorkflowId(workflow.0);
     let Some(workflow) = conn.workflow(id).await?.filter(|workflow| workflow.enabled) else {
         tracing::debug!(workflow = %id, "not enabled any more, does not start");
         return Ok(None);

@@ -74,22 +74,16 @@ async fn start(host: &Arc<Host>, tx: &mut Tx, cause: &Cause, changes: Vec<Record
             continue;
         }
         for (plugin, firing) in ask(&plugins, tx, &event)? {
-            let Some(workflow) = startable(&plugins, tx, &plugin, &firing).await? else { continue };
+            let Some(workflow) = startable(&plugins, tx, &plugin, firing.workflow).await? else { continue };
             if !loop_guard::admits(tx, &workflow, &cause.stack).await? {
                 tracing::debug!(workflow = %workflow.id, "led to the change itself, does not start again");
                 continue;
             }
             let contexts = contexts(tx, cause, &event, &workflow, &firing).await?;
-            executions.extend(contexts.into_iter().map(|context| NewExecution {
-                workflow_id: workflow.id,
-                key: workflow.key.clone(),
-                context: Value::Object(context),
-                event_key: event_key.clone(),
-                claimed_by: None,
-                waits_for: None,
-                stack: cause.stack.clone(),
-                parent_job: None,
-                manually: false,
+            executions.extend(contexts.into_iter().map(|context| {
+                let (key, context) = (workflow.key.clone(), Value::Object(context));
+                let stack = cause.stack.clone();
+                NewExecution { stack, ..NewExecution::new(workflow.id, key, context, event_key.clone()) }
             }));
             if executions.len() > EXECUTIONS_MAX {
                 let message = format!("the change would start more than {EXECUTIONS_MAX} executions");

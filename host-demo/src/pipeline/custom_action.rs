@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use super::{
     action::require_bindings,
-    asker::{Asker, Curiosity},
+    asker::{Asker, Curiosity, startable},
     button::Bound,
     explain::{self, Considered, Reason},
     post_action::{self, Start, Starts},
@@ -109,7 +109,7 @@ async fn starts(conn: &mut Conn, asker: &Asker, data: &Value) -> Result<Starts, 
         // Faults are logged where they happen.
         let Ok(plan) = result else { continue };
         for firing in plan.firings {
-            let Some(workflow) = asker.startable(conn, &plugin, &firing).await? else { continue };
+            let Some(workflow) = startable(&asker.plugins, conn, &plugin, firing.workflow).await? else { continue };
             let id = workflow.id;
             let mut considered = Considered::wanted(&workflow.key, id, workflow.title, &firing.path);
             match refusal(asker, &firing) {

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::{
     action::{Input, Shape, Wanted, Write},
-    asker::{Asker, Curiosity},
+    asker::{Asker, Curiosity, startable},
     explain::{Considered, Reason},
     post_action::Heard,
     verdict,
@@ -105,7 +105,7 @@ impl Interceptors {
             tracing::error!(workflow = firing.workflow.0, "asks for a record before the action");
             return Err(ApiError::WorkflowFailed);
         }
-        let Some(workflow) = asker.startable(conn, plugin, firing).await? else { return Ok(()) };
+        let Some(workflow) = startable(&asker.plugins, conn, plugin, firing.workflow).await? else { return Ok(()) };
         let id = workflow.id;
         let path = AssociationPath::default();
         let mut considered = Considered::wanted(&workflow.key, id, workflow.title.clone(), &path);
@@ -179,15 +179,8 @@ async fn run_one(
     write: &mut Write,
 ) -> Result<(Vec<String>, bool), ApiError> {
     let execution = NewExecution {
-        workflow_id: interceptor.workflow,
-        key: interceptor.key,
-        context,
-        event_key,
         claimed_by: Some(host.engine.claim()),
-        waits_for: None,
-        stack: Vec::new(),
-        parent_job: None,
-        manually: false,
+        ..NewExecution::new(interceptor.workflow, interceptor.key, context, event_key)
     };
     let stored = host.store.write::<_, StoreError, _>(move |tx| Box::pin(tx.enqueue(vec![execution]))).await?;
     let [id] = <[ExecutionId; 1]>::try_from(stored).map_err(|_| ApiError::Internal("nothing was stored".to_owned()))?;

@@ -25,7 +25,7 @@ use store::{
 use uuid::Uuid;
 
 use super::{
-    asker::{Asker, Curiosity},
+    asker::{Asker, Curiosity, startable},
     explain::{self, Considered, Reason},
     terms::{Actor, BeforeByKey, Passed, Terms},
 };
@@ -137,7 +137,7 @@ impl Asker {
             // Faults are logged where they happen.
             let Ok(plan) = result else { continue };
             for firing in plan.firings {
-                if let Some(workflow) = self.startable(conn, &plugin, &firing).await? {
+                if let Some(workflow) = startable(&self.plugins, conn, &plugin, firing.workflow).await? {
                     decision.want(self, &schema, collection, &workflow, firing);
                 }
             }
@@ -339,16 +339,9 @@ pub(super) async fn enqueue(
         return Ok(queued);
     }
     let event_key = event_key.unwrap_or_else(|| Uuid::new_v4().to_string());
-    let execution = |start: Start, claimed_by: Option<ClaimedBy>, waits_for: Option<ExecutionId>| NewExecution {
-        workflow_id: start.workflow,
-        key: start.key,
-        context: start.context,
-        event_key: event_key.clone(),
-        claimed_by,
-        waits_for,
-        stack: Vec::new(),
-        parent_job: None,
-        manually: false,
+    let execution = |start: Start, claimed_by: Option<ClaimedBy>, waits_for: Option<ExecutionId>| {
+        let new = NewExecution::new(start.workflow, start.key, start.context, event_key.clone());
+        NewExecution { claimed_by, waits_for, ..new }
     };
     let (sync, background): (Vec<Start>, Vec<Start>) =
         starts.into_iter().partition(|start| start.mode == ExecutionMode::Sync);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use store::{ClaimedBy, ExecutionId, NewExecution, Tx, WorkflowId};
 use uuid::Uuid;
 
-use super::verdict;
+use super::{asker::startable, verdict};
 use crate::{host::Host, http::error::ApiError, plugins::Plugins};
 
 /// What became of it.
@@ -30,48 +30,35 @@ pub(crate) enum Started {
 /// [`ApiError::RouteUnavailable`] if the workflow is not enabled any more, or not the plugin's; the verdict of a synchronous one.
 pub(crate) async fn start(
     host: &Arc<Host>,
-    plugins: &Plugins,
-    plugin: &str,
+    plugins: Arc<Plugins>,
+    plugin: Arc<str>,
     start: RouteStart,
 ) -> Result<Started, ApiError> {
-    let own: Vec<String> =
-        plugins.triggers().filter(|it| it.plugin() == plugin).map(|it| it.info().id.clone()).collect();
-    let unavailable = ApiError::RouteUnavailable { plugin: plugin.to_owned() };
-    let id = WorkflowId(start.workflow.0);
     let claimed_by = (start.mode == ExecutionMode::Sync).then(|| host.engine.claim());
-    let is_sync = claimed_by.is_some();
-    let stored =
-        host.store.write::<_, ApiError, _>(move |tx| Box::pin(enqueue(tx, id, own, claimed_by, start.context))).await?;
-    let execution = stored.ok_or(unavailable)?;
+    let (is_sync, id) = (claimed_by.is_some(), WorkflowId(start.workflow.0));
+    let execution =
+        host.store.write::<_, ApiError, _>(move |tx| Box::pin(enqueue(tx, plugins, plugin, claimed_by, start))).await?;
     if !is_sync {
         host.engine.wake(&[id]);
         return Ok(Started::Queued(execution));
     }
-    let outcome = verdict::run(&host.engine, execution).await?;
-    let output = outcome.output.clone();
+    let mut outcome = verdict::run(&host.engine, execution).await?;
+    let output = outcome.output.take();
     Ok(Started::Ended { messages: verdict::verdict(outcome)?, output })
 }
 
 async fn enqueue(
     tx: &mut Tx,
-    id: WorkflowId,
-    own: Vec<String>,
+    plugins: Arc<Plugins>,
+    plugin: Arc<str>,
     claimed_by: Option<ClaimedBy>,
-    context: store::Record,
-) -> Result<Option<ExecutionId>, ApiError> {
-    let Some(workflow) = tx.workflow(id).await?.filter(|it| it.enabled && own.contains(&it.trigger_type)) else {
-        return Ok(None);
+    start: RouteStart,
+) -> Result<ExecutionId, ApiError> {
+    let Some(workflow) = startable(&plugins, tx, &plugin, start.workflow).await? else {
+        return Err(ApiError::RouteUnavailable { plugin: plugin.to_string() });
     };
-    let execution = NewExecution {
-        workflow_id: workflow.id,
-        key: workflow.key,
-        context: Value::Object(context),
-        event_key: Uuid::new_v4().to_string(),
-        claimed_by,
-        waits_for: None,
-        stack: Vec::new(),
-        parent_job: None,
-        manually: false,
-    };
-    Ok(tx.enqueue(vec![execution]).await?.pop())
+    let context = Value::Object(start.context);
+    let new = NewExecution::new(workflow.id, workflow.key, context, Uuid::new_v4().to_string());
+    let stored = tx.enqueue(vec![NewExecution { claimed_by, ..new }]).await?.pop();
+    stored.ok_or_else(|| ApiError::Internal("nothing was stored".to_owned()))
 }

@@ -94,15 +94,9 @@ async fn enqueue(
         context["roleName"] = role.into();
     }
     let execution = NewExecution {
-        workflow_id: workflow.id,
-        key: workflow.key.clone(),
-        context,
-        event_key: Uuid::new_v4().to_string(),
         claimed_by: Some(claim),
-        waits_for: None,
-        stack: Vec::new(),
-        parent_job: None,
         manually: true,
+        ..NewExecution::new(workflow.id, workflow.key.clone(), context, Uuid::new_v4().to_string())
     };
     tx.enqueue(vec![execution]).await?.pop().ok_or_else(|| ApiError::Internal("nothing was stored".to_owned()))
 }

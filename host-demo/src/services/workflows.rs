@@ -53,17 +53,7 @@ async fn enqueue(tx: &mut Tx, workflow: WorkflowRow, question: StartWorkflow) ->
     if let Some(role) = question.role {
         context["roleName"] = role.into();
     }
-    let execution = NewExecution {
-        workflow_id: workflow.id,
-        key: workflow.key,
-        context,
-        event_key: Uuid::new_v4().to_string(),
-        claimed_by: None,
-        waits_for: None,
-        stack: Vec::new(),
-        parent_job: None,
-        manually: false,
-    };
+    let execution = NewExecution::new(workflow.id, workflow.key, context, Uuid::new_v4().to_string());
     let stored = tx.enqueue(vec![execution]).await?.pop();
     stored.map(|id| ExecutionId(id.0)).ok_or_else(|| ApiError::Internal("nothing was stored".to_owned()))
 }

@@ -60,15 +60,9 @@ impl NodeType for Subflow {
                     )));
                 }
                 let child = NewExecution {
-                    workflow_id: workflow.id,
-                    key: workflow.key,
-                    context: Value::Object(context),
-                    event_key,
-                    claimed_by: None,
-                    waits_for: None,
                     stack,
                     parent_job: (!detached).then_some(job),
-                    manually: false,
+                    ..NewExecution::new(workflow.id, workflow.key, Value::Object(context), event_key)
                 };
                 let id = tx.enqueue(vec![child]).await?.into_iter().next().map(|id| id.0);
                 let status = if detached { JobStatus::Resolved } else { JobStatus::Pending };
