@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::db::dialect;
+use crate::db::refusal;
 
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ impl StoreError {
     /// cannot be reached, others' writes took this one down, the server is shutting down.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Database(error) => dialect::is_transient(error),
+            Self::Database(error) => refusal::is_transient(error),
             Self::NotCommitted(_) | Self::Unheard { .. } | Self::Closed => true,
             Self::Invalid { .. }
             | Self::NotUnique { .. }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Record,
-    db::{Conn, Row, Tx},
+    db::{Conn, Row, Tx, each, listed_texts},
     error::StoreError,
     id::{UserId, WorkflowId},
     moment,
@@ -62,6 +62,16 @@ macro_rules! select_workflows {
             r#"SELECT "id", "key", "title", "type", "config", "secrets", "options", "enabled", "current", "sync", "executed"
                FROM "workflows" WHERE "#,
             $condition
+        )
+    };
+}
+
+macro_rules! with_keys {
+    ($database:ident) => {
+        concat!(
+            select_workflows!(r#""key" IN "#),
+            listed_texts!($database),
+            r#" ORDER BY "enabled", coalesce("current", 0), "id""#
         )
     };
 }
@@ -122,21 +132,20 @@ impl Conn {
     ///
     /// Database errors.
     pub async fn workflows_by_key(&mut self, keys: &[&str]) -> Result<HashMap<String, WorkflowRow>, StoreError> {
-        let rows = self
-            .query(
-                select_workflows!(
-                    r#""key" IN (SELECT "value" FROM json_each(?)) ORDER BY "enabled", coalesce("current", 0), "id""#
-                ),
-                [Value::from(keys).to_string().into()],
-            )
-            .await?;
+        let rows = self.query(each!(with_keys), [Value::from(keys).to_string().into()]).await?;
         // A later version takes the place of those before it.
         rows.iter().map(|row| WorkflowRow::read(row).map(|workflow| (workflow.key.clone(), workflow))).collect()
     }
 
     async fn workflow_versions(&mut self, key: &str) -> Result<Vec<WorkflowRow>, StoreError> {
-        let rows = self.query(select_workflows!(r#""key" = ? ORDER BY "id""#), [key.into()]).await?;
+        let rows = self.query_held(select_workflows!(r#""key" = ? ORDER BY "id""#), [key.into()]).await?;
         rows.iter().map(WorkflowRow::read).collect()
+    }
+
+    /// Reads a version that is there, and that nobody else changes before the transaction ends.
+    async fn held_workflow(&mut self, id: WorkflowId) -> Result<WorkflowRow, StoreError> {
+        let rows = self.query_held(select_workflows!(r#""id" = ?"#), [id.0.into()]).await?;
+        rows.first().map(WorkflowRow::read).transpose()?.ok_or_else(|| StoreError::NotFound { what: "workflow".into() })
     }
 
     async fn present_workflow(&mut self, id: WorkflowId) -> Result<WorkflowRow, StoreError> {
@@ -160,7 +169,7 @@ impl Tx {
             options.extend(given.clone());
         }
         let config = object(&values, "config")?.cloned().unwrap_or_default();
-        let (id, now) = (WorkflowId(self.next_id()), moment::now());
+        let (id, now) = (WorkflowId(self.next_id().await?), moment::now());
         self.run(
             r#"INSERT INTO "workflows" ("id", "key", "title", "description", "type", "triggerTitle", "config", "secrets",
                  "options", "enabled", "current", "sync", "createdAt", "updatedAt", "createdById", "updatedById")
@@ -201,6 +210,9 @@ impl Tx {
         values: Record,
         author: Option<UserId>,
     ) -> Result<Vec<WorkflowRow>, StoreError> {
+        // All versions, because enabling one disables the others.
+        let before = self.present_workflow(id).await?;
+        self.workflow_versions(&before.key).await?;
         let before = self.present_workflow(id).await?;
         let config =
             object(&values, "config")?.map_or_else(|| before.config.clone(), |given| Value::Object(given.clone()));
@@ -237,9 +249,9 @@ impl Tx {
         }
         self.run(
             r#"UPDATE "workflows" SET "enabled" = ?, "current" = ?, "config" = ?, "secrets" = ?, "options" = ?,
-                 "title" = CASE WHEN ? THEN ? ELSE "title" END,
-                 "description" = CASE WHEN ? THEN ? ELSE "description" END,
-                 "triggerTitle" = CASE WHEN ? THEN ? ELSE "triggerTitle" END,
+                 "title" = CASE WHEN ? = 1 THEN ? ELSE "title" END,
+                 "description" = CASE WHEN ? = 1 THEN ? ELSE "description" END,
+                 "triggerTitle" = CASE WHEN ? = 1 THEN ? ELSE "triggerTitle" END,
                  "updatedAt" = ?, "updatedById" = coalesce(?, "updatedById")
                WHERE "id" = ?"#,
             [
@@ -275,7 +287,7 @@ impl Tx {
     /// [`StoreError::NotFound`].
     pub async fn revise_workflow(&mut self, id: WorkflowId, kind: Revision) -> Result<WorkflowRow, StoreError> {
         let origin = self.present_workflow(id).await?;
-        let (new, now) = (WorkflowId(self.next_id()), moment::now());
+        let (new, now) = (WorkflowId(self.next_id().await?), moment::now());
         let (key, title, current, all_executed) = match kind {
             Revision::NextVersion => (origin.key.clone(), origin.title, None, true),
             Revision::Copy => (new_key(), origin.title.map(|title| format!("{title} copy")), Some(true), false),
@@ -284,7 +296,7 @@ impl Tx {
             r#"INSERT INTO "workflows" ("id", "key", "title", "description", "type", "triggerTitle", "config", "secrets",
                  "options", "enabled", "current", "sync", "allExecuted", "createdAt", "updatedAt")
                SELECT ?, ?, ?, "description", "type", "triggerTitle", "config", "secrets", "options", 0, ?, "sync",
-                 CASE WHEN ? THEN "allExecuted" ELSE 0 END, ?, ?
+                 CASE WHEN ? = 1 THEN "allExecuted" ELSE 0 END, ?, ?
                FROM "workflows" WHERE "id" = ?"#,
             [
                 new.0.into(),

@@ -41,7 +41,7 @@ impl Tx {
     ) -> Result<Vec<Record>, StoreError> {
         let statement = DeleteStatement::new()
             .from_table(collection.name.clone())
-            .cond_where(filter.compile(&collection.name))
+            .cond_where(filter.compile(self.dialect(), &collection.name))
             .returning(all_columns(collection))
             .take();
         let rows = self.fetch_all(&statement).await?;
@@ -62,8 +62,10 @@ impl Tx {
             let doomed = self.rows_matching(through, filter).await?;
             self.note_records(through, doomed.into_iter().map(|record| (Some(record), None)));
         }
-        let statement =
-            DeleteStatement::new().from_table(through.name.clone()).cond_where(filter.compile(&through.name)).take();
+        let statement = DeleteStatement::new()
+            .from_table(through.name.clone())
+            .cond_where(filter.compile(self.dialect(), &through.name))
+            .take();
         self.execute(&statement).await.map(drop)
     }
 
@@ -92,7 +94,7 @@ impl Tx {
         let statement = UpdateStatement::new()
             .table(collection.name.clone())
             .value(column.name.clone(), cell)
-            .cond_where(filter.compile(&collection.name))
+            .cond_where(filter.compile(self.dialect(), &collection.name))
             .take();
         self.execute(&statement).await.map(drop)
     }

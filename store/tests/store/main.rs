@@ -1,4 +1,4 @@
-//! Drives the store over a real database in a temporary folder.
+//! Drives the store over real databases: each test over a file and over a server.
 
 mod aggregates;
 mod agreement;
@@ -15,5 +15,6 @@ mod hostile;
 mod nested;
 mod record_changes;
 mod records;
+mod rivals;
 mod schema;
 mod statements;

@@ -15,7 +15,7 @@ use store::{
     StoreError, Submission, Task, TaskId, TaskStatus, Tx, UserId, WorkflowId, WriteOptions,
 };
 
-use super::{Decided, Form, own, unknown_action};
+use super::{Decided, Form, own, own_approval, unknown_action};
 use crate::{
     EngineError,
     nodes::{NodeError, NodeResult, NodeTypes, Users, find_people},
@@ -140,8 +140,7 @@ pub(crate) async fn withdraw(
     id: ApprovalId,
     comment: Option<String>,
 ) -> Result<Option<Decided>, EngineError> {
-    let approval = tx.approval(id).await?.filter(|approval| approval.user_id == Some(user));
-    let approval = approval.ok_or_else(|| StoreError::NotFound { what: "approval".into() })?;
+    let approval = own_approval(tx, user, id).await?;
     let (job, node_type) = job_and_type(tx, approval.job_id).await?;
     if !approval.status.is_open() || job.status != JobStatus::Pending {
         let (from, to) = (approval.status.to_string(), ApprovalStatus::Withdrawn.to_string());

@@ -58,6 +58,7 @@ fn allowed(from: &str, to: &str) -> bool {
     match from {
         "plugin-api" | "store" | "xtask" => false,
         "workflow" => to == "store",
+        "test-database" => to == "test-database-macros",
         // The host lists the plugins so that cargo builds their libraries; its code never names them (see `sources`).
         "host-demo" => ["plugin-api", "workflow", "store"].contains(&to) || is_plugin(to),
         "plugin-testkit" => to == "plugin-api",

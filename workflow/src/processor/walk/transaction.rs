@@ -108,7 +108,7 @@ impl Transaction {
             Then::Nothing => Stored::Going(None),
             Then::Job(job) => Stored::Going(Some(self.create(tx, *job).await?)),
             Then::Work { index, job, work, line } => {
-                let id = tx.reserve_job_id();
+                let id = tx.reserve_job_id().await?;
                 let stack = self.stack.iter().copied().chain([self.execution]).collect();
                 tx.set_cause(Cause { stack, ..Cause::default() });
                 let result = work(tx, id).await?;
