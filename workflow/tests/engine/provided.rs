@@ -103,7 +103,7 @@ impl Waiting {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_answer_that_cannot_be_judged_is_not_taken_and_can_be_given_again() {
     let waiting = Waiting::start().await;
     for (error, want) in [
@@ -125,7 +125,7 @@ async fn an_answer_that_cannot_be_judged_is_not_taken_and_can_be_given_again() {
     assert_eq!(waiting.harness.logs().await, ["after"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_node_that_cannot_begin_ends_in_error() {
     let scripted = Scripted::default();
     let harness = Harness::with_nodes(Arc::new(scripted.clone())).await;
@@ -150,7 +150,7 @@ async fn a_node_that_cannot_begin_ends_in_error() {
     assert_eq!(harness.engine.check_node("ask", &json!({})).unwrap_err().to_string(), "\"assignees\" is required");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_approval_is_closed_with_its_execution() {
     let waiting = Waiting::start().await;
     waiting.harness.engine.cancel(waiting.execution).await.unwrap();
