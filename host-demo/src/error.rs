@@ -37,9 +37,6 @@ pub enum HostError {
         /// The file.
         path: PathBuf,
     },
-    /// Another database than SQLite.
-    #[error("this database is not supported yet: use sqlite:PATH")]
-    DatabaseUnsupported,
     /// The address of the first user is none.
     #[error("HOST_ADMIN_EMAIL has to be an e-mail address, not \"{0}\"")]
     AdminEmail(String),

@@ -36,7 +36,7 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// The plugin manifest; without one there are no plugins.
     pub manifest: Option<PathBuf>,
-    /// `sqlite:PATH`; the file `host.db` in the data directory if there is none.
+    /// `sqlite:PATH` or `postgres://…`; the file `host.db` in the data directory if there is none.
     pub database_url: Option<String>,
     /// The user of the first start.
     pub admin: Admin,
@@ -65,7 +65,7 @@ impl Server {
     /// [`HostError`], one readable line; nothing keeps running.
     pub async fn start(options: ServerOptions) -> Result<Self, HostError> {
         // The cheap checks come first: a wrong manifest should not leave a new database behind.
-        let url = database_url(&options)?;
+        let url = database_url(&options);
         let (manifest, strictness) = (options.manifest, options.strictness);
         let plugins = tokio::task::spawn_blocking(move || PluginManager::load(manifest))
             .await
@@ -136,10 +136,7 @@ impl Server {
     }
 }
 
-fn database_url(options: &ServerOptions) -> Result<String, HostError> {
-    match &options.database_url {
-        None => Ok(format!("sqlite:{}", options.data_dir.join("host.db").display())),
-        Some(url) if url.starts_with("sqlite:") => Ok(url.clone()),
-        Some(_) => Err(HostError::DatabaseUnsupported),
-    }
+fn database_url(options: &ServerOptions) -> String {
+    let file = || format!("sqlite:{}", options.data_dir.join("host.db").display());
+    options.database_url.clone().unwrap_or_else(file)
 }

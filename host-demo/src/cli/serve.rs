@@ -28,7 +28,7 @@ pub(super) struct ServeOptions {
     /// The plugins to load
     #[arg(long, env = "HOST_MANIFEST", default_value = "plugin.toml")]
     manifest: PathBuf,
-    /// `sqlite:PATH`; by default the file host.db in the data directory
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; by default the file host.db in the data directory
     #[arg(long, env = "HOST_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
     /// Lets request nodes reach addresses that are not public: this machine, the local network

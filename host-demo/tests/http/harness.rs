@@ -37,7 +37,7 @@ pub(crate) fn options(folder: &Path) -> ServerOptions {
         data_dir: folder.join("data"),
         listen: ([127, 0, 0, 1], 0).into(),
         manifest: Some(manifest),
-        database_url: None,
+        database_url: test_database::chosen_for(folder),
         admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
         outside: workflow::OutsideOptions::default(),
         strictness: Strictness::default(),
