@@ -58,6 +58,26 @@ impl Conn {
         self.link.dialect()
     }
 
+    /// Says whether other transactions may write while this one does.
+    pub(crate) fn has_rivals(&self) -> bool {
+        self.link.has_rivals()
+    }
+
+    /// What time it is, in milliseconds since 1970, for those who work on one database: that of its server, as the clocks of
+    /// several machines differ.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn now_ms(&mut self) -> Result<i64, StoreError> {
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(chrono::Utc::now().timestamp_millis());
+        }
+        let sql = r#"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS "now""#;
+        let rows = self.query(sql, []).await?;
+        rows.first().map_or(Ok(0), |row| row.get("now"))
+    }
+
     /// Runs a statement and reads all its rows.
     pub(crate) async fn fetch_all(&mut self, statement: &impl SqlxBinder) -> Result<Vec<Row>, StoreError> {
         let (sql, values) = self.dialect().build(statement);
@@ -87,7 +107,7 @@ impl Conn {
         sql: impl Into<Fixed>,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        let rows = if self.link.has_rivals() { Rows::Held } else { Rows::Read };
+        let rows = if self.has_rivals() { Rows::Held } else { Rows::Read };
         let text = sql.into().text(self.dialect(), rows);
         self.rows(text.into_sql_str(), bind(values)).await
     }

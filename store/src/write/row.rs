@@ -106,7 +106,11 @@ impl Tx {
             true => Some(self.rows_matching(collection, filter).await?),
             false => None,
         };
-        statement.cond_where(filter.compile(self.dialect(), &collection.name)).returning(all_columns(collection));
+        let those = match &before {
+            Some(before) => self.exactly(collection, before, filter)?,
+            None => filter.clone(),
+        };
+        statement.cond_where(those.compile(self.dialect(), &collection.name)).returning(all_columns(collection));
         let rows = self.fetch_all(&statement).await?;
         let mut records: Vec<Record> = rows.iter().map(|row| read(collection, row)).collect::<Result<_, _>>()?;
         sort_by_key(collection, &mut records);
@@ -114,6 +118,23 @@ impl Tx {
             self.note_update(collection, before, &records);
         }
         Ok(records)
+    }
+
+    /// What matches the rows that were read and held, and none that has begun to match since: nobody would hear of that one.
+    /// Rows without a key of one column cannot be told apart so.
+    pub(super) fn exactly(
+        &self,
+        collection: &Collection,
+        held: &[Record],
+        filter: &Filter,
+    ) -> Result<Filter, StoreError> {
+        let [key] = collection.key.as_slice() else { return Ok(filter.clone()) };
+        if !self.has_rivals() {
+            return Ok(filter.clone());
+        }
+        let field = collection.field(key)?;
+        let keys = held.iter().map(|record| codec::operand(field, record.get(key).unwrap_or(&Value::Null)));
+        Ok(Filter::one_of(key, keys.collect::<Result<_, _>>()?))
     }
 
     /// Reads the matching rows whole, hidden fields too, in key order. Nobody else changes them before the transaction ends.

@@ -180,6 +180,87 @@ async fn a_store_comes_back_after_its_connections_are_gone() -> Result<(), Store
     Ok(())
 }
 
+/// Waits until a transaction of this database waits for another one.
+const SOMEBODY_WAITS: &str = "DO $$ BEGIN
+    FOR look IN 1..6000 LOOP
+        IF EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_locks WHERE database =
+            (SELECT oid FROM pg_database WHERE datname = current_database()))) THEN RETURN; END IF;
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+    RAISE EXCEPTION 'nobody waits';
+END $$";
+
+/// Hears of changed posts.
+#[derive(Default)]
+struct Ear(std::sync::Mutex<Vec<Value>>);
+
+impl store::RecordListener for Ear {
+    fn listens(&self, collection: &store::Collection, _: store::RecordChangeKind) -> bool {
+        collection.name == "posts"
+    }
+
+    fn hear<'t>(
+        &'t self,
+        _: &'t mut store::Tx,
+        _: store::Cause,
+        changes: Vec<store::RecordChange>,
+    ) -> futures::future::BoxFuture<'t, Result<(), StoreError>> {
+        let titles = changes.iter().map(|it| it.after.as_ref().map_or(Value::Null, |record| record["title"].clone()));
+        self.0.lock().expect("not poisoned").extend(titles);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test]
+async fn no_record_is_changed_without_being_heard_of() -> Result<(), StoreError> {
+    if !test_database::begin(Database::Postgres) {
+        return Ok(());
+    }
+    let blog = Fixture::blog().await;
+    for title in ["mine", "not yet"] {
+        blog.create("posts", json!({"title": title})).await?;
+    }
+    let other = blog.open_again().await;
+    let ear = std::sync::Arc::new(Ear::default());
+    other.listen(ear.clone());
+    let (has_begun, begun) = oneshot::channel();
+    let (go_on, may_go_on) = oneshot::channel::<()>();
+    // Holds the first record, and makes the second one match.
+    let first = blog.store.write(|tx| {
+        Box::pin(async move {
+            let posts = tx.schema().collection("posts")?.clone();
+            for (title, content) in [("mine", json!({"content": "held"})), ("not yet", json!({"title": "mine"}))] {
+                let found = store::Filter::parse(tx.schema(), &posts, &json!({"title": title}))?;
+                tx.update(&posts, &found, record(content), &WriteOptions::default()).await?;
+            }
+            has_begun.send(()).map_err(|()| StoreError::Closed)?;
+            may_go_on.await.map_err(|_gone| StoreError::Closed)
+        })
+    });
+    let second = async {
+        begun.await.expect("it has begun");
+        other
+            .write(|tx| {
+                Box::pin(async move {
+                    let posts = tx.schema().collection("posts")?.clone();
+                    let found = store::Filter::parse(tx.schema(), &posts, &json!({"title": "mine"}))?;
+                    tx.update(&posts, &found, record(json!({"title": "changed"})), &WriteOptions::default()).await
+                })
+            })
+            .await
+    };
+    let between = async {
+        blog.execute(SOMEBODY_WAITS).await;
+        go_on.send(()).expect("it waits");
+    };
+    let (first, second, ()) = tokio::join!(first, second, between);
+    first?;
+    let changed = second?.len();
+    assert_eq!(ear.0.lock().expect("not poisoned").len(), changed, "each change is heard of");
+    other.close().await;
+    Ok(())
+}
+
 #[test_database::test]
 async fn accounts_are_the_same_whatever_the_case() -> Result<(), StoreError> {
     let fixture = Fixture::empty().await;
