@@ -85,7 +85,8 @@ impl Dispatcher {
             conn = self.store.read().await?;
         }
         let not_before = conn.next_not_before().await?;
-        if conn.has_expired_claims(now_ms).await? {
+        let lease_clock_ms = conn.now_ms().await?;
+        if conn.has_expired_claims(lease_clock_ms).await? {
             drop(conn);
             self.processor.take_back().await?;
             conn = self.store.read().await?;
