@@ -84,6 +84,11 @@ impl StoreError {
         }
     }
 
+    /// Says whether two transactions waited for each other, and this one was given up. The other one has gone on.
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, Self::Database(error) if refusal::is_deadlock(error))
+    }
+
     pub(crate) fn invalid(code: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid { code, message: message.into() }
     }

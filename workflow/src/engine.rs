@@ -52,6 +52,9 @@ impl Default for Instance {
 /// Long enough for a busy writer or a paused machine, short enough that nobody misses what a dead process was to do.
 const DEFAULT_LEASE: Duration = Duration::from_secs(15);
 
+/// How often a cancellation that met the end of a child is tried again: each meets another child at most.
+const CANCELS_AGAIN: usize = 3;
+
 /// A handle on the running engine. Cheap to clone. When the last one is gone, the engine stops at once, as in a crash; what
 /// it was doing is gone on with by the next one. [`Engine::shutdown`] is the friendly way.
 #[derive(Clone)]
@@ -183,17 +186,24 @@ impl Engine {
     ///
     /// [`EngineError::NotFound`]; [`store::StoreError::IllegalMove`] if it has ended.
     pub async fn cancel(&self, id: ExecutionId) -> Result<(), EngineError> {
-        let (woken, parent) = self
-            .inner
-            .store
-            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
+        let cancel = || {
+            self.inner.store.write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
                 Box::pin(async move {
                     let execution = tx.execution(id).await?.ok_or(EngineError::NotFound)?;
                     let woken = ending::abort(tx, id, Reason::ManualCancel).await?;
                     Ok((woken, execution.stack.last().copied()))
                 })
             })
-            .await?;
+        };
+        let mut cancelled = cancel().await;
+        // An execution is held before those it waits for; one of these that ends holds itself first.
+        for _ in 0..CANCELS_AGAIN {
+            if !matches!(&cancelled, Err(EngineError::Store(error)) if error.is_deadlock()) {
+                break;
+            }
+            cancelled = cancel().await;
+        }
+        let (woken, parent) = cancelled?;
         self.wake(&woken);
         if let Some(parent) = parent {
             self.inner.dispatcher.go_on(parent);

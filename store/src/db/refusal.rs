@@ -83,6 +83,11 @@ pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Says whether it is PostgreSQL's `deadlock_detected`.
+pub(crate) fn is_deadlock(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|refused| refused.code().as_deref() == Some("40P01"))
+}
+
 /// The columns in `UNIQUE constraint failed: posts.code, posts.title`.
 fn columns_in_message(message: &str) -> String {
     let columns = message.rsplit_once(": ").map_or(message, |(_, columns)| columns);
