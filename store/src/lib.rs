@@ -16,7 +16,8 @@
 //! 8. [`tasks`]: what people are asked to decide, and [`approvals`]: what becomes of what they apply for
 //! 9. [`buttons`]: what is bound to which button
 //! 10. [`record_changes`]: what a request changes in records, for whoever starts something from it
-//! 11. [`secret`]: password hashing
+//! 11. [`hosts`]: what the hosts that work on one database tell each other
+//! 12. [`secret`]: password hashing
 
 pub mod approvals;
 pub mod buttons;
@@ -25,6 +26,7 @@ mod codec;
 pub mod db;
 pub mod error;
 pub mod executions;
+pub mod hosts;
 pub mod id;
 mod id_generator;
 pub mod jobs;
@@ -47,6 +49,7 @@ pub use executions::{
     Claimed, ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, QueueFigures, Repetition, Retryable,
     Standing, Takeover,
 };
+pub use hosts::{Hint, HostChange, HostVersion};
 pub use id::{ApprovalId, BindingId, ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use query::{Aggregate, Aggregator, Filter, Find, Page, RelatedTo, Repeated, Select, Sort, SqlQuery};

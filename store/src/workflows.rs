@@ -14,6 +14,7 @@ use crate::{
     Record,
     db::{Conn, Row, Tx, each, listed_texts},
     error::StoreError,
+    hosts::HostChange,
     id::{UserId, WorkflowId},
     moment,
 };
@@ -91,6 +92,11 @@ impl WorkflowRow {
             sync: row.get("sync")?,
             executed: row.get("executed")?,
         })
+    }
+
+    /// What other hosts are told when it was changed.
+    fn as_changed(&self) -> HostChange {
+        HostChange::Workflow { id: self.id, trigger_type: self.trigger_type.clone() }
     }
 }
 
@@ -193,7 +199,9 @@ impl Tx {
             ],
         )
         .await?;
-        self.present_workflow(id).await
+        let made = self.present_workflow(id).await?;
+        self.tell_hosts(made.as_changed());
+        Ok(made)
     }
 
     /// Changes `title, description, triggerTitle, enabled, config, secrets, options, current`; other members are passed over.
@@ -276,6 +284,7 @@ impl Tx {
         if after.enabled != before.enabled || reconfigured {
             changed.push(after);
         }
+        changed.iter().for_each(|version| self.tell_hosts(version.as_changed()));
         Ok(changed)
     }
 
@@ -338,6 +347,7 @@ impl Tx {
             }
             self.leave_behind(version.id).await?;
             self.run(r#"DELETE FROM "workflows" WHERE "id" = ?"#, [version.id.0.into()]).await?;
+            self.tell_hosts(version.as_changed());
         }
         Ok(gone)
     }

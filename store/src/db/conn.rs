@@ -23,6 +23,7 @@ use super::{
 use crate::{
     changes::{Change, Feed},
     error::StoreError,
+    hosts::{Hint, HostChange, Message},
     id_generator::IdGenerator,
     record_changes::{Listener, Notes},
     schema::Schema,
@@ -128,6 +129,12 @@ pub struct Tx {
     changes: Vec<Change>,
     /// What is to be done once it is committed.
     afterwards: Vec<Afterwards>,
+    /// What other hosts have to follow.
+    pub(crate) host_changes: Vec<HostChange>,
+    /// What they are told once it is committed.
+    messages: Vec<Message>,
+    /// How far other hosts' changes were when it began.
+    host_version: i64,
     /// Who hears of changed records.
     pub(crate) listener: Listener,
     /// What the request that is being worked on has changed in records.
@@ -176,6 +183,9 @@ impl Tx {
             data_version: 0,
             changes: Vec::new(),
             afterwards: Vec::new(),
+            host_changes: Vec::new(),
+            messages: Vec::new(),
+            host_version: 0,
             listener,
             notes: Notes::default(),
         }
@@ -215,8 +225,11 @@ impl Tx {
 
     async fn begin(&mut self) -> Result<(), StoreError> {
         self.conn.faults.pass("BEGIN").map_err(StoreError::Database)?;
-        let rows = self.conn.link.control(r#"BEGIN; SELECT "version" FROM "_schemaVersion""#).await.map_err(refusal)?;
+        let begin =
+            r#"BEGIN; SELECT "version", (SELECT "version" FROM "_hostVersion") AS "changes" FROM "_schemaVersion""#;
+        let rows = self.conn.link.control(begin).await.map_err(refusal)?;
         let version: i64 = rows.first().map_or(Ok(0), |row| row.get("version"))?;
+        self.host_version = rows.first().map_or(Ok(0), |row| row.get("changes"))?;
         if version == self.schema().version() { Ok(()) } else { self.reload_schema().await }
     }
 
@@ -262,7 +275,18 @@ impl Tx {
             return Ok(());
         }
         self.run(r#"UPDATE "_schemaVersion" SET "version" = "version" + 1"#, []).await?;
+        self.send(Message::Hint(Hint::Changed));
         self.reload_schema().await
+    }
+
+    /// The number of the latest change of any host when the transaction began. See [`crate::hosts`].
+    pub fn host_version(&self) -> i64 {
+        self.host_version
+    }
+
+    /// Tells other hosts something once the transaction is committed.
+    pub(crate) fn send(&mut self, message: Message) {
+        self.messages.push(message);
     }
 
     /// Makes an id for a workflow, a node, an execution or a job: larger than every one before, below 2^53.
@@ -298,6 +322,11 @@ impl Tx {
         self.afterwards.push(Box::new(work));
     }
 
+    /// Tells other hosts of everything that was noted.
+    pub(super) fn send_changes(&mut self) {
+        self.messages.extend(self.changes.iter().cloned().map(Message::Told));
+    }
+
     /// How much was noted so far.
     pub(super) fn noted(&self) -> Noted {
         Noted { changes: self.changes.len(), afterwards: self.afterwards.len() }
@@ -309,10 +338,11 @@ impl Tx {
         self.afterwards.truncate(keep.afterwards);
     }
 
-    /// Tells of what was noted, in order, and does what was to be done: it is committed.
-    pub(super) fn announce(&mut self, feed: &Feed) {
+    /// Tells of what was noted, in order, and does what was to be done: it is committed. Answers what other hosts are told.
+    pub(super) fn announce(&mut self, feed: &Feed) -> Vec<Message> {
         feed.publish(std::mem::take(&mut self.changes));
         std::mem::take(&mut self.afterwards).into_iter().for_each(|work| work());
+        std::mem::take(&mut self.messages)
     }
 
     /// Runs a statement and answers how many rows it changed.

@@ -6,6 +6,7 @@
 //! their own and never wait for writers. Only this module knows the databases; it knows nothing of filters or associations.
 
 mod arguments;
+mod bell;
 mod conn;
 pub(crate) mod dialect;
 mod faults;
@@ -29,6 +30,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     changes::{Change, Feed},
     error::StoreError,
+    hosts::{Hint, Message},
     record_changes::{Listener, RecordListener},
     schema::Schema,
 };
@@ -121,9 +123,34 @@ impl Store {
         self.shared.common.schema.load_full()
     }
 
-    /// Hears of every change of executions and jobs that this process commits from now on. See [`crate::changes`].
+    /// Hears of every change of executions and jobs that is committed from now on, by this process, and, a moment later, by
+    /// others. See [`crate::changes`].
     pub fn changes(&self) -> broadcast::Receiver<Change> {
-        self.shared.common.feed.subscribe()
+        let receiver = self.shared.common.feed.subscribe();
+        if let Engine::Postgres(postgres) = &self.shared.engine {
+            postgres.bell().ring([Message::Watching]);
+        }
+        receiver
+    }
+
+    /// Says whether other hosts may work on the same database.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.shared.engine, Engine::Postgres(_))
+    }
+
+    /// Hears the hints of other hosts from now on; `None` if there can be no others. See [`crate::hosts`].
+    pub fn hints(&self) -> Option<broadcast::Receiver<Hint>> {
+        match &self.shared.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => Some(postgres.bell().hints()),
+        }
+    }
+
+    /// Gives other hosts a hint, if there are any. It may be lost.
+    pub fn hint(&self, hint: Hint) {
+        if let Engine::Postgres(postgres) = &self.shared.engine {
+            postgres.bell().ring([Message::Hint(hint)]);
+        }
     }
 
     /// Tells `listener` of changed records from now on, in the transactions that change them. See [`crate::record_changes`].
@@ -227,8 +254,10 @@ where
 {
     let work = async move {
         tx.begin_notes();
+        tx.let_listener_catch_up().await?;
         let done = work(&mut *tx).await?;
         tx.tell_notes().await?;
+        tx.write_host_changes().await?;
         Ok(done)
     };
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_panic| Err(StoreError::Panicked.into()))

@@ -19,15 +19,15 @@ use sqlx::{
 use tokio::sync::Semaphore;
 
 use super::{
-    CACHED_STATEMENTS, Common, READERS, Row, Tx, WAITING_REQUESTS, acquired, arguments::arguments, contained, migrate,
-    refusal::guarded_refusal, writer::measure,
+    CACHED_STATEMENTS, Common, READERS, Row, Tx, WAITING_REQUESTS, acquired, arguments::arguments, bell::Bell,
+    contained, migrate, refusal::guarded_refusal, writer::measure,
 };
 use crate::{error::StoreError, schema::Schema};
 
 /// Transactions at a time. The server's disk takes about as many commits together; more only wait for each other's rows.
 const WRITERS: u32 = 16;
 /// How long a request waits for a connection before it is told that the database cannot be reached.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A database on a server.
 pub(super) struct Postgres {
@@ -35,6 +35,7 @@ pub(super) struct Postgres {
     readers: PgPool,
     writers: PgPool,
     waiting: Arc<Semaphore>,
+    bell: Bell,
 }
 
 impl Postgres {
@@ -49,15 +50,21 @@ impl Postgres {
         migrate::postgres(&mut connection).await?;
         connection.close().await.map_err(StoreError::Database)?;
         let writers = pool(WRITERS).connect_lazy_with(options.clone());
-        let readers = pool(READERS).connect_lazy_with(options);
+        let readers = pool(READERS).connect_lazy_with(options.clone());
         let waiting = Arc::new(Semaphore::new(WAITING_REQUESTS));
-        let postgres = Self { common: common.clone(), readers, writers, waiting };
+        let bell = Bell::hang(options, common);
+        let postgres = Self { common: common.clone(), readers, writers, waiting, bell };
         let mut tx = postgres
             .begin(acquired(postgres.writers.acquire().await)?, Arc::new(Schema::built_in(super::Dialect::Postgres)))
             .await?;
         postgres.publish(tx.schema());
         tx.control("ROLLBACK").await.map_err(StoreError::Database)?;
         Ok(postgres)
+    }
+
+    /// What other hosts are told by and heard with.
+    pub(super) fn bell(&self) -> &Bell {
+        &self.bell
     }
 
     pub(super) async fn reader(&self) -> Result<PoolConnection<sqlx::Postgres>, StoreError> {
@@ -131,7 +138,10 @@ impl Postgres {
         match (result, committed) {
             (Ok(value), Ok(())) => {
                 self.publish(tx.schema());
-                tx.announce(&self.common.feed);
+                if self.bell.is_watched() {
+                    tx.send_changes();
+                }
+                self.bell.ring(tx.announce(&self.common.feed));
                 measure(1, begun.elapsed());
                 Ok(value)
             }

@@ -61,7 +61,7 @@ impl Schema {
     }
 
     /// Larger than that of every schema before it; 0 where there is one process only.
-    pub(crate) fn version(&self) -> i64 {
+    pub fn version(&self) -> i64 {
         self.version
     }
 
