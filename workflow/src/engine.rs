@@ -26,7 +26,8 @@ use crate::{
 /// Bounds of the engine.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
-    /// Workflows that run at the same time in the background.
+    /// Workflows that run at the same time in the background. With 0, other processes on the same database run them, and this
+    /// one only what is run before an answer.
     pub parallel_workflows: usize,
     /// What nodes may reach outside of the store.
     pub outside: OutsideOptions,
@@ -140,8 +141,9 @@ impl Engine {
         ));
         processor.take_back().await?;
         let stop = CancellationToken::new();
-        let dispatcher = Arc::new(Dispatcher::new(store.clone(), processor, lease, stop.clone()));
-        dispatcher.start(options.parallel_workflows);
+        let dispatcher =
+            Arc::new(Dispatcher::new(store.clone(), processor, lease, options.parallel_workflows, stop.clone()));
+        dispatcher.start();
         let inner = Inner { store, claim, types, expressions, outside, dispatcher, _stop: stop.drop_guard() };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -167,7 +169,7 @@ impl Engine {
 
     /// Tells the dispatcher that these workflows have queued executions. A hint: what is missed is found by the sweep.
     pub fn wake(&self, workflows: &[WorkflowId]) {
-        self.inner.dispatcher.wake(workflows);
+        self.inner.dispatcher.wake_anybody(workflows);
     }
 
     /// Runs an execution claimed by [`Engine::claim`] until it ends or waits. It goes on if the caller goes away.
