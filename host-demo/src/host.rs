@@ -7,7 +7,10 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workflow::Engine;
 
-use crate::{access::Tokens, bindings::Strictness, plugins::PluginManager, triggers::TriggerSwitch};
+use crate::{
+    access::Tokens, bindings::Strictness, in_step::InStep, plugins::PluginManager, server::HostRole,
+    triggers::TriggerSwitch,
+};
 
 /// Largest request body, in bytes: thousands of records of ordinary size, and little enough for hundreds of requests at once.
 pub(crate) const BODY_LIMIT_BYTES: usize = 1 << 20;
@@ -19,9 +22,11 @@ pub(crate) const STREAMS_MAX: usize = 64;
 pub(crate) struct Host {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
+    pub(crate) role: HostRole,
     pub(crate) plugins: Arc<PluginManager>,
     pub(crate) tokens: Tokens,
     pub(crate) switch: TriggerSwitch,
+    pub(crate) in_step: InStep,
     /// What requests that name their button may fire.
     pub(crate) strictness: Strictness,
     /// Requests that are being answered; they end even when their callers go away.
@@ -35,17 +40,21 @@ impl Host {
     pub(crate) fn new(
         store: Store,
         engine: Engine,
+        role: HostRole,
         plugins: Arc<PluginManager>,
         tokens: Tokens,
         strictness: Strictness,
+        in_step: InStep,
     ) -> Self {
         let switch = TriggerSwitch::new(store.clone(), Arc::clone(&plugins));
         Self {
             store,
             engine,
+            role,
             plugins,
             tokens,
             switch,
+            in_step,
             strictness,
             requests: TaskTracker::new(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),

@@ -18,6 +18,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use plugin_api::{ErrorKind, PluginError, Workflow};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
@@ -31,8 +32,9 @@ use super::{
     snapshot::{Plugins, Slot},
 };
 
-/// What an administrator wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What an administrator wants. Hosts tell each other in this form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Change {
     /// Load a plugin that the manifest lists; put it back in service if it was taken out of it.
     Enable {

@@ -38,6 +38,8 @@ pub(crate) fn options(folder: &Path) -> ServerOptions {
         listen: ([127, 0, 0, 1], 0).into(),
         manifest: Some(manifest),
         database_url: test_database::chosen_for(folder),
+        role: Default::default(),
+        token_secret: None,
         admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
         outside: workflow::OutsideOptions::default(),
         strictness: Strictness::default(),
