@@ -100,11 +100,12 @@ impl Reader {
         self.number(STORED).await
     }
 
-    /// The ids of executions of a workflow that have not ended, oldest first, so many at most.
+    /// The ids of executions of a workflow that have not ended, oldest first, so many at most. Those that wait for another one are
+    /// left out: they go with it if it ends badly.
     pub(crate) async fn open_executions(&mut self, workflow: i64, limit: usize) -> Result<Vec<i64>> {
         let sql = format!(
             r#"SELECT ARRAY("id") FROM "executions" WHERE "workflowId" = {workflow} AND ("status" IS NULL OR "status" = 0)
-               ORDER BY "id" LIMIT {limit}"#
+                 AND "waitsFor" IS NULL ORDER BY "id" LIMIT {limit}"#
         );
         Ok(self.rows(&sql).await?.iter().filter_map(|row| row[0].as_i64()).collect())
     }
