@@ -79,13 +79,16 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// With the values of the form, an object.
+    /// With the values of the form.
+    ///
+    /// # Panics
+    ///
+    /// They are no object.
     #[must_use]
+    #[track_caller]
     pub fn values(mut self, values: Value) -> Self {
-        self.values = match values {
-            Value::Object(values) => values,
-            other => Map::from_iter([("value".to_owned(), other)]),
-        };
+        let Value::Object(values) = values else { panic!("the values of a form are an object, not {values}") };
+        self.values = values;
         self
     }
 
