@@ -1,5 +1,7 @@
 //! A plugin that does everything wrong, beside the built-in one: the host answers every request, and the other plugin goes on.
 
+mod phases;
+
 use std::{fs, path::PathBuf};
 
 use host_demo::{Server, ServerOptions, bootstrap::Admin};
