@@ -86,6 +86,11 @@ impl Dispatcher {
         self.tasks.spawn(async move { dispatcher.look_after_history().await });
     }
 
+    /// What runs executions.
+    pub(crate) fn processor(&self) -> &Arc<Processor> {
+        &self.processor
+    }
+
     /// Takes the hint that these workflows have queued executions.
     pub(crate) fn wake(&self, workflows: &[WorkflowId]) {
         for workflow in workflows {

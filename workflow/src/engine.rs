@@ -1,5 +1,7 @@
 //! The handle on the engine.
 
+mod within;
+
 use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;

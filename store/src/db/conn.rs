@@ -98,6 +98,10 @@ pub struct Tx {
     pub(crate) listener: Listener,
     /// What the request that is being worked on has changed in records.
     pub(crate) notes: Notes,
+    /// Steps of the request that are under way, one in another.
+    pub(super) depth: usize,
+    /// Steps that were begun.
+    pub(super) steps: u64,
 }
 
 /// Something to be done after a commit. It must not block: the next transaction waits for it.
@@ -140,6 +144,8 @@ impl Tx {
             afterwards: Vec::new(),
             listener,
             notes: Notes::default(),
+            depth: 0,
+            steps: 0,
         };
         tx.catch_up().await?;
         Ok(tx)
@@ -236,6 +242,13 @@ impl Tx {
     pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         self.conn.faults.pass(sql)?;
         sqlx::query(sql).execute(self.conn.link.connection()).await.map(drop)
+    }
+
+    /// Marks a step of a request, or ends it.
+    pub(super) async fn mark(&mut self, verb: &str, depth: usize) -> Result<(), sqlx::Error> {
+        let sql = format!("{verb} step{depth}");
+        self.conn.faults.pass(&sql)?;
+        sqlx::query(AssertSqlSafe(sql)).execute(self.conn.link.connection()).await.map(drop)
     }
 
     /// Brings the log into the database's file and closes the connection.

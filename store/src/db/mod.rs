@@ -9,6 +9,7 @@ pub(crate) mod dialect;
 mod faults;
 mod migrate;
 mod row;
+mod step;
 mod writer;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -221,7 +222,7 @@ where
         Box::pin(async move {
             // The closure itself may panic too, not only its future. A half-changed transaction is rolled back whole.
             let work = async move {
-                tx.begin_notes();
+                tx.begin();
                 let done = work(&mut *tx).await?;
                 tx.tell_notes().await?;
                 Ok(done)
