@@ -23,6 +23,7 @@ use store::{
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
+pub(crate) use walk::jobs_before;
 pub(crate) use within::not_within;
 
 use crate::{

@@ -100,7 +100,7 @@ async fn an_answer_that_a_node_panics_at_is_not_taken_and_can_be_given_again() {
     .await;
     for task in tasks {
         let path = format!("workflowTasks:submit/{}", task["id"]);
-        for wrong in ["panic", "wait"] {
+        for wrong in ["panic", "wait", "back"] {
             let refused = admin.post(&path, json!({"action": "approve", "comment": wrong})).await;
             assert_eq!((refused.status, refused.message()), (500, "Internal server error"), "{wrong}");
             assert_eq!(admin.get(&format!("workflowTasks:get/{}", task["id"])).await.ok()["status"], 0);

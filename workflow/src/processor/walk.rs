@@ -38,6 +38,8 @@ use crate::{
     plan::{Plan, Step},
     reader::{Reader, Within},
 };
+pub(crate) use history::jobs_before;
+
 use history::History;
 use line::{Left, Line};
 use transaction::{Committed, Ended, Stored, Then, Transaction};

@@ -98,6 +98,19 @@ async fn a_change_that_it_refuses_is_undone_and_answered_in_its_words() {
 }
 
 #[tokio::test]
+async fn a_run_that_was_undone_has_not_frozen_the_workflow() {
+    let (_host, blog) = blog().await;
+    let strict = blog.workflow(within(&["create"]).refuses("first")).await;
+    let refused = blog.admin.post("posts:create", json!({"title": "a"})).await;
+    assert_eq!((refused.status, refused.message()), (400, "first"));
+    let says = blog.admin.list("flow_nodes", json!({"workflowId": strict.id, "type": "response-message"})).await;
+    let path = format!("flow_nodes:update?filterByTk={}", says[0]["id"]);
+    blog.admin.post(&path, json!({"config": {"message": "second"}})).await.ok();
+    let refused = blog.admin.post("posts:create", json!({"title": "a"})).await;
+    assert_eq!((refused.status, refused.message()), (400, "second"), "it runs as it is now");
+}
+
+#[tokio::test]
 async fn one_that_breaks_down_undoes_the_change_and_the_log_says_why() {
     let (host, blog) = blog().await;
     let duplicate =
