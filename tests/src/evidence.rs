@@ -43,8 +43,9 @@ const EXECUTIONS: &str = r#"SELECT "id", "workflowId", "context" ->> '$.data.mar
 const STEPS: &str = r#"SELECT "mark", "step", count(*) AS "count" FROM "logs" GROUP BY "mark", "step""#;
 const UNFINISHED: &str = r#"SELECT count(*) FROM "executions" WHERE "status" IS NULL OR "status" = 0"#;
 const STORED: &str = r#"SELECT coalesce(sum("executed"), 0) FROM "workflows""#;
+/// Those that wait for another one are left out: they go with it if it ends badly.
 const OPEN: &str = r#"SELECT "id" FROM "executions" WHERE "workflowId" = ? AND ("status" IS NULL OR "status" = 0)
-    ORDER BY "id" LIMIT ?"#;
+    AND "waitsFor" IS NULL ORDER BY "id" LIMIT ?"#;
 
 /// A connection to a server's database that changes nothing.
 pub(crate) struct Reader(SqliteConnection);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::ExecutionFinish;
 use crate::{
     changes::{Change, ExecutionChange, ExecutionStep},
-    db::Tx,
+    db::{Row, Tx},
     error::StoreError,
     id::{ExecutionId, JobId, WorkflowId},
     moment,
@@ -23,52 +23,36 @@ impl Tx {
     ///
     /// [`StoreError::IllegalMove`] if it has ended, or has not begun and is not aborted; [`StoreError::NotFound`].
     pub async fn finish(&mut self, id: ExecutionId, finish: ExecutionFinish) -> Result<Vec<WorkflowId>, StoreError> {
-        let Some(before) = self.execution_status(id).await? else {
-            return Err(StoreError::NotFound { what: "execution".into() });
-        };
-        let status = before.to(finish.status)?;
         let now = moment::now();
-        let rows = self
-            .query(
-                r#"UPDATE "executions"
-                   SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL,
-                       "ready" = NULL, "notBefore" = NULL, "heldBack" = NULL, "updatedAt" = ?
-                   WHERE "id" = ?
-                   RETURNING "parentJobId", "id", "workflowId", "key", "createdAt", "startedAt", "concurrencyKey",
-                             "deadLetter" IS NULL AND
-                             EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
-                                     WHERE "workflows"."id" = "executions"."workflowId"
-                                       AND "unkept"."value" = "executions"."status") AS "unkept",
-                             EXISTS (SELECT 1 FROM "workflowTasks"
-                                     WHERE "workflowTasks"."executionId" = "executions"."id"
-                                       AND "workflowTasks"."status" = 0) AS "asks""#,
-                [
-                    status.code().into(),
-                    finish.reason.into(),
-                    finish.output.as_ref().map(Value::to_string).into(),
-                    now.as_str().into(),
-                    id.0.into(),
-                ],
-            )
-            .await?;
-        if let Some(parent) = rows.first().map_or(Ok(None), |row| row.get("parentJobId"))? {
+        // Nearly all that end have begun: asking each of them first would cost a statement.
+        let mut rows = Vec::new();
+        if ExecutionStatus::Started.to(finish.status).is_ok() {
+            rows = self.end(id, &finish, true, &now).await?;
+        }
+        if rows.is_empty() {
+            let Some(before) = self.execution_status(id).await? else {
+                return Err(StoreError::NotFound { what: "execution".into() });
+            };
+            before.to(finish.status)?;
+            rows = self.end(id, &finish, false, &now).await?;
+        }
+        let Some(row) = rows.first() else { return Ok(Vec::new()) };
+        let status = finish.status;
+        if let Some(parent) = row.get("parentJobId")? {
             self.tell_parent(JobId(parent), id, Some(status), finish.output).await?;
         }
-        for row in &rows {
-            self.note(Change::Execution(ExecutionChange::read(row, ExecutionStep::Ended(status), &now)?));
-        }
-        if rows.first().map_or(Ok(false), |row| row.get("asks"))? {
+        self.note(Change::Execution(ExecutionChange::read(row, ExecutionStep::Ended(status), &now)?));
+        if row.get("asks")? {
             self.close_approvals(id).await?;
             self.close_tasks(id).await?;
         }
-        let mut released = match status {
-            ExecutionStatus::Resolved => self.release_chain(id).await?,
-            _ => {
-                self.drop_chain(id).await?;
-                Vec::new()
+        let mut released = Vec::new();
+        if row.get("awaited")? {
+            match status {
+                ExecutionStatus::Resolved => released = self.release_chain(id).await?,
+                _ => self.drop_chain(id).await?,
             }
-        };
-        let Some(row) = rows.first() else { return Ok(released) };
+        }
         if let Some(key) = row.get::<Option<String>>("concurrencyKey")? {
             let workflow = WorkflowId(row.get("workflowId")?);
             if self.let_next(workflow, &key).await? {
@@ -79,6 +63,41 @@ impl Tx {
             self.run(r#"DELETE FROM "executions" WHERE "id" = ?"#, [id.0.into()]).await?;
         }
         Ok(released)
+    }
+
+    /// Writes the end of an execution, and if `only_begun`, only of one that has begun.
+    async fn end(
+        &mut self,
+        id: ExecutionId,
+        finish: &ExecutionFinish,
+        only_begun: bool,
+        now: &str,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.query(
+            r#"UPDATE "executions"
+               SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL,
+                   "ready" = NULL, "notBefore" = NULL, "heldBack" = NULL, "updatedAt" = ?
+               WHERE "id" = ? AND ("status" = 0 OR NOT ?)
+               RETURNING "parentJobId", "id", "workflowId", "key", "createdAt", "startedAt", "concurrencyKey",
+                         "deadLetter" IS NULL AND
+                         EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
+                                 WHERE "workflows"."id" = "executions"."workflowId"
+                                   AND "unkept"."value" = "executions"."status") AS "unkept",
+                         EXISTS (SELECT 1 FROM "workflowTasks"
+                                 WHERE "workflowTasks"."executionId" = "executions"."id"
+                                   AND "workflowTasks"."status" = 0) AS "asks",
+                         EXISTS (SELECT 1 FROM "executions" AS "next"
+                                 WHERE "next"."waitsFor" = "executions"."id") AS "awaited""#,
+            [
+                finish.status.code().into(),
+                finish.reason.clone().into(),
+                finish.output.as_ref().map(Value::to_string).into(),
+                now.into(),
+                id.0.into(),
+                only_begun.into(),
+            ],
+        )
+        .await
     }
 
     async fn release_chain(&mut self, id: ExecutionId) -> Result<Vec<WorkflowId>, StoreError> {
