@@ -5,7 +5,7 @@ use std::sync::Arc;
 use plugin_api::{self as api, ErrorKind, PluginError, TaskAction};
 use serde_json::Value;
 use store::{ApprovalStatus, JobStatus, Task, TaskStatus, UserId};
-use workflow::provided::{Asked, Meant, NextStep, Progress, ProvidedError, ProvidedNode, ProvidedNodes};
+use workflow::provided::{Asked, Earlier, Meant, NextStep, Progress, ProvidedError, ProvidedNode, ProvidedNodes};
 
 use crate::plugins::{LoadedNode, PluginManager};
 
@@ -68,6 +68,7 @@ impl ProvidedNode for Node {
                 };
                 NextStep::End { status: status(standing), job, result, branch }
             }
+            api::Step::Back { to, result } => NextStep::Back { to, result },
         })
     }
 }
@@ -79,7 +80,12 @@ fn told(progress: &Progress) -> api::Progress {
         applicant: progress.applicant.map(user),
         tasks: progress.tasks.iter().map(task).collect(),
         withdraws: progress.withdraws,
+        earlier: progress.earlier.iter().map(earlier).collect(),
     }
+}
+
+fn earlier(node: &Earlier) -> api::EarlierNode {
+    api::EarlierNode { key: node.key.clone(), title: node.title.clone() }
 }
 
 fn task(task: &Task) -> api::TaskProgress {
@@ -92,6 +98,7 @@ fn task(task: &Task) -> api::TaskProgress {
         values: task.values.clone(),
         comment: task.comment.clone(),
         decided_at: task.decided_at.clone(),
+        return_to: task.return_to.clone(),
     }
 }
 

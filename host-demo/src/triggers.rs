@@ -38,6 +38,11 @@ pub(crate) fn watched(trigger: &LoadedTrigger, config: &Value) -> Option<Collect
     config.get(name)?.as_str().map(CollectionRef::parse)
 }
 
+/// Whether a workflow is part of the transaction of what starts it: its nodes are only those that can be.
+pub(crate) fn runs_within(plugins: &Plugins, workflow: &WorkflowRow) -> bool {
+    workflow.sync && plugins.trigger(&workflow.trigger_type).is_some_and(LoadedTrigger::runs_within)
+}
+
 /// Checks a configuration.
 ///
 /// # Errors

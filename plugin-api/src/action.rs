@@ -51,7 +51,8 @@ pub enum Phase {
     After,
     /// For what follows a change of records, whoever made it: an action, a workflow's node, a value nested in another record.
     /// The action is [`Action::Create`], [`Action::Update`] or [`Action::Destroy`], there are no bindings, and what fires runs
-    /// in the background, whatever its mode says. Hosts ask since 1.2.
+    /// in the background, whatever its mode says; unless the JSON Schema of the trigger type's configuration has `"x-sync":
+    /// "transaction"`: what is synchronous is then part of the transaction of the change. Hosts ask since 1.2.
     Changed,
 }
 

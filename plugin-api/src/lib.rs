@@ -139,7 +139,8 @@ pub use binding::Binding;
 pub use error::{ErrorKind, PluginError};
 pub use id::{ExecutionId, UserId, WorkflowId};
 pub use node::{
-    Ask, Ending, NodeBranch, NodeInfo, People, Progress, Standing, Step, TaskAction, TaskNode, TaskProgress,
+    Ask, EarlierNode, Ending, NodeBranch, NodeInfo, People, Progress, Standing, Step, TaskAction, TaskNode,
+    TaskProgress,
 };
 pub use plan::{Batch, Condition, Firing, Plan, Previous, Skip, SkipReason};
 pub use plugin::{NoSettings, Plugin, Registrar};

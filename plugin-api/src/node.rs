@@ -95,6 +95,19 @@ pub struct Progress {
     /// Whether the applicant asks to withdraw.
     #[serde(default)]
     pub withdraws: bool,
+    /// The nodes of the same type that led here and can be gone back to, in the order in which they were passed. Since 1.3.
+    #[serde(default)]
+    pub earlier: Vec<EarlierNode>,
+}
+
+/// A node of the same execution that is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierNode {
+    /// Its key.
+    pub key: String,
+    /// What it was about, in a few words.
+    #[serde(default)]
+    pub title: String,
 }
 
 /// What has become of a task.
@@ -119,6 +132,9 @@ pub struct TaskProgress {
     /// When it was answered, as RFC 3339 text.
     #[serde(default)]
     pub decided_at: Option<String>,
+    /// With [`TaskAction::Return`]: the key of the node that it is to go back to, if one was named. Since 1.3.
+    #[serde(default)]
+    pub return_to: Option<String>,
 }
 
 /// An answer to a task.
@@ -130,7 +146,7 @@ pub enum TaskAction {
     Approve,
     /// No.
     Reject,
-    /// Not like this: back to the applicant.
+    /// Not like this: back to the applicant, or to an earlier node.
     Return,
     /// Somebody else shall answer. The host gives them the task; the node is not asked.
     Delegate,
@@ -204,6 +220,14 @@ pub enum Step {
         result: Value,
         /// The branch that follows; the node behind it if there is none of this index.
         branch: Option<i64>,
+    },
+    /// The node is done, and the execution goes back to an earlier one, which begins anew; open tasks are closed. What was done
+    /// from there on is kept, and done again. Since 1.3.
+    Back {
+        /// The key of one of [`Progress::earlier`].
+        to: String,
+        /// The node's result, an object.
+        result: Value,
     },
 }
 

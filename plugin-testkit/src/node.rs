@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use plugin_api::{Ask, Ending, People, PluginError, Progress, Standing, Step, TaskAction, TaskProgress, UserId};
+use plugin_api::{
+    Ask, EarlierNode, Ending, People, PluginError, Progress, Standing, Step, TaskAction, TaskProgress, UserId,
+};
 use plugin_loader::{NodeType, Offered};
 use serde_json::{Map, Value};
 
@@ -15,12 +17,13 @@ pub struct NodeStart {
     config: Value,
     applicant: Option<UserId>,
     roles: BTreeMap<String, Vec<UserId>>,
+    earlier: Vec<EarlierNode>,
 }
 
 impl NodeStart {
     /// A node of this type with this configuration, whose variables are resolved, in an execution that no user has started.
     pub fn new(node: &str, config: Value) -> Self {
-        Self { node: node.to_owned(), config, applicant: None, roles: BTreeMap::new() }
+        Self { node: node.to_owned(), config, applicant: None, roles: BTreeMap::new(), earlier: Vec::new() }
     }
 
     /// In an execution that this user has started.
@@ -34,6 +37,13 @@ impl NodeStart {
     #[must_use]
     pub fn role(mut self, name: &str, users: impl IntoIterator<Item = UserId>) -> Self {
         self.roles.entry(name.to_owned()).or_default().extend(users);
+        self
+    }
+
+    /// Behind another node of the same type, with this key.
+    #[must_use]
+    pub fn behind(mut self, key: &str, title: &str) -> Self {
+        self.earlier.push(EarlierNode { key: key.to_owned(), title: title.to_owned() });
         self
     }
 
@@ -76,6 +86,7 @@ pub struct Answer {
     action: TaskAction,
     values: Map<String, Value>,
     comment: Option<String>,
+    return_to: Option<String>,
 }
 
 impl Answer {
@@ -98,11 +109,18 @@ impl Answer {
         self.comment = Some(comment.to_owned());
         self
     }
+
+    /// With the key of the node that it is to go back to.
+    #[must_use]
+    pub fn return_to(mut self, key: &str) -> Self {
+        self.return_to = Some(key.to_owned());
+        self
+    }
 }
 
 impl From<TaskAction> for Answer {
     fn from(action: TaskAction) -> Self {
-        Self { action, values: Map::new(), comment: None }
+        Self { action, values: Map::new(), comment: None, return_to: None }
     }
 }
 
@@ -115,6 +133,8 @@ pub struct NodeEnd {
     pub result: Value,
     /// The branch that follows.
     pub branch: Option<i64>,
+    /// The key of the earlier node that the execution goes back to.
+    pub back_to: Option<String>,
 }
 
 /// A job of a node type of the plugin: it has begun, people answer it, and at some time it ends. What the plugin makes of an answer
@@ -147,6 +167,7 @@ impl NodeJob {
             applicant: start.applicant,
             tasks: Vec::new(),
             withdraws: false,
+            earlier: start.earlier.clone(),
         };
         let mut state = State { progress, asks: Vec::new(), standing: Standing::Pending, end: None };
         state.ask(node, &start.config)?;
@@ -195,6 +216,7 @@ impl NodeJob {
         task.action = Some(answer.action);
         task.values = answer.values;
         task.comment = answer.comment;
+        task.return_to = answer.return_to;
         // One a minute.
         task.decided_at = Some(format!("2000-01-01T{:02}:{:02}:00.000Z", order / 60 % 24, order % 60));
         next.ask(self.node(), &self.config)?;
@@ -282,7 +304,14 @@ impl State {
                 }
                 self.standing = standing;
                 self.close();
-                self.end = Some(NodeEnd { ending, result, branch });
+                self.end = Some(NodeEnd { ending, result, branch, back_to: None });
+            }
+            Step::Back { to, result } => {
+                if !self.progress.earlier.iter().any(|earlier| earlier.key == to) {
+                    return Err(PluginError::fault(format!("\"{to}\" did not lead here")));
+                }
+                self.close();
+                self.end = Some(NodeEnd { ending: Ending::Resolved, result, branch: None, back_to: Some(to) });
             }
         }
         Ok(())
@@ -301,6 +330,7 @@ impl State {
                 values: Map::new(),
                 comment: None,
                 decided_at: None,
+                return_to: None,
             });
             self.asks.push(ask.clone());
         }

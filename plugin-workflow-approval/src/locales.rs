@@ -162,6 +162,16 @@ pub(crate) const ON_RETURN: Translations = Translations {
     zh: "退回之后",
 };
 
+/// The field `returnTo`.
+pub(crate) const RETURN_TO: Translations = Translations {
+    en: "A return goes back to",
+    fr: "Un renvoi revient à",
+    ru: "Возврат ведёт к",
+    ko: "반려 시 돌아갈 곳",
+    nl: "Terugsturen gaat naar",
+    zh: "退回到",
+};
+
 /// The field `withdraw`.
 pub(crate) const WITHDRAW: Translations = Translations {
     en: "When the applicant may withdraw",
@@ -198,6 +208,7 @@ mod tests {
             COUNT,
             OUTCOME,
             ON_RETURN,
+            RETURN_TO,
             WITHDRAW,
         ] {
             assert_eq!(text.slips(), [""; 0], "{}", text.en);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 both_ways!(
     plugin_workflow_approval,
     ApprovalPlugin: starts_for_what_is_submitted, one_after_the_other_decides, one_rejection_ends_it,
-    what_is_returned_is_asked_again, another_one_answers_in_its_place, the_applicant_takes_it_back,
+    what_is_returned_is_asked_again, an_earlier_one_decides_again, another_one_answers_in_its_place, the_applicant_takes_it_back,
     a_bad_configuration_asks_nobody,
 );
 
@@ -76,6 +76,16 @@ fn what_is_returned_is_asked_again(plugin: PluginUnderTest) {
     assert_eq!((job.asked(), job.standing()), (vec![BEN], Standing::Pending));
     job.answer(BEN, TaskAction::Approve).expect("an answer");
     assert_eq!(job.end().expect("the end").result["submission"], json!({"amount": 3}));
+}
+
+fn an_earlier_one_decides_again(plugin: PluginUnderTest) {
+    let config = json!({"assignees": [BEN.0], "returnTo": "any"});
+    let start = start(config).behind("first", "A draft").behind("second", "An offer");
+    let mut job = host(plugin).begin(&start).expect("it begins");
+    let refused = job.answer(BEN, Answer::from(TaskAction::Return).return_to("third")).expect_err("not passed");
+    assert_eq!(refused.kind, ErrorKind::Invalid);
+    job.answer(BEN, Answer::from(TaskAction::Return).return_to("first")).expect("an answer");
+    assert_eq!(job.end().expect("it goes back").back_to.as_deref(), Some("first"));
 }
 
 fn another_one_answers_in_its_place(plugin: PluginUnderTest) {

@@ -2,7 +2,7 @@
 //! record is handed over.
 //!
 //! The type's JSON Schema drives the console's form (see [`fields`]); `x-variable` names a variable that a field adds for
-//! nodes. Unknown fields are accepted and ignored.
+//! nodes; `x-sync` says that a synchronous workflow is part of the transaction of the change. Unknown fields are accepted and ignored.
 
 use plugin_api::{
     Action, AssociationPath, BindingInfo, CollectionRef, Condition, ExecutionMode, Firing, ManualRun, Phase,
@@ -17,7 +17,7 @@ use crate::locales;
 
 /// The configuration of a workflow of type `collection`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[schemars(title = "Collection event")]
+#[schemars(title = "Collection event", extend("x-sync" = "transaction"))]
 pub struct Config {
     /// The collection whose records start the workflow: `name`, or `source:name` in another data source than `main`.
     #[schemars(schema_with = "fields::collection")]
@@ -68,7 +68,7 @@ impl Watch for Config {
                     Variable::new("user", &texts::USER),
                     Variable::new("roleName", &texts::ROLE_NAME),
                 ],
-                modes: vec![ExecutionMode::Async],
+                modes: vec![ExecutionMode::Async, ExecutionMode::Sync],
             },
         }
     }

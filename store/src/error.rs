@@ -62,6 +62,18 @@ pub enum StoreError {
         /// Who has to hear of it.
         who: String,
     },
+    /// Somebody who hears of the change refuses it; nothing of it is stored: the caller's.
+    #[error("{}", refusal(messages))]
+    Refused {
+        /// In whose words; possibly none.
+        messages: Vec<String>,
+    },
+    /// Somebody who hears of the change broke down over it; nothing of it is stored: the operator's.
+    #[error("{who} broke down, nothing was done")]
+    Broken {
+        /// Who.
+        who: String,
+    },
     /// The writer has stopped: the server is shutting down.
     #[error("the store is closed")]
     Closed,
@@ -80,7 +92,9 @@ impl StoreError {
             | Self::IllegalMove { .. }
             | Self::Corrupt { .. }
             | Self::Migration(_)
-            | Self::Panicked => false,
+            | Self::Panicked
+            | Self::Refused { .. }
+            | Self::Broken { .. } => false,
         }
     }
 
@@ -97,4 +111,8 @@ impl StoreError {
     pub(crate) fn invalid_value(field: &str, problem: impl std::fmt::Display) -> Self {
         Self::invalid("INVALID_VALUE", format!("{field}: {problem}"))
     }
+}
+
+fn refusal(messages: &[String]) -> String {
+    if messages.is_empty() { "the change was refused".to_owned() } else { messages.join(" ") }
 }

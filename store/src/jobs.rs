@@ -32,6 +32,8 @@ pub struct Job {
     pub meta: Value,
     /// When a pending job falls due by itself, in milliseconds since 1970.
     pub due_at_ms: Option<i64>,
+    /// The job whose node begins anew because of this one.
+    pub returns_to: Option<JobId>,
 }
 
 /// A job to be stored.
@@ -73,6 +75,7 @@ impl Job {
             result: row.json("result")?,
             meta: row.json("meta")?,
             due_at_ms: row.get("dueAt")?,
+            returns_to: row.get::<Option<i64>>("returnsTo")?.map(JobId),
         })
     }
 }
@@ -86,8 +89,8 @@ impl Conn {
     pub async fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
         let rows = self
             .query(
-                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta", "dueAt"
-                   FROM "jobs" WHERE "id" = ?"#,
+                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta", "dueAt",
+                          "returnsTo" FROM "jobs" WHERE "id" = ?"#,
                 [id.0.into()],
             )
             .await?;
@@ -102,8 +105,8 @@ impl Conn {
     pub async fn jobs(&mut self, execution: ExecutionId) -> Result<Vec<Job>, StoreError> {
         let rows = self
             .query(
-                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta", "dueAt"
-                   FROM "jobs" WHERE "executionId" = ? ORDER BY "id""#,
+                r#"SELECT "id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta", "dueAt",
+                          "returnsTo" FROM "jobs" WHERE "executionId" = ? ORDER BY "id""#,
                 [execution.0.into()],
             )
             .await?;
@@ -189,6 +192,7 @@ impl Tx {
             result: job.result,
             meta: job.meta,
             due_at_ms: job.due_at_ms,
+            returns_to: None,
         })
     }
 
@@ -197,6 +201,15 @@ impl Tx {
         let Some(job) = self.job(id).await? else { return Ok(None) };
         self.execution_status(job.execution_id).await?;
         self.job(id).await
+    }
+
+    /// Notes that a job sends its execution back to the node of an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn set_returns_to(&mut self, id: JobId, to: JobId) -> Result<(), StoreError> {
+        self.run(r#"UPDATE "jobs" SET "returnsTo" = ? WHERE "id" = ?"#, [to.0.into(), id.0.into()]).await.map(drop)
     }
 
     /// Ends a pending job; illegal moves are errors.

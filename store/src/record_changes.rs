@@ -7,7 +7,8 @@
 //!
 //! So it makes no difference who writes: a user's action, a workflow's node, a value nested in another record, a link. A record
 //! that is written several times in one request has changed once, from what it was before the request to what it is after it;
-//! one that was made and deleted again has not changed at all. What the listener itself writes is not told.
+//! one that was made and deleted again has not changed at all. What the listener itself writes is not told, unless it does so in
+//! a step ([`Tx::step`]): that is a request within the request, and its changes are told at its end.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -193,9 +194,17 @@ impl Tx {
         self.note_records(collection, pairs);
     }
 
-    /// Begins a request: nothing is noted, and nobody has said why it writes.
-    pub(crate) fn begin_notes(&mut self) {
-        self.notes = Notes::default();
+    /// Tells the listener now, not at the end of the request, what was changed so far. What is changed later is another change,
+    /// for the same cause. Says whether that has led to steps of somebody's: records may be others than before then.
+    ///
+    /// # Errors
+    ///
+    /// The listener's: the request must not go on.
+    pub async fn tell_changes(&mut self) -> Result<bool, StoreError> {
+        let (cause, steps) = (self.notes.cause.clone(), self.steps());
+        self.tell_notes().await?;
+        self.notes.cause = cause;
+        Ok(self.steps() > steps)
     }
 
     /// Lets the listener follow what other hosts had changed when the transaction began.
@@ -206,7 +215,7 @@ impl Tx {
         }
     }
 
-    /// Tells the listener what the request has changed.
+    /// Tells the listener what was changed.
     pub(crate) async fn tell_notes(&mut self) -> Result<(), StoreError> {
         let (cause, mut changes) = self.notes.take();
         let Some(listener) = self.listener.get().cloned().filter(|_| !changes.is_empty()) else { return Ok(()) };

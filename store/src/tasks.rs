@@ -48,6 +48,8 @@ pub struct Task {
     pub comment: Option<String>,
     /// When it was decided, as RFC 3339 text.
     pub decided_at: Option<String>,
+    /// The key of the node that the answer sends the execution back to, if it names one.
+    pub return_to: Option<String>,
 }
 
 /// Tasks to be stored: the same one for each assignee.
@@ -84,6 +86,8 @@ pub struct Submission {
     pub values: Record,
     /// A remark.
     pub comment: Option<String>,
+    /// The key of the node that the execution is to go back to.
+    pub return_to: Option<String>,
 }
 
 impl Task {
@@ -118,6 +122,7 @@ impl Task {
             },
             comment: row.get("comment")?,
             decided_at: row.get("decidedAt")?,
+            return_to: row.get("returnTo")?,
         })
     }
 }
@@ -257,12 +262,13 @@ impl Tx {
         let now = moment::now();
         self.run(
             r#"UPDATE "workflowTasks"
-               SET "status" = ?, "action" = ?, "result" = ?, "comment" = ?, "decidedAt" = ?, "updatedAt" = ? WHERE "id" = ?"#,
+               SET "status" = ?, "action" = ?, "result" = ?, "comment" = ?, "returnTo" = ?, "decidedAt" = ?, "updatedAt" = ? WHERE "id" = ?"#,
             [
                 status.code().into(),
                 action.into(),
                 Value::Object(submission.values.clone()).to_string().into(),
                 submission.comment.clone().into(),
+                submission.return_to.clone().into(),
                 now.as_str().into(),
                 now.as_str().into(),
                 id.0.into(),
@@ -276,6 +282,7 @@ impl Tx {
             values: submission.values,
             comment: submission.comment,
             decided_at: Some(now),
+            return_to: submission.return_to,
             ..task
         })
     }

@@ -108,8 +108,13 @@ impl Dispatcher {
         }
     }
 
+    /// What runs executions.
+    pub(crate) fn processor(&self) -> &Arc<Processor> {
+        &self.processor
+    }
+
     /// Takes the hint that these workflows have queued executions.
-    fn wake(&self, workflows: &[WorkflowId]) {
+    pub(crate) fn wake(&self, workflows: &[WorkflowId]) {
         if self.works() {
             workflows.iter().for_each(|workflow| self.line.push(Task::Next(*workflow)));
         }

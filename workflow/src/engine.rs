@@ -1,5 +1,7 @@
 //! The handle on the engine.
 
+mod within;
+
 use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
@@ -350,7 +352,11 @@ impl Engine {
             .store
             .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
                 Box::pin(async move {
-                    let Some(Decided { job, result }) = decide(tx, types).await? else { return Ok(None) };
+                    let Some(decided) = decide(tx, types).await? else { return Ok(None) };
+                    let Decided { job, result, returns_to } = decided;
+                    if let Some(target) = returns_to {
+                        tx.set_returns_to(job, target).await?;
+                    }
                     resume_job(tx, job, result.status, result.result).await.map(Some)
                 })
             })

@@ -9,7 +9,8 @@
 //!
 //! 1. `engine`: the handle, which is all that others see
 //! 2. `dispatcher`: who runs what, and when
-//! 3. `processor` and `plan`: one execution on its way through its nodes; `ending`: what follows from its end
+//! 3. `processor` and `plan`: one execution on its way through its nodes, `processor/within.rs`: one that is part of another's
+//!    transaction; `ending`: what follows from its end
 //! 4. [`options`]: what a workflow says about its executions
 //! 5. `nodes`: one file per node type, and `outside`: what they may reach beyond the store
 //! 6. `variables` and `expression`: what stands in a node's configuration
@@ -29,6 +30,7 @@ mod outside;
 mod plan;
 mod processor;
 pub mod provided;
+mod reader;
 mod tasks;
 mod trial;
 mod variables;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
-use store::{Conn, ExecutionStatus, JobStatus, NodeId, NodeRow, StoreError, WorkflowId};
+use store::{ExecutionStatus, JobStatus, NodeId, NodeRow, StoreError, Tx, WorkflowId};
 
 use crate::nodes::{Node, NodeTypes};
 
@@ -155,25 +155,29 @@ const MAX_CACHED: usize = 1_000;
 /// Plans that were worked out before.
 pub(crate) struct Plans {
     types: Arc<NodeTypes>,
-    cached: Mutex<HashMap<WorkflowId, Arc<Plan>>>,
+    cached: Arc<Mutex<HashMap<WorkflowId, Arc<Plan>>>>,
 }
 
 impl Plans {
     pub(crate) fn new(types: Arc<NodeTypes>) -> Self {
-        Self { types, cached: Mutex::default() }
+        Self { types, cached: Arc::default() }
     }
 
-    /// The plan of a version that has been executed.
-    pub(crate) async fn get(&self, conn: &mut Conn, workflow: WorkflowId) -> Result<Arc<Plan>, StoreError> {
+    /// The plan of a version that is executed in this transaction, or was before. It is kept once that is committed: an
+    /// execution that is undone has frozen nothing.
+    pub(crate) async fn get(&self, tx: &mut Tx, workflow: WorkflowId) -> Result<Arc<Plan>, StoreError> {
         if let Some(plan) = self.cached.lock().unwrap_or_else(PoisonError::into_inner).get(&workflow) {
             return Ok(Arc::clone(plan));
         }
-        let plan = Arc::new(Plan::new(&conn.nodes(workflow).await?, &self.types));
-        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
-        if cached.len() >= MAX_CACHED {
-            cached.clear();
-        }
-        cached.insert(workflow, Arc::clone(&plan));
+        let plan = Arc::new(Plan::new(&tx.nodes(workflow).await?, &self.types));
+        let (cached, kept) = (Arc::clone(&self.cached), Arc::clone(&plan));
+        tx.afterwards(move || {
+            let mut cached = cached.lock().unwrap_or_else(PoisonError::into_inner);
+            if cached.len() >= MAX_CACHED {
+                cached.clear();
+            }
+            cached.insert(workflow, kept);
+        });
         Ok(plan)
     }
 }

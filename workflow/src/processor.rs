@@ -6,6 +6,7 @@
 //! at its next node and leaves nothing half done.
 
 mod walk;
+mod within;
 
 use std::{
     collections::HashMap,
@@ -21,6 +22,9 @@ use store::{
 };
 use tokio::sync::watch;
 use tracing::Instrument as _;
+
+pub(crate) use walk::jobs_before;
+pub(crate) use within::not_within;
 
 use crate::{
     EngineError, Outcome,

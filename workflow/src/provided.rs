@@ -85,6 +85,17 @@ pub struct Progress {
     pub tasks: Vec<store::Task>,
     /// Whether the applicant asks to withdraw.
     pub withdraws: bool,
+    /// The nodes of the same type that led here, in their order: one can be gone back to.
+    pub earlier: Vec<Earlier>,
+}
+
+/// A node that is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// Its key.
+    pub key: String,
+    /// What it was about, in a few words.
+    pub title: String,
 }
 
 /// Tasks to be given: the same one to each user.
@@ -128,5 +139,12 @@ pub enum NextStep {
         result: Value,
         /// The branch that follows.
         branch: Option<i64>,
+    },
+    /// The job ends, and the execution goes back to an earlier node.
+    Back {
+        /// The key of one of [`Progress::earlier`].
+        to: String,
+        /// The job's result.
+        result: Value,
     },
 }

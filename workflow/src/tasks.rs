@@ -39,6 +39,8 @@ pub(crate) struct Verdict {
 pub(crate) struct Decided {
     pub(crate) job: JobId,
     pub(crate) result: NodeResult,
+    /// The job whose node begins anew because of that.
+    pub(crate) returns_to: Option<JobId>,
 }
 
 impl Form {
@@ -102,6 +104,10 @@ pub(crate) async fn decide(
     if !task.actions.iter().any(|allowed| allowed == action) {
         return Err(unknown_action(&task).into());
     }
+    if submission.return_to.is_some() && action != "return" {
+        let message = format!("\"returnTo\" goes with \"return\", not with \"{action}\"");
+        return Err(StoreError::Invalid { code: "INVALID_VALUE", message }.into());
+    }
     let (job, name) = approval::job_and_type(tx, task.job_id).await?;
     if types.get(&name).is_some_and(|node| node.provides()) {
         task.status.to(TaskStatus::Answered)?;
@@ -125,7 +131,7 @@ pub(crate) async fn decide(
     let node = tx.node(job.node_id).await?.ok_or(EngineError::NotFound)?;
     let node_type = types.get(&node.node_type).ok_or_else(|| EngineError::UnknownNodeType(node.node_type.clone()))?;
     let result = node_type.decided(&node.config, &Verdict { decision, tasks });
-    Ok(Some(Decided { job: job.id, result }))
+    Ok(Some(Decided { job: job.id, result, returns_to: None }))
 }
 
 /// Finds the open task of a user in an application of theirs, which was returned to them.

@@ -110,6 +110,7 @@ impl Bench<'_> {
             downstream_id: None,
         };
         let run = Run {
+            reader: self.store,
             store: self.store,
             scope: &scope,
             expressions: self.expressions,

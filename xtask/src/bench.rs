@@ -76,13 +76,40 @@ const RATIOS: [Ratio; 8] = [
     },
 ];
 
+/// A cost in nanoseconds, beside what would be there without it.
+struct Cost {
+    what: &'static str,
+    measured: &'static str,
+    limit: &'static str,
+    limit_is: &'static str,
+    /// The most that the project promises, if it promises anything.
+    promised_ns: Option<f64>,
+}
+
+const fn unasked(what: &'static str, measured: &'static str) -> Cost {
+    let (limit, limit_is) = ("plugins_unasked/0", "without plugins");
+    Cost { what, measured, limit, limit_is, promised_ns: Some(100.0) }
+}
+
+const fn asked(what: &'static str, measured: &'static str, limit: &'static str) -> Cost {
+    Cost { what, measured, limit, limit_is: "as many empty calls", promised_ns: None }
+}
+
+const COSTS: [Cost; 6] = [
+    unasked("an action that nobody waits for, 1 plugin", "plugins_unasked/1"),
+    unasked("an action that nobody waits for, 4 plugins", "plugins_unasked/4"),
+    unasked("an action that nobody waits for, 16 plugins", "plugins_unasked/16"),
+    asked("an action that 1 plugin is asked about", "plugins_asked/1", "plugins_empty_call/1"),
+    asked("an action that 4 plugins are asked about", "plugins_asked/4", "plugins_empty_call/4"),
+    asked("an action that 16 plugins are asked about", "plugins_asked/16", "plugins_empty_call/16"),
+];
+
 pub(crate) fn run(options: Options) -> Result<()> {
     let measurements = cargo::metadata()?.target_directory.join("criterion").into_std_path_buf();
     // What an earlier run left behind would be compared with this one.
-    for ratio in &RATIOS {
-        for name in [ratio.measured, ratio.limit] {
-            let _ = fs::remove_dir_all(measurements.join(name).join("new"));
-        }
+    let ratios = RATIOS.iter().flat_map(|ratio| [ratio.measured, ratio.limit]);
+    for name in ratios.chain(COSTS.iter().flat_map(|cost| [cost.measured, cost.limit])) {
+        let _ = fs::remove_dir_all(measurements.join(name).join("new"));
     }
     let mut command = cargo::command(["bench", "--package", "benches", "--benches", "--"])?;
     command.args(options.quick.then_some("--quick")).args(options.filter);
@@ -93,7 +120,23 @@ pub(crate) fn run(options: Options) -> Result<()> {
             println!("{}", ratio.line(measured, limit));
         }
     }
+    for cost in &COSTS {
+        if let (Some(measured), Some(limit)) = (rate(&measurements, cost.measured)?, rate(&measurements, cost.limit)?) {
+            println!("{}", cost.line(1e9 / measured, 1e9 / limit));
+        }
+    }
     Ok(())
+}
+
+impl Cost {
+    fn line(&self, ns: f64, limit_ns: f64) -> String {
+        let beside = format!("{}: {ns:.1} ns, {limit_ns:.1} ns {}", self.what, self.limit_is);
+        match self.promised_ns {
+            Some(promised) if ns < promised => format!("{beside}, below the promised {promised:.0} ns"),
+            Some(promised) => format!("{beside}, ABOVE the promised {promised:.0} ns"),
+            None => beside,
+        }
+    }
 }
 
 impl Ratio {
@@ -131,6 +174,19 @@ mod tests {
             line(400.0)
         );
         assert!(line(390.0).ends_with("= 39 %, BELOW the promised 40 %"), "{}", line(390.0));
+    }
+
+    #[test]
+    fn a_cost_above_its_promise_says_so() {
+        let line = |ns| COSTS[2].line(ns, 40.0);
+        let said =
+            "an action that nobody waits for, 16 plugins: 45.0 ns, 40.0 ns without plugins, below the promised 100 ns";
+        assert_eq!(line(45.0), said);
+        assert!(line(100.0).ends_with("ABOVE the promised 100 ns"), "{}", line(100.0));
+        assert_eq!(
+            COSTS[3].line(90.0, 1.5),
+            "an action that 1 plugin is asked about: 90.0 ns, 1.5 ns as many empty calls"
+        );
     }
 
     #[test]

@@ -109,10 +109,10 @@ pub(crate) enum ApiError {
     Plugins(#[from] ChangeError),
     /// The store refused or failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// The engine refused or failed.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(EngineError),
     /// A defect: the operator finds the cause in the log.
     #[error("internal error: {0}")]
     Internal(String),
@@ -124,6 +124,26 @@ pub(crate) enum ApiError {
         /// Never empty.
         considered: Vec<Considered>,
     },
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Refused { messages } => Self::Rejected { messages },
+            // Who it was is logged where it happens.
+            StoreError::Broken { .. } => Self::WorkflowFailed,
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Store(error @ (StoreError::Refused { .. } | StoreError::Broken { .. })) => error.into(),
+            other => Self::Engine(other),
+        }
+    }
 }
 
 /// Codes of the store whose sentences clients know without one.

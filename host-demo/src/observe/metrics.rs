@@ -138,6 +138,10 @@ fn describe() {
         "One transaction of the writer, commit included"
     );
     describe_counter!("store_commit_failures_total", "Transactions that could not be committed");
+    describe_counter!(
+        "record_changes_undone_total",
+        "Changes undone by workflows within their transaction, by verdict"
+    );
     describe_gauge!("plugin_loaded", "1 if the plugin is loaded");
     describe_gauge!("plugin_suspended", "1 if the plugin is loaded, and left out because it failed too often");
     describe_counter!("plugin_faults_total", "Calls of a plugin that failed, by kind");

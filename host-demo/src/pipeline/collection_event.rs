@@ -1,13 +1,14 @@
 //! What changes of records start, whoever makes them: hears of them from the store, in the transaction that makes them, asks the
 //! plugins, and stores the executions in the same transaction.
 //!
-//! They run in the background after the commit. One that ran before it would hold up the writer, and with it everybody; and a node
-//! that changes records has nobody who waits for an answer.
+//! They run in the background after the commit, except synchronous ones of a trigger type that wants them within the transaction:
+//! these run here, one after the other, and the change is theirs to refuse (`verdict_within`). The background ones are stored
+//! first: what a synchronous one changes comes after what it reacts to.
 
 use std::sync::{Arc, Weak};
 
 use futures::future::BoxFuture;
-use plugin_api::{Action, ActionEvent, AssociationPath, CollectionRef, Firing, Phase, Previous};
+use plugin_api::{Action, ActionEvent, AssociationPath, CollectionRef, ExecutionMode, Firing, Phase, Previous};
 use serde_json::Value;
 use store::{
     Cause, Collection, NewExecution, Record, RecordChange, RecordChangeKind, RecordListener, Select, StoreError, Tx,
@@ -21,10 +22,12 @@ use super::{
     post_action::EXECUTIONS_MAX,
     schema_view::StoreSchemaView,
     terms::{Actor, Terms},
+    verdict_within,
 };
 use crate::{
     host::Host,
     plugins::{HookAnswer, Plugins},
+    triggers,
 };
 
 /// The host's ear at the store. The store does not keep the host alive.
@@ -77,7 +80,7 @@ impl RecordListener for CollectionEvents {
 async fn start(host: &Arc<Host>, tx: &mut Tx, cause: &Cause, changes: Vec<RecordChange>) -> Result<(), StoreError> {
     let plugins = host.plugins.current();
     let event_key = Uuid::new_v4().to_string();
-    let mut executions: Vec<NewExecution> = Vec::new();
+    let (mut background, mut within): (Vec<NewExecution>, Vec<(WorkflowRow, NewExecution)>) = Default::default();
     for event in events(changes) {
         if !waits_for(&plugins, &event.collection, event.action) {
             continue;
@@ -89,30 +92,34 @@ async fn start(host: &Arc<Host>, tx: &mut Tx, cause: &Cause, changes: Vec<Record
                 continue;
             }
             let contexts = contexts(tx, cause, &event, &workflow, &firing).await?;
-            executions.extend(contexts.into_iter().map(|context| {
+            let executions = contexts.into_iter().map(|context| {
                 let (key, context) = (workflow.key.clone(), Value::Object(context));
                 let stack = cause.stack.clone();
                 NewExecution { stack, ..NewExecution::new(workflow.id, key, context, event_key.clone()) }
-            }));
-            if executions.len() > EXECUTIONS_MAX {
+            });
+            if firing.mode == ExecutionMode::Sync && triggers::runs_within(&plugins, &workflow) {
+                within.extend(executions.map(|execution| (workflow.clone(), execution)));
+            } else {
+                background.extend(executions);
+            }
+            if background.len() + within.len() > EXECUTIONS_MAX {
                 let message = format!("the change would start more than {EXECUTIONS_MAX} executions");
                 return Err(StoreError::Invalid { code: "TOO_MANY_EXECUTIONS", message });
             }
         }
     }
-    if executions.is_empty() {
-        return Ok(());
+    if !background.is_empty() {
+        let mut woken: Vec<WorkflowId> = background.iter().map(|execution| execution.workflow_id).collect();
+        woken.dedup();
+        tx.enqueue(background).await?;
+        let engine = Arc::downgrade(host);
+        tx.afterwards(move || {
+            if let Some(host) = engine.upgrade() {
+                host.engine.wake(&woken);
+            }
+        });
     }
-    let mut woken: Vec<WorkflowId> = executions.iter().map(|execution| execution.workflow_id).collect();
-    woken.dedup();
-    tx.enqueue(executions).await?;
-    let engine = Arc::downgrade(host);
-    tx.afterwards(move || {
-        if let Some(host) = engine.upgrade() {
-            host.engine.wake(&woken);
-        }
-    });
-    Ok(())
+    verdict_within::run_all(&host.engine, tx, within).await
 }
 
 fn action(kind: RecordChangeKind) -> Action {

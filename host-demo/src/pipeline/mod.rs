@@ -10,7 +10,7 @@
 //! transaction ─ the write and post_action in one transaction; then verdict
 //! asker    ─ asks the hooks, and says which of their workflows may start
 //! post_action ─ what the action starts: loads the trigger data, stores the executions
-//! collection_event ─ starts workflows for changes of records, whoever makes them
+//! collection_event ─ starts workflows for changes of records, whoever makes them; verdict_within runs those that may refuse
 //! custom_action ─ starts workflows for a button that is about no record
 //! route    ─ starts workflows for requests to a plugin's route
 //! terms    ─ what records have to be like for a workflow to get them
@@ -38,6 +38,7 @@ mod schema_view;
 mod terms;
 mod transaction;
 mod verdict;
+mod verdict_within;
 
 use std::sync::Arc;
 

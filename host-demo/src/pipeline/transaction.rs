@@ -131,7 +131,7 @@ impl Write {
         if asker.curiosity != Curiosity::Silent {
             *in_vain = decision.if_the_action_fails();
         }
-        let (answer, records, submitted) = match self.input {
+        let (mut answer, mut records, submitted) = match self.input {
             Input::Create { items, shape } => {
                 let submitted = submitted_paths(tx.schema(), work.collection(), &items);
                 let mut records = Vec::with_capacity(items.len());
@@ -196,6 +196,15 @@ impl Write {
                 (Answer::Empty, records, Vec::new())
             }
         };
+        // Workflows within the transaction may refuse the change, or add to it: what follows sees what they leave behind.
+        if tx.tell_changes().await? {
+            work.renew(tx, &mut records).await?;
+            answer = match answer {
+                Answer::Data(Value::Array(_)) => Answer::records(records.clone()),
+                Answer::Data(Value::Object(_)) => records.first().cloned().map_or(Answer::Empty, Answer::record),
+                other => other,
+            };
+        }
         let event = Event { collection: work.collection(), records: &records, submitted: &submitted };
         let starts = decision.starts(tx, asker, &event).await?;
         Ok((answer, starts))
@@ -251,6 +260,17 @@ impl Work {
         let changed = tx.update(self.collection(), filter, self.guard.stamp(values), &self.options).await?;
         self.guard.settle(tx, &changed, roles.as_ref()).await?;
         Ok(changed)
+    }
+
+    /// Reads once more what was written, as far as it is still there. Associations stay as they were submitted.
+    async fn renew(&self, tx: &mut Tx, records: &mut [Record]) -> Result<(), ApiError> {
+        let collection = self.collection();
+        for record in records {
+            let Some(key) = collection.key_of(record) else { continue };
+            let find = Find { filter: Filter::by_key(collection, &key)?, ..Find::all(Arc::clone(collection)) };
+            record.extend(tx.find(&find).await?.into_iter().next().unwrap_or_default());
+        }
+        Ok(())
     }
 
     async fn associate(&self, tx: &mut Tx, change: AssociationChange, keys: &[Value]) -> Result<(), ApiError> {

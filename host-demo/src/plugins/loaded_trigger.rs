@@ -47,6 +47,12 @@ impl LoadedTrigger {
         &self.offered().config_schema
     }
 
+    /// Whether its synchronous workflows are part of the transaction of what they react to. Its configuration's JSON Schema
+    /// says so, as `"x-sync": "transaction"`.
+    pub fn runs_within(&self) -> bool {
+        self.config_schema().get("x-sync").is_some_and(|sync| sync == "transaction")
+    }
+
     /// Checks what the JSON Schema cannot say.
     ///
     /// # Errors

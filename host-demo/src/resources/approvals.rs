@@ -112,7 +112,7 @@ async fn history(conn: &mut Conn, job: JobId) -> Result<Answer, ApiError> {
         json!({
             "taskId": task.id, "action": task.action, "status": task.status.code(), "user": person(Some(task.user_id)),
             "round": task.round, "givenAt": given(task.id), "at": task.decided_at, "comment": task.comment,
-            "values": task.decided_at.as_ref().map(|_| &task.values),
+            "values": task.decided_at.as_ref().map(|_| &task.values), "returnTo": task.return_to,
             "delegatedTo": delegated_to.map_or(Value::Null, |other| person(Some(other.user_id))),
             "delegatedFrom": task.delegated_from,
         })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use store::{NodeId, Record, WorkflowId, workflows::NewNode};
+use store::{NodeId, Record, WorkflowId, WorkflowRow, workflows::NewNode};
 use workflow::Trial;
 
 use super::{Call, id_of, read, read_all, read_one, text};
@@ -11,6 +11,8 @@ use crate::{
     access::RequestContext,
     host::Host,
     http::{answer::Answer, error::ApiError},
+    plugins::Plugins,
+    triggers,
 };
 
 pub(super) async fn answer_below_workflow(
@@ -25,11 +27,12 @@ pub(super) async fn answer_below_workflow(
             let workflow = WorkflowId(id_of(call.source_key()?)?);
             let node = new_node(&call.values.into_object()?)?;
             host.engine.check_node(&node.node_type, &node.config)?;
+            let fitting = Fitting::of(host, &node.node_type, &node.config);
             let made = host
                 .store
                 .write::<_, ApiError, _>(move |tx| {
                     Box::pin(async move {
-                        tx.workflow(workflow).await?.ok_or_else(no_workflow)?;
+                        fitting.check(&tx.workflow(workflow).await?.ok_or_else(no_workflow)?)?;
                         Ok(tx.create_node(workflow, node).await?)
                     })
                 })
@@ -53,6 +56,9 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
                 let node = read_one(host, "flow_nodes", json!(id.0), &[]).await?;
                 let node_type = node.get("type").and_then(Value::as_str).unwrap_or_default();
                 host.engine.check_node(node_type, config)?;
+                let workflow = WorkflowId(node.get("workflowId").map_or(Ok(0), id_of)?);
+                let workflow = host.store.read().await?.workflow(workflow).await?.ok_or_else(no_workflow)?;
+                Fitting::of(host, node_type, config).check(&workflow)?;
             }
             let changed = host
                 .store
@@ -79,6 +85,26 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
             Ok(Answer::Data(json!({"status": tried.status.code(), "result": tried.result})))
         }
         _ => Err(call.unknown_action()),
+    }
+}
+
+/// Whether a node fits into workflows that are part of a transaction.
+struct Fitting {
+    plugins: Arc<Plugins>,
+    obstacle: Option<String>,
+}
+
+impl Fitting {
+    fn of(host: &Host, node_type: &str, config: &Value) -> Self {
+        Self { plugins: host.plugins.current(), obstacle: host.engine.obstacle_within(node_type, config) }
+    }
+
+    /// Refuses the node in a workflow that it does not fit into.
+    fn check(self, workflow: &WorkflowRow) -> Result<(), ApiError> {
+        match self.obstacle {
+            Some(obstacle) if triggers::runs_within(&self.plugins, workflow) => Err(ApiError::Refused(obstacle)),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) fn submission(body: &Record) -> Result<Submission, ApiError> {
         Some(Value::Object(values)) => values.clone(),
         Some(_) => return Err(ApiError::invalid("INVALID_VALUE", "\"values\" must be an object")),
     };
-    Ok(Submission { values, comment: text(body, "comment")? })
+    Ok(Submission { values, comment: text(body, "comment")?, return_to: text(body, "returnTo")? })
 }
 
 /// How many tasks the user has, by state.

@@ -114,6 +114,10 @@ async fn update(
         for id in &ids {
             let Some(row) = conn.workflow(*id).await? else { continue };
             let trigger = triggers::trigger(&plugins, &row.trigger_type)?;
+            if enables && triggers::runs_within(&plugins, &row) {
+                let obstacle = host.engine.obstacles_within(&mut conn, row.id).await?;
+                obstacle.map_or(Ok(()), |obstacle| Err(ApiError::Refused(obstacle)))?;
+            }
             if let Some(config) = &config {
                 let config = secrets::opened(trigger.config_schema(), config, &row.secrets)?;
                 triggers::check_config(trigger, &config, conn.schema())?;

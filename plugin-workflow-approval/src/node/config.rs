@@ -56,6 +56,10 @@ pub struct Config {
     #[serde(default)]
     #[schemars(schema_with = "on_return")]
     pub on_return: OnReturn,
+    /// Who is asked again after a return: the applicant alone, those of the approval before, or of any that led here.
+    #[serde(default)]
+    #[schemars(schema_with = "return_to")]
+    pub return_to: ReturnTo,
     /// When the applicant may withdraw.
     #[serde(default)]
     #[schemars(schema_with = "withdraw")]
@@ -111,6 +115,19 @@ pub enum OnReturn {
     Applicant,
     /// Into the branch for it.
     Continue,
+}
+
+/// How far back a return goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReturnTo {
+    /// To the start: see [`OnReturn`].
+    #[default]
+    Start,
+    /// To the approval before; to the start, if there is none.
+    Previous,
+    /// To the approval that the answer names; to the start, if it names none.
+    Any,
 }
 
 /// When the applicant may withdraw.
@@ -236,6 +253,10 @@ fn outcome(_: &mut SchemaGenerator) -> Schema {
 
 fn on_return(_: &mut SchemaGenerator) -> Schema {
     fields::titled(&locales::ON_RETURN, json_schema!({"enum": ["applicant", "continue"], "default": "applicant"}))
+}
+
+fn return_to(_: &mut SchemaGenerator) -> Schema {
+    fields::titled(&locales::RETURN_TO, json_schema!({"enum": ["start", "previous", "any"], "default": "start"}))
 }
 
 fn withdraw(_: &mut SchemaGenerator) -> Schema {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     APPROVED, REJECTED, RETURNED,
-    config::{Action, Config, Mode, Withdraw},
+    config::{Action, Config, Mode, ReturnTo, Withdraw},
 };
 
 /// What is next.
@@ -41,7 +41,10 @@ pub(super) fn step(config: &Config, progress: &Progress) -> Result<Step, PluginE
         return ask(config, progress, round + 1);
     }
     if is_returned {
-        return Ok(returned(config, progress, round));
+        return Ok(match target(config, progress, &current)? {
+            Some(to) => Step::Back { to, result: result(progress, Standing::Returned) },
+            None => returned(config, progress, round),
+        });
     }
     let quorum = Quorum::of(config, progress.people.len())?;
     let (approvals, rejections) = (count(TaskAction::Approve), count(TaskAction::Reject));
@@ -126,7 +129,27 @@ fn asked(config: &Config, users: Vec<UserId>, round: u32, quorum: Quorum) -> Ask
     }
 }
 
-/// Sends it back, as configured.
+/// The earlier approval that a return goes back to; `None` for the start.
+fn target(config: &Config, progress: &Progress, current: &[&TaskProgress]) -> Result<Option<String>, PluginError> {
+    let named = current.iter().find(|task| task.action == Some(TaskAction::Return)).and_then(|it| it.return_to.clone());
+    let before: Vec<&str> = progress.earlier.iter().map(|node| node.key.as_str()).collect();
+    let possible = match config.return_to {
+        ReturnTo::Start => &[],
+        ReturnTo::Previous => &before[before.len().saturating_sub(1)..],
+        ReturnTo::Any => &before[..],
+    };
+    match named {
+        Some(named) if possible.contains(&named.as_str()) => Ok(Some(named)),
+        Some(named) => {
+            let message = format!("\"returnTo\" must be one of {}, not {}", json!(possible), json!(named));
+            Err(PluginError::invalid(message))
+        }
+        None if config.return_to == ReturnTo::Previous => Ok(possible.first().map(|&key| key.to_owned())),
+        None => Ok(None),
+    }
+}
+
+/// Sends it back to the start, as configured.
 fn returned(config: &Config, progress: &Progress, round: u32) -> Step {
     let applicant = progress.applicant.filter(|_| config.goes_back());
     let Some(applicant) = applicant else { return end(config, progress, Standing::Returned) };

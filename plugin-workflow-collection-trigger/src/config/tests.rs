@@ -92,7 +92,11 @@ fn the_type_is_described_for_console_and_host() {
     let info = Config::info();
     assert_eq!(info.id, "collection");
     assert!(info.binding.buttons.is_empty(), "nothing is pressed");
-    assert_eq!(info.binding.modes, [ExecutionMode::Async]);
+    assert_eq!(
+        info.binding.modes,
+        [ExecutionMode::Async, ExecutionMode::Sync],
+        "in the background, unless it is asked for"
+    );
     let variables: Vec<&str> = info.binding.variables.iter().map(|variable| variable.name.as_str()).collect();
     assert_eq!(variables, ["data", "user", "roleName"]);
 }
@@ -103,6 +107,7 @@ fn the_schema_says_what_the_form_needs() {
     assert_eq!(schema["required"], json!(["collection", "actions"]));
     assert_eq!(schema["properties"]["actions"]["items"]["enum"], json!(["create", "update", "destroy"]));
     assert_eq!(schema["properties"]["previous"]["x-variable"], "previous");
+    assert_eq!(schema["x-sync"], "transaction", "the host reads this");
     for field in ["collection", "actions", "changed", "condition", "appends", "previous"] {
         assert!(schema["properties"][field]["x-title"]["en"].is_string(), "{field} has a title");
         assert!(schema["properties"][field]["description"].is_string(), "{field} has a description");

@@ -19,6 +19,7 @@ use super::{
     link::Link,
     refusal::refusal,
     row::Row,
+    step::Mark,
 };
 use crate::{
     changes::{Change, Feed},
@@ -139,6 +140,10 @@ pub struct Tx {
     pub(crate) listener: Listener,
     /// What the request that is being worked on has changed in records.
     pub(crate) notes: Notes,
+    /// Steps of the request that are under way, one in another.
+    pub(super) depth: usize,
+    /// Steps that were begun.
+    pub(super) steps: u64,
 }
 
 /// Something to be done after a commit. It must not block: the next transaction waits for it.
@@ -149,6 +154,8 @@ type Afterwards = Box<dyn FnOnce() + Send + Sync>;
 pub(super) struct Noted {
     changes: usize,
     afterwards: usize,
+    host_changes: usize,
+    messages: usize,
 }
 
 /// Where ids come from.
@@ -188,6 +195,8 @@ impl Tx {
             host_version: 0,
             listener,
             notes: Notes::default(),
+            depth: 0,
+            steps: 0,
         }
     }
 
@@ -227,7 +236,7 @@ impl Tx {
         self.conn.faults.pass("BEGIN").map_err(StoreError::Database)?;
         let begin =
             r#"BEGIN; SELECT "version", (SELECT "version" FROM "_hostVersion") AS "changes" FROM "_schemaVersion""#;
-        let rows = self.conn.link.control(begin).await.map_err(refusal)?;
+        let rows = self.conn.link.control(begin.into_sql_str()).await.map_err(refusal)?;
         let version: i64 = rows.first().map_or(Ok(0), |row| row.get("version"))?;
         self.host_version = rows.first().map_or(Ok(0), |row| row.get("changes"))?;
         if version == self.schema().version() { Ok(()) } else { self.reload_schema().await }
@@ -329,13 +338,20 @@ impl Tx {
 
     /// How much was noted so far.
     pub(super) fn noted(&self) -> Noted {
-        Noted { changes: self.changes.len(), afterwards: self.afterwards.len() }
+        Noted {
+            changes: self.changes.len(),
+            afterwards: self.afterwards.len(),
+            host_changes: self.host_changes.len(),
+            messages: self.messages.len(),
+        }
     }
 
     /// Forgets what was noted after `keep`: it was undone.
     pub(super) fn forget_noted(&mut self, keep: Noted) {
         self.changes.truncate(keep.changes);
         self.afterwards.truncate(keep.afterwards);
+        self.host_changes.truncate(keep.host_changes);
+        self.messages.truncate(keep.messages);
     }
 
     /// Tells of what was noted, in order, and does what was to be done: it is committed. Answers what other hosts are told.
@@ -380,7 +396,18 @@ impl Tx {
     /// Begins, marks or ends a transaction.
     pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         self.conn.faults.pass(sql)?;
-        self.conn.link.control(sql).await.map(drop)
+        self.conn.link.control(sql.into_sql_str()).await.map(drop)
+    }
+
+    /// Marks a step of a request, or ends it. What was refused in a step that is undone does not matter any more.
+    pub(super) async fn mark(&mut self, mark: Mark, depth: usize) -> Result<(), sqlx::Error> {
+        let sql = format!("{} step{depth}", mark.sql());
+        self.conn.faults.pass(&sql)?;
+        self.conn.link.control(AssertSqlSafe(sql).into_sql_str()).await?;
+        if mark == Mark::Undo {
+            self.conn.link.mend();
+        }
+        Ok(())
     }
 
     /// Closes the connection.

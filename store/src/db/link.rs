@@ -82,13 +82,20 @@ impl Link {
     }
 
     /// Runs statements without values, which may begin and end transactions, and reads the rows of all of them.
-    pub(super) async fn control(&mut self, sql: &'static str) -> Result<Vec<Row>, sqlx::Error> {
+    pub(super) async fn control(&mut self, sql: SqlStr) -> Result<Vec<Row>, sqlx::Error> {
         match self {
             Self::SqliteReader(connection) => connection.execute(sql).await.map(|_| Vec::new()),
             Self::SqliteWriter(connection) => connection.execute(sql).await.map(|_| Vec::new()),
             Self::PostgresReader(connection) | Self::PostgresWriter { connection, .. } => {
                 postgres_rows(sqlx::raw_sql(sql).fetch(&mut **connection)).await
             }
+        }
+    }
+
+    /// Takes note that what was refused is undone: the server takes statements again.
+    pub(super) fn mend(&mut self) {
+        if let Self::PostgresWriter { broken, .. } = self {
+            *broken = false;
         }
     }
 

@@ -17,6 +17,7 @@ mod postgres;
 pub(crate) mod refusal;
 mod row;
 mod sqlite;
+mod step;
 mod writer;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -253,7 +254,7 @@ where
     E: From<StoreError>,
 {
     let work = async move {
-        tx.begin_notes();
+        tx.begin_request();
         tx.let_listener_catch_up().await?;
         let done = work(&mut *tx).await?;
         tx.tell_notes().await?;

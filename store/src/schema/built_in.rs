@@ -201,6 +201,7 @@ fn jobs() -> Collection {
         field("log", FieldType::Text),
         field("startedAt", FieldType::DateTime),
         field("dueAt", FieldType::BigInt).hidden(),
+        field("returnsTo", FieldType::BigInt),
         belongs_to("node", "flow_nodes", "nodeId", "id"),
         belongs_to("execution", "executions", "executionId", "id"),
     ];
@@ -229,6 +230,7 @@ fn workflow_tasks() -> Collection {
         field("action", FieldType::STRING),
         field("round", FieldType::Integer).default(json!(1)),
         field("delegatedFrom", FieldType::BigInt),
+        field("returnTo", FieldType::STRING),
         belongs_to("user", "users", "userId", "id"),
         belongs_to("workflow", "workflows", "workflowId", "id"),
         belongs_to("execution", "executions", "executionId", "id"),

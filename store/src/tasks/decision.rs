@@ -160,6 +160,7 @@ mod tests {
             values: Record::new(),
             comment: None,
             decided_at: None,
+            return_to: None,
         };
         let check = |approvals: u32, rejections: u32, statuses: &[TaskStatus], want: Option<Decision>| {
             let tasks: Vec<Task> = statuses.iter().copied().map(task).collect();

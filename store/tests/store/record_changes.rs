@@ -128,3 +128,47 @@ async fn a_cause_holds_for_its_request() {
     let causes: Vec<Cause> = ear.heard.lock().expect("not poisoned").iter().map(|(cause, _)| cause.clone()).collect();
     assert!(causes.len() == 2 && causes.contains(&cause) && causes.contains(&Cause::default()), "{causes:?}");
 }
+
+#[test_database::test]
+async fn a_step_is_undone_alone_and_its_changes_are_told_at_its_end() {
+    use RecordChangeKind::{Created, Updated};
+    let fixture = Fixture::blog().await;
+    let ear = Ear::at(&fixture.store, "posts");
+    let done = fixture.store.write(|tx| {
+        Box::pin(async move {
+            tx.set_cause(Cause { stack: vec![ExecutionId(1)], ..Cause::default() });
+            posts(tx, &[("", "a")]).await?;
+            let kept = tx.step(|tx| {
+                tx.set_cause(Cause { stack: vec![ExecutionId(2)], ..Cause::default() });
+                Box::pin(async move {
+                    posts(tx, &[("", "b")]).await?;
+                    let inner = tx.step(|tx| Box::pin(posts(tx, &[("b", "refused")]))).await;
+                    assert!(matches!(inner, Err(StoreError::Unheard { .. })), "{inner:?}");
+                    Ok::<_, StoreError>(tx.depth())
+                })
+            });
+            assert_eq!(kept.await?, 1);
+            let failed = tx.step(|tx| {
+                Box::pin(async move {
+                    posts(tx, &[("b", "lost")]).await?;
+                    Err::<(), _>(StoreError::NotFound { what: "anything".to_owned() })
+                })
+            });
+            assert!(failed.await.is_err() && tx.depth() == 0);
+            posts(tx, &[("b", "c")]).await?;
+            assert!(!tx.tell_changes().await?, "the ear does nothing about them");
+            posts(tx, &[("a", "d")]).await
+        })
+    });
+    done.await.expect("a write");
+    let causes: Vec<_> = ear.heard.lock().expect("not poisoned").iter().map(|(cause, _)| cause.stack.clone()).collect();
+    let of = |id| vec![ExecutionId(id)];
+    assert_eq!(causes, [vec![], of(2), of(1), of(1)], "the step in the step, the step, what was told, the rest");
+    let expected = [
+        vec![(Updated, json!("b"), json!("refused"))],
+        vec![(Created, json!(null), json!("b"))],
+        vec![(Created, json!(null), json!("a")), (Updated, json!("b"), json!("c"))],
+        vec![(Updated, json!("a"), json!("d"))],
+    ];
+    assert_eq!(ear.heard(), expected);
+}

@@ -8,7 +8,7 @@ mod node;
 mod settings;
 mod trigger;
 
-use plugin_api::{Action, Interest, Phase, Plugin, PluginError, Registrar, When};
+use plugin_api::{Action, Interest, Plugin, PluginError, Registrar, When};
 
 use crate::{
     caller::Caller,
@@ -33,8 +33,8 @@ impl Plugin for Misbehaving {
         if caller.settings.offers_twice {
             registrar.trigger(MisbehavingTrigger(caller.clone()));
         }
-        let creates =
-            Interest { phase: Phase::After, actions: vec![Action::Create], collection: None, when: When::Always };
+        let phase = caller.settings.phase.into();
+        let creates = Interest { phase, actions: vec![Action::Create], collection: None, when: When::Always };
         registrar.action_hook(vec![creates], MisbehavingHook(caller.clone()));
         if let Some(node) = caller.settings.node.clone() {
             registrar.node(MisbehavingNode(node));

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use plugin_api::Phase;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -11,6 +12,10 @@ use serde::Deserialize;
 pub struct Settings {
     /// Where to panic.
     pub(crate) panics: Vec<Place>,
+    /// It panics only as long as this file is there.
+    pub(crate) panics_while: Option<PathBuf>,
+    /// When the hook is asked.
+    pub(crate) phase: Asked,
     /// Where to call every service of the host.
     pub(crate) calls: Vec<Place>,
     /// What the hook plans.
@@ -34,7 +39,7 @@ pub struct Settings {
 /// An entry point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Place {
+pub(crate) enum Place {
     Register,
     Info,
     Validate,
@@ -46,10 +51,33 @@ pub enum Place {
     DropHook,
 }
 
+/// When the hook is asked about a create.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Asked {
+    /// Before it.
+    Before,
+    /// For what follows it.
+    #[default]
+    After,
+    /// For each new record, whoever makes it.
+    Changed,
+}
+
+impl From<Asked> for Phase {
+    fn from(asked: Asked) -> Self {
+        match asked {
+            Asked::Before => Self::Before,
+            Asked::After => Self::After,
+            Asked::Changed => Self::Changed,
+        }
+    }
+}
+
 /// A plan for each action.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Planned {
+pub(crate) enum Planned {
     /// None.
     #[default]
     Nothing,

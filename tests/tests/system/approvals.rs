@@ -1,5 +1,7 @@
 //! Approvals: what somebody submits, those who are asked, and what becomes of it.
 
+mod back;
+
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -66,6 +68,17 @@ impl Office {
             hired.push(Person::hire(&blog, host.base_url(), &format!("boss{number}")).await);
         }
         Self { host, blog, applicant, people: hired }
+    }
+
+    /// The same people at a server that was killed and started again.
+    async fn crash(self) -> Self {
+        let host = self.host.crash_and_restart().await;
+        let blog = Blog { admin: host.admin().await };
+        let (mut applicant, mut people) = (self.applicant, self.people);
+        for person in people.iter_mut().chain([&mut applicant]) {
+            person.client = Client::sign_in(host.base_url(), &person.name, PASSWORD).await;
+        }
+        Self { host, blog, applicant, people }
     }
 
     /// An approval by all of the people, and a log behind it.

@@ -1,5 +1,7 @@
 //! A plugin that does everything wrong, beside the built-in one: the host answers every request, and the other plugin goes on.
 
+mod phases;
+
 use std::{fs, path::PathBuf};
 
 use host_demo::{Server, ServerOptions, bootstrap::Admin};
@@ -98,7 +100,7 @@ async fn an_answer_that_a_node_panics_at_is_not_taken_and_can_be_given_again() {
     .await;
     for task in tasks {
         let path = format!("workflowTasks:submit/{}", task["id"]);
-        for wrong in ["panic", "wait"] {
+        for wrong in ["panic", "wait", "back"] {
             let refused = admin.post(&path, json!({"action": "approve", "comment": wrong})).await;
             assert_eq!((refused.status, refused.message()), (500, "Internal server error"), "{wrong}");
             assert_eq!(admin.get(&format!("workflowTasks:get/{}", task["id"])).await.ok()["status"], 0);

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{expression::Expressions, variables::Scope};
 
-/// Aggregates committed records. The job's result is the number, or the smallest or largest value.
+/// Aggregates records: those that are committed or, within a transaction, those that it sees. The job's result is the number, or the smallest or largest value.
 pub(super) struct Aggregate;
 
 /// Counts, sums, averages, or finds the smallest or largest value, over the records of a collection.
@@ -88,6 +88,7 @@ const MAX_PRECISION: f64 = 15.0;
 
 impl NodeType for Aggregate {
     const NAME: &'static str = "aggregate";
+    const WITHIN: bool = true;
 
     type Config = Config;
 
@@ -102,7 +103,7 @@ impl NodeType for Aggregate {
     }
 
     async fn run(config: Config, run: &Run<'_>) -> Result<Effect, NodeError> {
-        let mut conn = run.store.read().await?;
+        let mut conn = run.reader.read().await?;
         let Params { filter, field, distinct } = config.params;
         let collection = config.collection.find(conn.schema())?;
         let filter = Filter::parse(conn.schema(), &collection, &Value::Object(filter.0))?;

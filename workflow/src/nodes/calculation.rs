@@ -31,6 +31,7 @@ enum Engine {
 impl NodeType for Calculation {
     const NAME: &'static str = "calculation";
     const AT_ONCE: bool = true;
+    const WITHIN: bool = true;
     const VERBATIM: &'static [&'static str] = &["expression"];
 
     type Config = Config;

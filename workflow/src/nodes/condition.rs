@@ -29,6 +29,7 @@ fn yes() -> bool {
 impl NodeType for Condition {
     const NAME: &'static str = "condition";
     const AT_ONCE: bool = true;
+    const WITHIN: bool = true;
     const VERBATIM: &'static [&'static str] = &["expression"];
 
     type Config = Config;

@@ -37,11 +37,12 @@ struct Params {
 impl NodeType for Create {
     const NAME: &'static str = "create";
     const AT_ONCE: bool = true;
+    const WITHIN: bool = true;
 
     type Config = Config;
 
     async fn run(config: Config, run: &Run<'_>) -> Result<Effect, NodeError> {
-        let schema = run.store.schema();
+        let schema = run.reader.schema().await;
         let Params { values, appends } = config.params;
         let values = secret::hash_secrets(&schema, config.collection.find(&schema)?.as_ref(), values.0).await?;
         Ok(Effect::write(move |tx| {

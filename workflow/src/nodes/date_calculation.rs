@@ -41,6 +41,7 @@ fn utc() -> String {
 
 impl NodeType for DateCalculation {
     const NAME: &'static str = "date-calculation";
+    const WITHIN: bool = true;
 
     type Config = Config;
 

@@ -32,6 +32,7 @@ struct Params {
 impl NodeType for Destroy {
     const NAME: &'static str = "destroy";
     const AT_ONCE: bool = true;
+    const WITHIN: bool = true;
 
     type Config = Config;
 

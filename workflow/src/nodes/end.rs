@@ -66,6 +66,7 @@ impl JsonSchema for EndStatus {
 impl NodeType for End {
     const NAME: &'static str = "end";
     const AT_ONCE: bool = true;
+    const WITHIN: bool = true;
     const ENDS: bool = true;
 
     type Config = Config;

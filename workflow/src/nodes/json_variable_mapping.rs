@@ -58,6 +58,7 @@ impl Mapping {
 
 impl NodeType for JsonVariableMapping {
     const NAME: &'static str = "json-variable-mapping";
+    const WITHIN: bool = true;
     /// Paths and names are what they are; only the value comes from elsewhere.
     const VERBATIM: &'static [&'static str] = &["variables"];
 

@@ -114,6 +114,7 @@ impl Rounds {
 impl NodeType for Loop {
     const NAME: &'static str = "loop";
     const AT_ONCE: bool = true;
+    const WITHIN: bool = true;
     const SURROUNDS: bool = true;
     const VERBATIM: &'static [&'static str] = &["condition"];
 

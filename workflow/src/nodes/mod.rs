@@ -52,6 +52,7 @@ use store::{ExecutionId, Job, JobId, JobStatus, NodeRow, Store, StoreError, Tx, 
 use crate::{
     expression::{ExpressionError, Expressions},
     outside::Outside,
+    reader::Reader,
     tasks::Verdict,
     variables::{self, Scope},
 };
@@ -80,6 +81,9 @@ pub(crate) trait NodeType: Send + Sync + 'static {
     /// Whether a run that leaves no job behind cannot be told from none: it takes no time, reads nothing but its variables, and
     /// has no effect but what is written together with its job. Other nodes begin when all jobs before them are stored.
     const AT_ONCE: bool = false;
+    /// Whether it can be part of a transaction that others wait for: it does not wait, reaches nothing outside of the store, and
+    /// reads by [`Run::reader`] alone.
+    const WITHIN: bool = false;
     /// Whether a run means something without an execution, its jobs and its time, so that the node can be tried out.
     const STANDS_ALONE: bool = true;
 
@@ -90,6 +94,12 @@ pub(crate) trait NodeType: Send + Sync + 'static {
     fn check(config: &Value, expressions: &Expressions) -> Result<(), String> {
         let _ = (config, expressions);
         Ok(())
+    }
+
+    /// [`Self::WITHIN`], for a node with this configuration as it is stored.
+    fn runs_within(config: &Value) -> bool {
+        let _ = config;
+        Self::WITHIN
     }
 
     /// Puts values in place of the variables of a configuration.
@@ -135,6 +145,8 @@ pub(crate) trait NodeType: Send + Sync + 'static {
 /// What a running node can use.
 pub(crate) struct Run<'r> {
     /// For reading; writes go through [`Effect::Write`].
+    pub(crate) reader: &'r dyn Reader,
+    /// The database itself, for a node that is never part of another's transaction.
     pub(crate) store: &'r Store,
     /// The variables.
     pub(crate) scope: &'r Scope,
@@ -254,6 +266,7 @@ pub(crate) trait Node: Send + Sync {
     fn surrounds(&self) -> bool;
     fn outputs(&self) -> bool;
     fn at_once(&self) -> bool;
+    fn runs_within(&self, config: &Value) -> bool;
     fn stands_alone(&self) -> bool;
     fn assigns<'c>(&self, config: &'c Value) -> Option<&'c str>;
     async fn run(&self, config: &Value, run: &Run<'_>) -> Result<Effect, NodeError>;
@@ -308,6 +321,10 @@ impl<T: NodeType> Node for Typed<T> {
 
     fn at_once(&self) -> bool {
         T::AT_ONCE
+    }
+
+    fn runs_within(&self, config: &Value) -> bool {
+        T::runs_within(config)
     }
 
     fn stands_alone(&self) -> bool {
@@ -376,6 +393,7 @@ mod tests {
         let key = |rounds: &[u64]| {
             let execution = ExecutionId(7);
             Run {
+                reader: &store,
                 store: &store,
                 scope: &scope,
                 expressions: &expressions,

@@ -33,6 +33,7 @@ fn yes() -> bool {
 impl NodeType for MultiConditions {
     const NAME: &'static str = "multi-conditions";
     const AT_ONCE: bool = true;
+    const WITHIN: bool = true;
 
     type Config = Config;
 

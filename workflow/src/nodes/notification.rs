@@ -83,8 +83,17 @@ impl NodeType for Notification {
         }
     }
 
+    /// Unless it may send mail.
+    fn runs_within(config: &Value) -> bool {
+        match config.get("channels") {
+            None => true,
+            Some(Value::Array(channels)) => channels.iter().all(|channel| channel == "in-app"),
+            Some(_) => false,
+        }
+    }
+
     async fn run(config: Config, run: &Run<'_>) -> Result<Effect, NodeError> {
-        let people = people::find(&mut run.store.read().await?, &config.receivers, &config.roles).await?;
+        let people = people::find(&mut *run.reader.read().await?, &config.receivers, &config.roles).await?;
         let mailed = if config.channels.contains(&Channel::Email) {
             config.mail(&people, run).await?
         } else {

@@ -20,6 +20,7 @@ pub(super) struct Config {
 impl NodeType for Output {
     const NAME: &'static str = "output";
     const AT_ONCE: bool = true;
+    const WITHIN: bool = true;
     const OUTPUTS: bool = true;
 
     type Config = Config;

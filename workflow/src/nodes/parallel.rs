@@ -35,6 +35,7 @@ pub(crate) enum Mode {
 impl NodeType for Parallel {
     const NAME: &'static str = "parallel";
     const AT_ONCE: bool = true;
+    const WITHIN: bool = true;
     const SURROUNDS: bool = true;
 
     type Config = Config;

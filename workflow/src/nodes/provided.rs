@@ -107,6 +107,10 @@ impl Node for Provided {
         false
     }
 
+    fn runs_within(&self, _: &Value) -> bool {
+        false
+    }
+
     fn stands_alone(&self) -> bool {
         false
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::variables::Scope;
 
-/// Reads records that are committed. The job's result is a record or `null`, or a list with `multiple`.
+/// Reads records: those that are committed or, within a transaction, those that it sees. The job's result is a record or `null`, or a list with `multiple`.
 pub(super) struct Query;
 
 /// Reads records.
@@ -105,6 +105,7 @@ fn whole(amount: Option<Amount>, default: u64) -> u64 {
 
 impl NodeType for Query {
     const NAME: &'static str = "query";
+    const WITHIN: bool = true;
 
     type Config = Config;
 
@@ -113,7 +114,7 @@ impl NodeType for Query {
     }
 
     async fn run(config: Config, run: &Run<'_>) -> Result<Effect, NodeError> {
-        let mut conn = run.store.read().await?;
+        let mut conn = run.reader.read().await?;
         let Params { filter, sort, page, page_size, fields, except, appends } = config.params;
         let collection = config.collection.find(conn.schema())?;
         let filter = Filter::parse(conn.schema(), &collection, &Value::Object(filter.0))?;

@@ -20,6 +20,7 @@ pub(super) struct Config {
 impl NodeType for ResponseMessage {
     const NAME: &'static str = "response-message";
     const AT_ONCE: bool = true;
+    const WITHIN: bool = true;
 
     type Config = Config;
 

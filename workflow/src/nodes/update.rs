@@ -36,6 +36,7 @@ struct Params {
 impl NodeType for Update {
     const NAME: &'static str = "update";
     const AT_ONCE: bool = true;
+    const WITHIN: bool = true;
 
     type Config = Config;
 
@@ -44,7 +45,7 @@ impl NodeType for Update {
     }
 
     async fn run(config: Config, run: &Run<'_>) -> Result<Effect, NodeError> {
-        let schema = run.store.schema();
+        let schema = run.reader.schema().await;
         let Params { filter, values } = config.params;
         let values = secret::hash_secrets(&schema, config.collection.find(&schema)?.as_ref(), values.0).await?;
         Ok(Effect::write(move |tx| {

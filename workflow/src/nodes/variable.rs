@@ -25,6 +25,7 @@ pub(super) struct Config {
 impl NodeType for Variable {
     const NAME: &'static str = "variable";
     const AT_ONCE: bool = true;
+    const WITHIN: bool = true;
     const VERBATIM: &'static [&'static str] = &["target"];
 
     type Config = Config;

@@ -21,7 +21,10 @@ mod node;
 mod rounds;
 mod transaction;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -33,7 +36,10 @@ use crate::{
     EngineError, Outcome,
     nodes::NodeError,
     plan::{Plan, Step},
+    reader::{Reader, Within},
 };
+pub(crate) use history::jobs_before;
+
 use history::History;
 use line::{Left, Line};
 use transaction::{Committed, Ended, Stored, Then, Transaction};
@@ -49,9 +55,18 @@ pub(super) struct Walk<'p> {
     lane: Lane,
     /// Changes when a job of the execution may have been ended from outside.
     events: watch::Receiver<u64>,
+    /// The transaction that the walk is part of, if it is part of one.
+    within: Option<Part<'p>>,
     woken: Mutex<Vec<WorkflowId>>,
     /// How the execution was ended, if that was with a node's work.
     closed: Mutex<Option<Box<Ended>>>,
+}
+
+/// How a walk is part of somebody's transaction.
+pub(super) struct Part<'p> {
+    pub(super) transaction: Within<'p>,
+    /// No node is begun after this.
+    pub(super) deadline: Instant,
 }
 
 /// What a node has come to.
@@ -70,7 +85,13 @@ impl<'p> Walk<'p> {
         lane: Lane,
         events: watch::Receiver<u64>,
     ) -> Self {
-        Self { processor, execution, plan, lane, events, woken: Mutex::default(), closed: Mutex::default() }
+        let (woken, closed) = (Mutex::default(), Mutex::default());
+        Self { processor, execution, plan, lane, events, within: None, woken, closed }
+    }
+
+    /// The same, as part of a transaction.
+    pub(super) fn within(self, part: Part<'p>) -> Self {
+        Self { within: Some(part), ..self }
     }
 
     /// Goes on after the stored jobs, until the execution ends or waits.
@@ -165,7 +186,15 @@ impl<'p> Walk<'p> {
         }
     }
 
-    /// Carries out one transaction. If it fails, what was unstored still is.
+    /// Where nodes read.
+    fn reader(&self) -> &dyn Reader {
+        match &self.within {
+            None => &self.processor.store,
+            Some(part) => &part.transaction,
+        }
+    }
+
+    /// Carries out one transaction, or a step of the one that the walk is part of. If it fails, what was unstored still is.
     async fn store(&self, line: &mut Line, then: Then) -> Result<Stored, NodeError> {
         let transaction = Transaction {
             processor: Arc::clone(self.processor),
@@ -177,13 +206,11 @@ impl<'p> Walk<'p> {
             last: line.last,
             output: line.said.output.clone(),
         };
-        let Committed { stored, last, woken } = self
-            .processor
-            .store
-            .write(move |tx| -> BoxFuture<'_, Result<Committed, NodeError>> {
-                Box::pin(transaction.carry_out(tx, then))
-            })
-            .await?;
+        let work = transaction.work(then);
+        let Committed { stored, last, woken } = match &self.within {
+            None => self.processor.store.write(work).await?,
+            Some(part) => part.transaction.tx().await.step(work).await?,
+        };
         line.unstored.clear();
         line.last = last;
         locked(&self.woken).extend(woken);

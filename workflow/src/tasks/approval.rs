@@ -1,7 +1,7 @@
 //! Approvals: what the steps of a provided node do to its job, and what people do to their tasks beside deciding them.
 //!
 //! ```text
-//! begin ─ approval, tasks ─┬─ answer ────┬─ step ─ more tasks, or the job ends
+//! begin ─ approval, tasks ─┬─ answer ────┬─ step ─ more tasks, or the job ends, or an earlier node begins anew
 //!                          ├─ withdraw ──┘
 //!                          └─ delegate ─ another's task in place of this one
 //! ```
@@ -19,7 +19,8 @@ use super::{Decided, Form, own, own_approval, unknown_action};
 use crate::{
     EngineError,
     nodes::{NodeError, NodeResult, NodeTypes, Users, find_people},
-    provided::{Asked, NextStep, Progress, ProvidedError, ProvidedNode},
+    processor::jobs_before,
+    provided::{Asked, Earlier, NextStep, Progress, ProvidedError, ProvidedNode},
 };
 
 /// The names of the answers that a task may have.
@@ -54,11 +55,12 @@ pub(crate) async fn begin(
     let people = find_people(tx, &Users::new(meant.users), &meant.roles).await?;
     let people: Vec<UserId> = people.into_iter().map(|person| person.id).collect();
     let pending = json!({"assignees": people, "applicant": applicant, "config": config});
-    let progress = Progress { people, applicant, tasks: Vec::new(), withdraws: false };
+    let progress = Progress { people, applicant, tasks: Vec::new(), withdraws: false, earlier: Vec::new() };
     let step = node.step(&config, &progress)?;
     let title = match &step {
         NextStep::Wait { ask, .. } => ask.first().map(|asked| asked.title.clone()),
         NextStep::End { .. } => None,
+        NextStep::Back { .. } => return Err(NodeError::Refused("nobody has sent it back yet".into())),
     };
     tx.create_approval(NewApproval {
         workflow_id: asking.workflow,
@@ -123,7 +125,7 @@ pub(crate) async fn delegate(
     if asked.iter().any(|other| other.user_id == to && other.round == task.round) {
         return Err(invalid("ALREADY_ASKED", format!("the user {to} is asked already")));
     }
-    tx.answer_task(id, DELEGATE, TaskStatus::Answered, Submission { values: Record::new(), comment }).await?;
+    tx.answer_task(id, DELEGATE, TaskStatus::Answered, Submission { comment, ..Submission::default() }).await?;
     let title = tx.give_in_place(id, to).await?;
     Ok(notify(tx, &[to], &title).await?)
 }
@@ -167,7 +169,7 @@ pub(crate) async fn withdraw(
         round,
     };
     for id in tx.create_tasks(told).await? {
-        let said = Submission { values: Record::new(), comment: comment.clone() };
+        let said = Submission { comment: comment.clone(), ..Submission::default() };
         tx.answer_task(id, WITHDRAW, TaskStatus::Answered, said).await?;
     }
     Ok(decided)
@@ -187,6 +189,7 @@ async fn go_on(
     job: Job,
     withdraws: bool,
 ) -> Result<Option<Decided>, EngineError> {
+    let leading = leading(tx, &job).await?;
     let mut tasks = tx.tasks_of_job(job.id).await?;
     tasks.retain(|task| task.action.as_deref() != Some(DELEGATE));
     let user = |value: &Value| value.as_i64().map(UserId);
@@ -195,17 +198,40 @@ async fn go_on(
         applicant: user(&job.result["applicant"]),
         tasks,
         withdraws,
+        earlier: leading.iter().map(|(_, earlier)| earlier.clone()).collect(),
     };
     let step = node.step(&job.result["config"], &progress)?;
     let execution = tx.execution(job.execution_id).await?.ok_or(EngineError::NotFound)?;
     let asking =
         Asking { workflow: execution.workflow_id, execution: job.execution_id, node: job.node_id, job: job.id };
+    if let NextStep::Back { to, result } = step {
+        let target = leading.iter().find(|(_, earlier)| earlier.key == to);
+        let (target, _) = target.ok_or_else(|| EngineError::Fault(format!("\"{to}\" did not lead here")))?;
+        tx.close_tasks_of_job(job.id).await?;
+        tx.set_approval_status(job.id, ApprovalStatus::Closed).await?;
+        return Ok(Some(Decided { job: job.id, result: NodeResult::resolved(result), returns_to: Some(*target) }));
+    }
     // What a step says that makes no sense is the node's fault: who has answered did nothing wrong.
     let ended = carry_out(tx, asking, step).await.map_err(|error| match error {
         NodeError::Refused(message) => EngineError::Fault(message),
         other => other.into(),
     })?;
-    Ok(ended.map(|result| Decided { job: job.id, result }))
+    Ok(ended.map(|result| Decided { job: job.id, result, returns_to: None }))
+}
+
+/// The nodes of the same type that led to a job, on its line, with their jobs.
+async fn leading(tx: &mut Tx, job: &Job) -> Result<Vec<(JobId, Earlier)>, StoreError> {
+    let Some(own) = tx.node(job.node_id).await? else { return Ok(Vec::new()) };
+    let mut leading = Vec::new();
+    let jobs = tx.jobs(job.execution_id).await?;
+    for before in jobs_before(jobs, job.id) {
+        let node = tx.node(before.node_id).await?;
+        if node.is_some_and(|node| node.node_type == own.node_type) {
+            let title = tx.approval_of_job(before.id).await?.map(|approval| approval.title).unwrap_or_default();
+            leading.push((before.id, Earlier { key: before.node_key, title }));
+        }
+    }
+    Ok(leading)
 }
 
 /// Does what a step says. Answers how the job ends, if it does.
@@ -237,6 +263,7 @@ async fn carry_out(tx: &mut Tx, asking: Asking, step: NextStep) -> Result<Option
             tx.set_approval_status(asking.job, status).await?;
             Ok(Some(NodeResult::ended(job, result)))
         }
+        NextStep::Back { to, .. } => Err(NodeError::Refused(format!("\"{to}\" did not lead here"))),
     }
 }
 

@@ -36,7 +36,7 @@ impl Harness {
     }
 
     async fn decide(&self, task: &Task, action: &str, values: Value) -> Result<(), EngineError> {
-        let submission = Submission { values: object(values), comment: Some(format!("I {action}")) };
+        let submission = Submission { values: object(values), comment: Some(format!("I {action}")), return_to: None };
         self.engine.submit_task(task.user_id, task.id, action.to_owned(), submission).await
     }
 
@@ -197,7 +197,7 @@ async fn a_draft_is_kept_and_decides_nothing() {
     let harness = Harness::new().await;
     let form = json!({"type": "object", "required": ["budget"]});
     let asked = harness.ask(1, json!({"form": form})).await;
-    let draft = Submission { values: object(json!({"note": "half"})), comment: Some("later".into()) };
+    let draft = Submission { values: object(json!({"note": "half"})), comment: Some("later".into()), return_to: None };
     harness.engine.save_task_draft(asked.tasks[0].user_id, asked.tasks[0].id, draft.clone()).await.unwrap();
     let task = harness.tasks(asked.execution).await.remove(0);
     assert_eq!(

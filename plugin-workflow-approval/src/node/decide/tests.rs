@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use plugin_api::EarlierNode;
+
 use super::*;
 
 fn config(values: Value) -> Config {
@@ -42,6 +44,7 @@ impl Asking {
                 values: Map::new(),
                 comment: None,
                 decided_at: None,
+                return_to: None,
             };
             self.progress.tasks.extend(ask.users.iter().map(task));
         }
@@ -73,7 +76,7 @@ impl Asking {
     fn ended(&self) -> Option<(Standing, Ending, Option<i64>)> {
         match &self.step {
             Step::End { standing, ending, branch, .. } => Some((*standing, *ending, *branch)),
-            Step::Wait { .. } => None,
+            Step::Wait { .. } | Step::Back { .. } => None,
         }
     }
 }
@@ -215,4 +218,36 @@ fn a_share_that_makes_no_sense_is_told() {
     check(json!({"count": 1.5}), "\"count\" must be a whole number from 1");
     check(json!({"count": 2}), "2 approvals are asked for, and there are 1 assignees");
     check(json!({}), "the mode \"share\" needs either \"percent\" or \"count\"");
+}
+
+#[test]
+fn a_return_goes_back_as_far_as_is_configured() {
+    let check = |config: Value, earlier: &[&str], named: Option<&str>, want: Result<&str, &str>| {
+        let mut asking = Asking::begin(config.clone(), 1);
+        asking.progress.earlier =
+            earlier.iter().map(|key| EarlierNode { key: (*key).to_owned(), title: String::new() }).collect();
+        let task = &mut asking.progress.tasks[0];
+        (task.action, task.return_to) = (Some(TaskAction::Return), named.map(str::to_owned));
+        let got = match step(&asking.config, &asking.progress) {
+            Ok(Step::Back { to, result }) => {
+                assert_eq!(result["outcome"], "returned");
+                Ok(to)
+            }
+            Ok(Step::Wait { standing: Standing::Returned, .. }) => Ok("the applicant".to_owned()),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error.message),
+        };
+        let want = want.map(str::to_owned).map_err(str::to_owned);
+        assert_eq!(got, want, "{config} {earlier:?} {named:?}");
+    };
+    let (start, previous, any) = (json!({}), json!({"returnTo": "previous"}), json!({"returnTo": "any"}));
+    check(start.clone(), &["a", "b"], None, Ok("the applicant"));
+    check(start, &["a"], Some("a"), Err("\"returnTo\" must be one of [], not \"a\""));
+    check(previous.clone(), &["a", "b"], None, Ok("b"));
+    check(previous.clone(), &["a", "b"], Some("b"), Ok("b"));
+    check(previous.clone(), &["a", "b"], Some("a"), Err("\"returnTo\" must be one of [\"b\"], not \"a\""));
+    check(previous, &[], None, Ok("the applicant"));
+    check(any.clone(), &["a", "b"], None, Ok("the applicant"));
+    check(any.clone(), &["a", "b"], Some("a"), Ok("a"));
+    check(any, &["a"], Some("x"), Err("\"returnTo\" must be one of [\"a\"], not \"x\""));
 }

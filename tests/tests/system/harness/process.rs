@@ -120,6 +120,14 @@ impl Host {
         self.restart().await
     }
 
+    /// What the metrics page says of one sample, by its name and labels.
+    pub(crate) async fn metric(&self, sample: &str) -> f64 {
+        let url = self.greeting.iter().find_map(|line| line.strip_prefix("metrics on ")).expect("it is printed");
+        let page = reqwest::get(url).await.expect("an answer").text().await.expect("a page");
+        let line = page.lines().find_map(|line| line.strip_prefix(sample));
+        line.unwrap_or_else(|| panic!("{sample} in {page}")).trim().parse().expect("a number")
+    }
+
     /// A new process on the same data, after the old one has ended.
     pub(crate) async fn restart(mut self) -> Self {
         self.child.wait().expect("the server is reaped");

@@ -5,14 +5,6 @@ use serde_json::{Value, json};
 use super::versioned::Versioned;
 use crate::harness::{NewWorkflow, eventually};
 
-/// What the metrics page says.
-async fn metric(rig: &Versioned, name: &str) -> f64 {
-    let url = rig.host.greeting.iter().find_map(|line| line.strip_prefix("metrics on ")).expect("it is printed");
-    let page = reqwest::get(url).await.expect("an answer").text().await.expect("a page");
-    let line = page.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name} in {page}"));
-    line.trim().parse().expect("a number")
-}
-
 const SUSPENDED: &str = "plugin_suspended{plugin=\"plugin-versioned\"}";
 
 #[tokio::test]
@@ -29,7 +21,7 @@ async fn an_optional_plugin_harms_nobody_else() {
     assert_eq!((&details["state"], &details["faults"]), (&json!("suspended"), &json!(3)));
     assert!(details["lastFault"].as_str().is_some_and(|fault| fault.starts_with("a hook took ")), "{details:#}");
     assert_eq!(rig.readyz().await, (200, json!("suspended")), "the server is ready without it");
-    assert_eq!(metric(&rig, SUSPENDED).await, 1.0);
+    assert_eq!(rig.host.metric(SUSPENDED).await, 1.0);
     assert!(rig.host.log().contains("plugin taken out of service"), "{}", rig.host.log());
 
     rig.create("d", "").await.ok();
@@ -45,7 +37,7 @@ async fn an_optional_plugin_harms_nobody_else() {
     assert_eq!(rig.act("enable", json!({})).await.ok()["state"], "loaded");
     rig.create("e", "").await.ok();
     assert_eq!(rig.titles(theirs).await, ["c", "e"]);
-    assert_eq!(metric(&rig, SUSPENDED).await, 0.0);
+    assert_eq!(rig.host.metric(SUSPENDED).await, 0.0);
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ impl Walk<'_> {
                     over.insert(number, Over { status, said: inner.said });
                 }
                 () = woken, if !waiting.is_empty() => {
-                    let jobs = self.processor.store.read().await?.jobs(self.execution.id).await?;
+                    let jobs = self.reader().read().await?.jobs(self.execution.id).await?;
                     let mut now = line.clone();
                     now.history = Arc::new(History::new(jobs));
                     for number in std::mem::take(&mut waiting).into_keys() {

@@ -2,6 +2,9 @@
 //!
 //! Jobs form a tree: each hangs below the one before it on its line, and the first one of a branch or round below the job of
 //! the node that surrounds it, with the branch and the round in its `meta`.
+//!
+//! A job can send its execution back to an earlier one on its line. What was done from that one on is kept in the store and
+//! forgotten here: its nodes are run again.
 
 use std::collections::HashMap;
 
@@ -45,9 +48,24 @@ impl History {
                 let last = history.last_rounds.entry(owner).or_default();
                 *last = place.round.max(*last);
             }
+            let returns_to = job.returns_to;
             history.jobs.insert((place, job.node_id), job);
+            if let Some(target) = returns_to {
+                history.jobs.retain(|(at, _), job| *at != place || job.id < target);
+            }
         }
         history
+    }
+
+    /// The jobs that lead to one on its line, oldest first.
+    fn before(&self, id: JobId) -> Vec<&Job> {
+        let Some((place, _)) = self.jobs.iter().find(|(_, job)| job.id == id).map(|(at, _)| *at) else {
+            return Vec::new();
+        };
+        let mut before: Vec<&Job> =
+            self.jobs.iter().filter(|((at, _), job)| *at == place && job.id < id).map(|(_, job)| job).collect();
+        before.sort_by_key(|job| job.id);
+        before
     }
 
     /// The job of a node at a place.
@@ -59,6 +77,11 @@ impl History {
     pub(super) fn last_round(&self, owner: JobId) -> Option<u64> {
         self.last_rounds.get(&owner).copied()
     }
+}
+
+/// The jobs that lead to one of an execution's jobs on its line, oldest first, without those that were gone back behind.
+pub(crate) fn jobs_before(jobs: Vec<Job>, id: JobId) -> Vec<Job> {
+    History::new(jobs).before(id).into_iter().cloned().collect()
 }
 
 #[cfg(test)]
@@ -78,7 +101,32 @@ mod tests {
             result: Value::Null,
             meta,
             due_at_ms: None,
+            returns_to: None,
         }
+    }
+
+    #[test]
+    fn what_was_gone_back_behind_is_forgotten_on_its_line_alone() {
+        let back = |job: Job, to: i64| Job { returns_to: Some(JobId(to)), ..job };
+        let jobs = vec![
+            job(1, 1, None, Value::Null),
+            job(2, 2, Some(1), Value::Null),
+            job(3, 3, Some(2), meta(0, 0)),
+            job(4, 4, Some(3), Value::Null),
+            back(job(5, 5, Some(4), Value::Null), 4),
+            job(6, 4, Some(3), Value::Null),
+            back(job(7, 6, Some(2), Value::Null), 2),
+        ];
+        let (main, round) = (Place::default(), Place { owner: Some(JobId(2)), round: 0 });
+        let history = History::new(jobs[..6].to_vec());
+        let found = |history: &History, place, node| history.job(place, NodeId(node)).map(|job| job.id.0);
+        assert_eq!(found(&history, main, 2), Some(2), "another line");
+        assert_eq!([3, 4, 5].map(|node| found(&history, round, node)), [Some(3), Some(6), None]);
+        let before: Vec<i64> = history.before(JobId(6)).iter().map(|job| job.id.0).collect();
+        assert_eq!(before, [3]);
+        let history = History::new(jobs);
+        assert_eq!([1, 2, 6].map(|node| found(&history, main, node)), [Some(1), None, None]);
+        assert_eq!(jobs_before(Vec::new(), JobId(1)), []);
     }
 
     #[test]

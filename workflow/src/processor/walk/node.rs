@@ -1,12 +1,16 @@
 //! One node: recalled if its job is stored, otherwise run.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use serde_json::{Value, json};
 use store::{Job, JobId, JobStatus, NewJob};
 
 use super::{
-    Turn, UNSTORED, Walk,
+    super::within::not_within,
+    Part, Turn, UNSTORED, Walk,
     line::{Left, Line, Mode},
     locked, millis,
     transaction::{Entry, LineKind, Stored, Then},
@@ -14,6 +18,7 @@ use super::{
 use crate::{
     EngineError,
     nodes::{Effect, NodeError, NodeResult, Run, Surround},
+    plan::PlannedNode,
 };
 
 impl Walk<'_> {
@@ -165,7 +170,11 @@ impl Walk<'_> {
     /// Resolves and runs a node, up to what has to be written.
     async fn effect(&self, line: &Line, index: usize) -> Result<Effect, NodeError> {
         let planned = self.plan.node(index);
+        if let Some(part) = &self.within {
+            part.admits(planned)?;
+        }
         let run = Run {
+            reader: self.reader(),
             store: &self.processor.store,
             scope: &line.scope,
             expressions: &self.processor.expressions,
@@ -221,6 +230,21 @@ impl Walk<'_> {
             }
         }
         Turn::Done(status, result)
+    }
+}
+
+impl Part<'_> {
+    /// Refuses a node that others cannot be kept waiting for.
+    fn admits(&self, planned: &PlannedNode) -> Result<(), NodeError> {
+        let row = &planned.row;
+        if planned.node.as_ref().is_some_and(|node| !node.runs_within(&row.config)) {
+            return Err(NodeError::Refused(not_within(&row.node_type)));
+        }
+        if Instant::now() > self.deadline {
+            let message = "the workflow takes too long for the transaction of a change, which everybody else waits for";
+            return Err(NodeError::Refused(message.to_owned()));
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use futures::future::BoxFuture;
 use serde_json::Value;
 use store::{Cause, ExecutionId, ExecutionStatus, Job, JobId, JobStatus, NewJob, Standing, StoreError, Tx, WorkflowId};
 
@@ -90,7 +91,15 @@ pub(super) struct Committed {
 }
 
 impl Transaction {
-    pub(super) async fn carry_out(mut self, tx: &mut Tx, then: Then) -> Result<Committed, NodeError> {
+    /// All of it, with what comes after the entries.
+    pub(super) fn work(
+        self,
+        then: Then,
+    ) -> impl for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<Committed, NodeError>> + Send + 'static {
+        move |tx| Box::pin(self.carry_out(tx, then))
+    }
+
+    async fn carry_out(mut self, tx: &mut Tx, then: Then) -> Result<Committed, NodeError> {
         let mut woken = Vec::new();
         let stopped = match tx.standing(self.execution, Some(&self.processor.claim)).await? {
             Some(Standing { status: ExecutionStatus::Started, held: true }) => None,

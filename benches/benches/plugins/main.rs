@@ -1,6 +1,9 @@
-//! What plugins cost an action: nothing that grows with the number of enabled workflows.
+//! What plugins cost an action: nothing that grows with the number of enabled workflows, and nothing that grows with the number
+//! of plugins that do not wait for it.
 //!
-//! Everything goes through the real library of the post-action event, as the server loads it.
+//! Everything goes through real libraries, as the server loads them: that of the post-action event here, many at once in `many`.
+
+mod many;
 
 use std::{collections::BTreeSet, hint::black_box};
 
@@ -102,5 +105,5 @@ fn matching(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, nobody_waits, matching);
+criterion_group!(benches, nobody_waits, matching, many::unasked, many::asked);
 criterion_main!(benches);
