@@ -8,6 +8,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use store::{ApprovalStatus, JobStatus, UserId};
 
+pub use crate::tasks::earlier;
+
 /// Where provided node types are found.
 pub trait ProvidedNodes: Send + Sync + 'static {
     /// Finds one by its name, as in a node's `type`.

@@ -22,6 +22,7 @@ use crate::{
     variables::holds_variable,
 };
 
+pub use approval::earlier;
 pub(crate) use approval::{Asking, begin, delegate, withdraw};
 
 /// The form of a task: a JSON Schema that its values have to fit.

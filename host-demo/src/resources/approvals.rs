@@ -117,7 +117,9 @@ async fn history(conn: &mut Conn, job: JobId) -> Result<Answer, ApiError> {
             "delegatedFrom": task.delegated_from,
         })
     }));
-    Ok(Answer::Data(
-        json!({"id": approval.id, "title": approval.title, "status": approval.status.name(), "steps": steps}),
-    ))
+    let earlier = workflow::provided::earlier(conn, job).await?;
+    let earlier: Vec<Value> = earlier.iter().map(|node| json!({"key": node.key, "title": node.title})).collect();
+    Ok(Answer::Data(json!({
+        "id": approval.id, "title": approval.title, "status": approval.status.name(), "steps": steps, "earlier": earlier,
+    })))
 }

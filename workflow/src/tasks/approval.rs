@@ -11,8 +11,8 @@
 
 use serde_json::{Value, json};
 use store::{
-    ApprovalId, ApprovalStatus, ExecutionId, Job, JobId, JobStatus, NewApproval, NewTasks, NodeId, Quorum, Record,
-    StoreError, Submission, Task, TaskId, TaskStatus, Tx, UserId, WorkflowId, WriteOptions,
+    ApprovalId, ApprovalStatus, Conn, ExecutionId, Job, JobId, JobStatus, NewApproval, NewTasks, NodeId, Quorum,
+    Record, StoreError, Submission, Task, TaskId, TaskStatus, Tx, UserId, WorkflowId, WriteOptions,
 };
 
 use super::{Decided, Form, own, own_approval, unknown_action};
@@ -219,15 +219,25 @@ async fn go_on(
     Ok(ended.map(|result| Decided { job: job.id, result, returns_to: None }))
 }
 
-/// The nodes of the same type that led to a job, on its line, with their jobs.
-async fn leading(tx: &mut Tx, job: &Job) -> Result<Vec<(JobId, Earlier)>, StoreError> {
-    let Some(own) = tx.node(job.node_id).await? else { return Ok(Vec::new()) };
+/// The nodes of the same type that led to a job, and can be gone back to from it.
+///
+/// # Errors
+///
+/// Database errors.
+pub async fn earlier(conn: &mut Conn, job: JobId) -> Result<Vec<Earlier>, StoreError> {
+    let Some(job) = conn.job(job).await? else { return Ok(Vec::new()) };
+    Ok(leading(conn, &job).await?.into_iter().map(|(_, earlier)| earlier).collect())
+}
+
+/// The same, with their jobs.
+async fn leading(conn: &mut Conn, job: &Job) -> Result<Vec<(JobId, Earlier)>, StoreError> {
+    let Some(own) = conn.node(job.node_id).await? else { return Ok(Vec::new()) };
     let mut leading = Vec::new();
-    let jobs = tx.jobs(job.execution_id).await?;
+    let jobs = conn.jobs(job.execution_id).await?;
     for before in jobs_before(jobs, job.id) {
-        let node = tx.node(before.node_id).await?;
+        let node = conn.node(before.node_id).await?;
         if node.is_some_and(|node| node.node_type == own.node_type) {
-            let title = tx.approval_of_job(before.id).await?.map(|approval| approval.title).unwrap_or_default();
+            let title = conn.approval_of_job(before.id).await?.map(|approval| approval.title).unwrap_or_default();
             leading.push((before.id, Earlier { key: before.node_key, title }));
         }
     }

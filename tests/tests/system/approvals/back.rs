@@ -83,6 +83,8 @@ async fn an_answer_names_the_approval_or_the_applicant_is_asked() {
         assert!(refused.message().contains(&keys[0]), "it says what is possible: {}", refused.message());
     }
     let task = two.task().await;
+    let history = two.client.get(&format!("workflowTasks:history/{}", task["id"])).await.ok();
+    assert_eq!(history["earlier"], json!([{"key": keys[0], "title": "step 0"}]));
     let approves = json!({"action": "approve", "returnTo": keys[0]});
     let refused = two.client.post(&format!("workflowTasks:submit/{}", task["id"]), approves).await;
     assert_eq!((refused.status, refused.code()), (400, Some("INVALID_VALUE")), "{}", refused.body);
