@@ -18,6 +18,7 @@ use sqlx::{
 use super::{dialect, faults::FaultPoint, row::Row};
 use crate::{
     changes::Change,
+    clock::Clock,
     error::StoreError,
     id_generator::IdGenerator,
     record_changes::{Listener, Notes},
@@ -87,6 +88,7 @@ impl Conn {
 /// A transaction: everything a [`Conn`] can do, and writing.
 pub struct Tx {
     conn: Conn,
+    clock: Clock,
     ids: IdGenerator,
     /// The database's count of what other connections have committed.
     data_version: i64,
@@ -127,6 +129,7 @@ impl Tx {
     /// Makes the writer's transaction of a fresh connection, and reads the schema.
     pub(super) async fn open(
         connection: SqliteConnection,
+        clock: Clock,
         faults: FaultPoint,
         listener: Listener,
     ) -> Result<Self, StoreError> {
@@ -134,6 +137,7 @@ impl Tx {
         let conn = Conn { link: Link::Writer(Box::new(connection)), schema, faults };
         let mut tx = Self {
             conn,
+            clock,
             ids: IdGenerator::above(0),
             data_version: 0,
             changes: Vec::new(),
@@ -169,6 +173,11 @@ impl Tx {
     /// Makes an id for a workflow, a node, an execution or a job: larger than every one before, below 2^53.
     pub(crate) fn next_id(&mut self) -> i64 {
         self.ids.next()
+    }
+
+    /// What time it is for what starts by the clock, in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
     }
 
     /// Notes what becomes true with the commit.

@@ -24,6 +24,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     changes::{Change, Feed},
+    clock::Clock,
     error::StoreError,
     record_changes::{Listener, RecordListener},
     schema::Schema,
@@ -52,6 +53,7 @@ pub struct Store {
 
 struct Shared {
     schema: Arc<ArcSwap<Schema>>,
+    clock: Clock,
     faults: FaultPoint,
     feed: Feed,
     listener: Listener,
@@ -70,7 +72,16 @@ impl Store {
     ///
     /// [`StoreError::Invalid`] for a URL that is not understood; database and migration errors.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        Self::open_on(url, FaultPoint::default()).await
+        Self::open_on(url, Clock::default(), FaultPoint::default()).await
+    }
+
+    /// Opens the database with this clock for what starts by one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::open`].
+    pub async fn open_by(url: &str, clock: Clock) -> Result<Self, StoreError> {
+        Self::open_on(url, clock, FaultPoint::default()).await
     }
 
     /// Opens the database for a test that makes statements fail.
@@ -79,10 +90,10 @@ impl Store {
     ///
     /// Those of [`Store::open`], and the failures on purpose.
     pub async fn open_with_faults(url: &str, faults: Arc<dyn Faults>) -> Result<Self, StoreError> {
-        Self::open_on(url, FaultPoint(Some(faults))).await
+        Self::open_on(url, Clock::default(), FaultPoint(Some(faults))).await
     }
 
-    async fn open_on(url: &str, faults: FaultPoint) -> Result<Self, StoreError> {
+    async fn open_on(url: &str, clock: Clock, faults: FaultPoint) -> Result<Self, StoreError> {
         let options = connect_options(url)?;
         let mut connection = options
             .clone()
@@ -95,7 +106,7 @@ impl Store {
             .map_err(StoreError::Database)?;
         migrate::run(&mut connection).await?;
         let listener = Listener::default();
-        let tx = Tx::open(connection, faults.clone(), Arc::clone(&listener)).await?;
+        let tx = Tx::open(connection, clock.clone(), faults.clone(), Arc::clone(&listener)).await?;
 
         let read_options = options.read_only(true);
         let readers = SqlitePoolOptions::new()
@@ -115,13 +126,29 @@ impl Store {
         tasks.spawn(writer::Writer::new(tx, Arc::clone(&schema), feed.clone()).run(waiting, stop.clone()));
         tasks.close();
         Ok(Self {
-            shared: Arc::new(Shared { schema, faults, feed, listener, readers, read_options, requests, stop, tasks }),
+            shared: Arc::new(Shared {
+                schema,
+                clock,
+                faults,
+                feed,
+                listener,
+                readers,
+                read_options,
+                requests,
+                stop,
+                tasks,
+            }),
         })
     }
 
     /// How to make a connection that cannot write.
     pub(crate) fn read_options(&self) -> &SqliteConnectOptions {
         &self.shared.read_options
+    }
+
+    /// What time it is for what starts by the clock.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
     }
 
     /// Today's schema.

@@ -12,6 +12,7 @@ mod fields;
 mod filters;
 mod fixture;
 mod hostile;
+mod marks;
 mod nested;
 mod record_changes;
 mod records;
