@@ -7,7 +7,9 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workflow::Engine;
 
-use crate::{access::Tokens, bindings::Strictness, plugins::PluginManager, triggers::TriggerSwitch};
+use crate::{
+    access::Tokens, bindings::Strictness, clock::ClockKeeper, plugins::PluginManager, triggers::TriggerSwitch,
+};
 
 /// Largest request body, in bytes: thousands of records of ordinary size, and little enough for hundreds of requests at once.
 pub(crate) const BODY_LIMIT_BYTES: usize = 1 << 20;
@@ -22,6 +24,8 @@ pub(crate) struct Host {
     pub(crate) plugins: Arc<PluginManager>,
     pub(crate) tokens: Tokens,
     pub(crate) switch: TriggerSwitch,
+    /// Starts what is due.
+    pub(crate) clock: Arc<ClockKeeper>,
     /// What requests that name their button may fire.
     pub(crate) strictness: Strictness,
     /// Requests that are being answered; they end even when their callers go away.
@@ -39,13 +43,15 @@ impl Host {
         tokens: Tokens,
         strictness: Strictness,
     ) -> Self {
-        let switch = TriggerSwitch::new(store.clone(), Arc::clone(&plugins));
+        let clock = Arc::new(ClockKeeper::default());
+        let switch = TriggerSwitch::new(store.clone(), Arc::clone(&plugins), Arc::clone(&clock));
         Self {
             store,
             engine,
             plugins,
             tokens,
             switch,
+            clock,
             strictness,
             requests: TaskTracker::new(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),

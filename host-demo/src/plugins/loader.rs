@@ -9,7 +9,7 @@ use plugin_api::{Interest, NodeInfo, Service, TriggerInfo};
 use serde_json::Value;
 
 use super::{
-    bridge::{Hook, NodeType, OpenLibrary, Route, Trigger},
+    bridge::{Clock, Hook, NodeType, OpenLibrary, Route, Trigger},
     error::LoadProblem,
     image::Images,
     locate,
@@ -31,6 +31,8 @@ pub(super) struct Candidate {
     pub(super) nodes: Vec<OfferedNode>,
     pub(super) session: Arc<Session>,
     pub(super) routes: Vec<(String, Route)>,
+    /// With the trigger types whose workflows they are for.
+    pub(super) clocks: Vec<(String, Clock)>,
 }
 
 /// A trigger type with what it says about itself.
@@ -63,10 +65,12 @@ pub(super) fn load(
     let needs = needs(&library, report)?;
     check_grants(&needs, &entry.grants)?;
     let session = Session::new(library.id(), entry.grants.clone(), Arc::clone(door));
-    make(&library, image, &settings, session)
+    let candidate = make(&library, image, &settings, session)?;
+    check_offers(&candidate, &entry.grants)?;
+    Ok(candidate)
 }
 
-/// Loads a library that no manifest lists, with no settings and granted what it needs, and reports on it; for people who
+/// Loads a library that no manifest lists, with no settings and granted what it needs and offers, and reports on it; for people who
 /// write plugins. No host runs: it can call none of the services. A file in the working directory goes before a crate name.
 pub fn check(library: &Path) -> PluginReport {
     let here = path::absolute(library).ok().filter(|path| path.exists());
@@ -122,6 +126,18 @@ fn check_grants(needs: &[Service], grants: &[Service]) -> Result<(), LoadProblem
     Err(LoadProblem::NotGranted { missing, grants })
 }
 
+/// What a plugin offers has to be granted also if it did not say that it needs it.
+fn check_offers(candidate: &Candidate, grants: &[Service]) -> Result<(), LoadProblem> {
+    let routes = candidate.routes.iter().map(|(name, _)| (Service::Routes, format!("the route \"{name}\"")));
+    let clocks = candidate.clocks.iter().map(|(name, _)| (Service::Clock, format!("a clock for \"{name}\"")));
+    match routes.chain(clocks).find(|(service, _)| !grants.contains(service)) {
+        Some((service, offer)) => {
+            Err(LoadProblem::OfferNotGranted { offer, grants: grants.iter().copied().chain([service]).collect() })
+        }
+        None => Ok(()),
+    }
+}
+
 fn make(
     library: &OpenLibrary,
     image: PathBuf,
@@ -153,8 +169,8 @@ fn make(
         })
         .collect::<Result<_, LoadProblem>>()?;
     session.owns(triggers.iter().map(|offered| offered.info.id.clone()));
-    let (id, hooks, routes) = (library.id().to_owned(), offers.hooks, offers.routes);
-    Ok(Candidate { id, image, settings_schema, triggers, hooks, nodes, routes, session })
+    let (id, hooks, routes, clocks) = (library.id().to_owned(), offers.hooks, offers.routes, offers.clocks);
+    Ok(Candidate { id, image, settings_schema, triggers, hooks, nodes, routes, clocks, session })
 }
 
 /// Names the first setting that does not fit.

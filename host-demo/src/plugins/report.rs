@@ -36,6 +36,12 @@ pub struct PluginReport {
     pub triggers: Vec<TriggerReport>,
     /// Its hooks.
     pub hooks: Vec<HookReport>,
+    /// The names of its routes.
+    #[serde(default)]
+    pub routes: Vec<String>,
+    /// The trigger types whose workflows it starts by the clock.
+    #[serde(default)]
+    pub clocks: Vec<String>,
     /// How many of its calls failed since it was loaded.
     pub faults: u64,
     /// What the last of them said.
@@ -146,6 +152,8 @@ impl PluginReport {
             grants: entry.grants.clone(),
             triggers: Vec::new(),
             hooks: Vec::new(),
+            routes: Vec::new(),
+            clocks: Vec::new(),
             faults: 0,
             last_fault: None,
             error: None,
@@ -168,6 +176,8 @@ impl PluginReport {
         self.triggers = triggers.collect();
         let hooks = member.candidate.hooks.iter();
         self.hooks = hooks.map(|(interests, _)| HookReport { interests: interests.clone() }).collect();
+        self.routes = member.candidate.routes.iter().map(|(name, _)| name.clone()).collect();
+        self.clocks = member.candidate.clocks.iter().map(|(trigger, _)| trigger.clone()).collect();
     }
 
     /// Says how loading ended.

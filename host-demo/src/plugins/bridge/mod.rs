@@ -18,6 +18,7 @@ use libloading::Library;
 use plugin_api::{
     PluginError, Services,
     abi::{
+        clock::ClockClient,
         hook::HookClient,
         log::RawLogSink_TO,
         module::{API_VERSION, PluginModuleRef, ROOT_SYMBOL},
@@ -39,8 +40,12 @@ pub(super) type Hook = HookClient;
 
 /// A node type of a plugin.
 pub(super) type NodeType = NodeClient;
+
 /// A route of a plugin; ask it as a [`plugin_api::RouteHandler`].
 pub(super) type Route = RouteClient;
+
+/// A clock of a plugin.
+pub(super) type Clock = ClockClient;
 
 /// A plugin's library, open and found compatible. Nothing of the plugin's own code has run yet.
 pub(super) struct OpenLibrary {

@@ -178,11 +178,11 @@ fn a_library_that_lacks_something() {
 fn another_version_or_layout() {
     check(
         &library("fixture_major_two"),
-        "was built with plugin-api 2.0.0, this host has 1.2.0: build it with plugin-api 1.x",
+        "was built with plugin-api 2.0.0, this host has 1.3.0: build it with plugin-api 1.x",
     );
     check(
         &library("fixture_other_layout"),
-        "does not have the layout of plugin-api 1.2.0: root: the crate is plugin-api in the host and \
+        "does not have the layout of plugin-api 1.3.0: root: the crate is plugin-api in the host and \
          fixture-other-layout in the plugin; build it with the published plugin-api",
     );
 }

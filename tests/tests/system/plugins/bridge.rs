@@ -45,7 +45,7 @@ fn a_trigger_type_describes_itself() {
     let plugins = load(vec![fixture()]);
     let report = &plugins.reports()[0];
     assert_eq!(report.state, PluginState::Loaded, "{report:?}");
-    assert_eq!(report.api_version.as_deref(), Some("1.2.0"));
+    assert_eq!(report.api_version.as_deref(), Some("1.3.0"));
     assert!(report.rustc.as_deref().is_some_and(|rustc| rustc.starts_with("rustc 1.")), "{report:?}");
 
     let trigger = trigger(&plugins);

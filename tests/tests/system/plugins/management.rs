@@ -14,7 +14,7 @@ async fn everything_about_a_plugin_is_told() {
     let details = rig.details().await;
     assert_eq!(details["id"], "plugin-versioned");
     assert_eq!((&details["state"], &details["version"]), (&json!("loaded"), &json!("0.1.0")));
-    assert_eq!(details["apiVersion"], "1.2.0");
+    assert_eq!(details["apiVersion"], "1.3.0");
     assert_eq!(details["triggers"][0]["id"], "versioned");
     assert_eq!(details["configSchemas"]["versioned"]["required"], json!(["collection"]));
     assert_eq!(details["settings"], json!({"secret": "***"}), "a secret stays one");
