@@ -47,9 +47,27 @@ pub(crate) fn lock_data_dir(data_dir: &Path) -> Result<File, HostError> {
     }
 }
 
+/// Reads what tells the owner of this data directory from all others, or makes it. Copies of the directory are told apart by where they are.
+pub(crate) fn instance_name(data_dir: &Path) -> Result<String, HostError> {
+    let path = data_dir.join("host.id");
+    let unusable = |source| HostError::DataDir { path: path.clone(), source };
+    let id = match fs::read_to_string(&path) {
+        Ok(id) => id,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let id = uuid::Uuid::new_v4().to_string();
+            fs::write(&path, &id).map_err(unusable)?;
+            id
+        }
+        Err(error) => return Err(unusable(error)),
+    };
+    let machine = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let place = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    Ok(format!("{} {}:{}", id.trim(), machine.trim(), place.display()))
+}
+
 /// Reads the token secret, or makes it, readable by its owner alone.
-pub(crate) fn token_secret(data_dir: &Path) -> Result<Vec<u8>, HostError> {
-    let path = data_dir.join("token.secret");
+pub(crate) fn token_secret(path: &Path) -> Result<Vec<u8>, HostError> {
+    let path = path.to_owned();
     let unusable = |source| HostError::DataDir { path: path.clone(), source };
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -101,7 +119,7 @@ pub(crate) async fn first_user(store: &Store, admin: &Admin) -> Result<Option<St
     }));
     let user = store::secret::hash_secrets(&schema, &users, user).await.map_err(HostError::AdminPassword)?;
     let roles = schema.collection("roles")?.clone();
-    store
+    let first = store
         .write::<_, StoreError, _>(move |tx| {
             Box::pin(async move {
                 for role in first_roles() {
@@ -110,8 +128,13 @@ pub(crate) async fn first_user(store: &Store, admin: &Admin) -> Result<Option<St
                 tx.create(&users, user, &WriteOptions::default()).await.map(drop)
             })
         })
-        .await?;
-    Ok(made)
+        .await;
+    match first {
+        Ok(()) => Ok(made),
+        // Another host was first.
+        Err(StoreError::NotUnique { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn first_roles() -> [Value; 3] {
@@ -143,20 +166,29 @@ mod tests {
     #[test]
     fn the_secret_is_made_once_and_kept_from_others() {
         let folder = tempfile::tempdir().expect("a folder");
-        let first = token_secret(folder.path()).expect("made");
-        assert_eq!(first.len(), SECRET_BYTES);
-        assert_eq!(token_secret(folder.path()).expect("read"), first);
-
         let path = folder.path().join("token.secret");
+        let first = token_secret(&path).expect("made");
+        assert_eq!(first.len(), SECRET_BYTES);
+        assert_eq!(token_secret(&path).expect("read"), first);
+
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
             fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("changed");
-            assert!(matches!(token_secret(folder.path()), Err(HostError::SecretExposed { .. })));
+            assert!(matches!(token_secret(&path), Err(HostError::SecretExposed { .. })));
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("changed");
         }
         fs::write(&path, "short").expect("written");
-        assert!(matches!(token_secret(folder.path()), Err(HostError::SecretDamaged { .. })));
+        assert!(matches!(token_secret(&path), Err(HostError::SecretDamaged { .. })));
+    }
+
+    #[test]
+    fn a_data_directory_has_a_name_of_its_own() {
+        let [one, other] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+        let name = instance_name(one.path()).expect("a name");
+        assert_eq!(instance_name(one.path()).expect("a name"), name);
+        fs::copy(one.path().join("host.id"), other.path().join("host.id")).expect("copied");
+        assert_ne!(instance_name(other.path()).expect("a name"), name);
     }
 }

@@ -37,9 +37,11 @@ pub enum HostError {
         /// The file.
         path: PathBuf,
     },
-    /// Another database than SQLite.
-    #[error("this database is not supported yet: use sqlite:PATH")]
-    DatabaseUnsupported,
+    /// A part of the work is to be left to other hosts, and there can be none.
+    #[error(
+        "--role serve and --role work are for hosts that share a PostgreSQL database; on SQLite a host does everything"
+    )]
+    Alone,
     /// The address of the first user is none.
     #[error("HOST_ADMIN_EMAIL has to be an e-mail address, not \"{0}\"")]
     AdminEmail(String),

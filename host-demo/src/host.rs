@@ -8,7 +8,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workflow::Engine;
 
 use crate::{
-    access::Tokens, bindings::Strictness, clock::ClockKeeper, plugins::PluginManager, triggers::TriggerSwitch,
+    access::Tokens, bindings::Strictness, clock::ClockKeeper, in_step::InStep, plugins::PluginManager,
+    server::HostRole, triggers::TriggerSwitch,
 };
 
 /// Largest request body, in bytes: thousands of records of ordinary size, and little enough for hundreds of requests at once.
@@ -21,11 +22,13 @@ pub(crate) const STREAMS_MAX: usize = 64;
 pub(crate) struct Host {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
+    pub(crate) role: HostRole,
     pub(crate) plugins: Arc<PluginManager>,
     pub(crate) tokens: Tokens,
     pub(crate) switch: TriggerSwitch,
     /// Starts what is due.
     pub(crate) clock: Arc<ClockKeeper>,
+    pub(crate) in_step: InStep,
     /// What requests that name their button may fire.
     pub(crate) strictness: Strictness,
     /// Requests that are being answered; they end even when their callers go away.
@@ -39,19 +42,23 @@ impl Host {
     pub(crate) fn new(
         store: Store,
         engine: Engine,
+        role: HostRole,
         plugins: Arc<PluginManager>,
         tokens: Tokens,
         strictness: Strictness,
+        in_step: InStep,
     ) -> Self {
         let clock = Arc::new(ClockKeeper::default());
         let switch = TriggerSwitch::new(store.clone(), Arc::clone(&plugins), Arc::clone(&clock));
         Self {
             store,
             engine,
+            role,
             plugins,
             tokens,
             switch,
             clock,
+            in_step,
             strictness,
             requests: TaskTracker::new(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),

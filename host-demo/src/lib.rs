@@ -6,7 +6,7 @@
 //! Reading order:
 //!
 //! 1. [`server`], [`bootstrap`], [`cli`]: starting and stopping
-//! 2. `host`: what every request works with
+//! 2. `host`: what every request works with; `in_step`: what other hosts on the same database have changed
 //! 3. `http`: addresses, parameters, bodies, errors, routes
 //! 4. `access`: who asks, in which role, and what they may do
 //! 5. `pipeline`: reading, writing, post-action events, verdicts
@@ -26,6 +26,7 @@ mod clock;
 pub mod error;
 mod host;
 mod http;
+mod in_step;
 mod observe;
 mod pipeline;
 pub mod plugins;
@@ -37,5 +38,5 @@ mod triggers;
 
 pub use bindings::Strictness;
 pub use error::HostError;
-pub use server::{Server, ServerOptions};
+pub use server::{HostRole, Server, ServerOptions};
 pub use store::Clock;

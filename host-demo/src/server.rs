@@ -15,6 +15,7 @@ use crate::{
     error::HostError,
     host::Host,
     http,
+    in_step::InStep,
     observe::metrics::Metrics,
     pipeline::CollectionEvents,
     plugins::PluginManager,
@@ -28,6 +29,18 @@ const ENGINE_GRACE: Duration = Duration::from_secs(10);
 /// Workflows that run in the background at the same time; they mostly wait for the one writer.
 const PARALLEL_WORKFLOWS: usize = 32;
 
+/// What a host does among those that share a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum HostRole {
+    /// Answers requests, with what is run before the answer; leaves the rest to others.
+    Serve,
+    /// Runs what is queued; answers nothing but whether it lives.
+    Work,
+    /// Everything.
+    #[default]
+    Both,
+}
+
 /// What a server starts with.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
@@ -37,8 +50,13 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// The plugin manifest; without one there are no plugins.
     pub manifest: Option<PathBuf>,
-    /// `sqlite:PATH`; the file `host.db` in the data directory if there is none.
+    /// `sqlite:PATH` or `postgres://…`; the file `host.db` in the data directory if there is none.
     pub database_url: Option<String>,
+    /// What it does; on SQLite, where it is alone, everything.
+    pub role: HostRole,
+    /// Holds the secret that tokens are signed with, which is the same for all hosts of a database; made if it is not there. The
+    /// file `token.secret` in the data directory if there is none.
+    pub token_secret: Option<PathBuf>,
     /// The user of the first start.
     pub admin: Admin,
     /// What workflow nodes may reach outside of the store.
@@ -68,14 +86,20 @@ impl Server {
     /// [`HostError`], one readable line; nothing keeps running.
     pub async fn start(options: ServerOptions) -> Result<Self, HostError> {
         // The cheap checks come first: a wrong manifest should not leave a new database behind.
-        let url = database_url(&options)?;
+        let url = database_url(&options);
+        if options.role != HostRole::Both && url.starts_with("sqlite:") {
+            return Err(HostError::Alone);
+        }
         let (manifest, strictness) = (options.manifest, options.strictness);
         let plugins = tokio::task::spawn_blocking(move || PluginManager::load(manifest))
             .await
             .map_err(|_| HostError::Interrupted)??;
         bootstrap::make_data_dir(&options.data_dir)?;
         let lock = bootstrap::lock_data_dir(&options.data_dir)?;
-        let tokens = Tokens::new(&bootstrap::token_secret(&options.data_dir)?);
+        let secret = options.token_secret.clone().unwrap_or_else(|| options.data_dir.join("token.secret"));
+        let tokens = Tokens::new(&bootstrap::token_secret(&secret)?);
+        // The lock on the data directory lets one server at a time have this name.
+        let name = bootstrap::instance_name(&options.data_dir)?;
         let listener = TcpListener::bind(options.listen)
             .await
             .map_err(|source| HostError::Listen { address: options.listen, source })?;
@@ -84,18 +108,20 @@ impl Server {
 
         let store = Store::open_by(&url, options.clock).await?;
         let made_password = bootstrap::first_user(&store, &options.admin).await?;
-        // The lock on the data directory lets one server at a time have this name.
-        let name = std::path::absolute(&options.data_dir).unwrap_or(options.data_dir).display().to_string();
         let instance = Instance { name: Some(name), ..Instance::default() };
-        let options = EngineOptions { parallel_workflows: PARALLEL_WORKFLOWS, outside: options.outside };
+        let role = options.role;
+        let parallel_workflows = if role == HostRole::Serve { 0 } else { PARALLEL_WORKFLOWS };
+        let options = EngineOptions { parallel_workflows, outside: options.outside };
         let plugins = Arc::new(plugins);
         let nodes = Arc::new(NodesOfPlugins(Arc::clone(&plugins)));
         let engine = Engine::start_with_nodes(store.clone(), options, instance, nodes).await?;
-        let host = Arc::new(Host::new(store, engine, plugins, tokens, strictness));
+        let in_step = InStep::from(store.host_version().await?);
+        let host = Arc::new(Host::new(store, engine, role, plugins, tokens, strictness, in_step));
         host.open_services();
         host.switch.enable_all().await?;
         CollectionEvents::listen(&host);
         clock::keep(&host);
+        host.requests.spawn(Arc::clone(&host).keep_in_step());
 
         let stop = CancellationToken::new();
         let serving = host.requests.spawn(
@@ -140,10 +166,7 @@ impl Server {
     }
 }
 
-fn database_url(options: &ServerOptions) -> Result<String, HostError> {
-    match &options.database_url {
-        None => Ok(format!("sqlite:{}", options.data_dir.join("host.db").display())),
-        Some(url) if url.starts_with("sqlite:") => Ok(url.clone()),
-        Some(_) => Err(HostError::DatabaseUnsupported),
-    }
+fn database_url(options: &ServerOptions) -> String {
+    let file = || format!("sqlite:{}", options.data_dir.join("host.db").display());
+    options.database_url.clone().unwrap_or_else(file)
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use plugin_api::{CollectionRef, ErrorKind, ExecutionMode, PluginError, Workflow};
 use serde_json::Value;
-use store::{Schema, Store, StoreError, WorkflowRow};
+use store::{Schema, Store, StoreError, WorkflowId, WorkflowRow};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -115,6 +115,12 @@ impl TriggerSwitch {
 
     /// Passes on what became of these versions: enabled, changed, disabled or gone.
     pub(crate) async fn follow(&self, changed: &[WorkflowRow]) -> Result<(), StoreError> {
+        let changed: Vec<_> = changed.iter().map(|row| (row.id, row.trigger_type.clone())).collect();
+        self.follow_versions(&changed).await
+    }
+
+    /// The same for versions with their trigger types.
+    pub(crate) async fn follow_versions(&self, changed: &[(WorkflowId, String)]) -> Result<(), StoreError> {
         if changed.is_empty() {
             return Ok(());
         }
@@ -123,12 +129,12 @@ impl TriggerSwitch {
         let mut conn = self.store.read().await?;
         // Off before on, so that a key is never known twice.
         let mut now_enabled = Vec::new();
-        for row in changed {
-            match conn.workflow(row.id).await? {
+        for (id, trigger_type) in changed {
+            match conn.workflow(*id).await? {
                 Some(now) if now.enabled => now_enabled.push(now),
                 Some(_) | None => {
-                    if let Some(trigger) = plugins.trigger(&row.trigger_type) {
-                        trigger.disable(plugin_api::WorkflowId(row.id.0));
+                    if let Some(trigger) = plugins.trigger(trigger_type) {
+                        trigger.disable(plugin_api::WorkflowId(id.0));
                     }
                 }
             }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::{
-    db::{Conn, Row, Tx},
+    db::{Conn, Row, Tx, each, listed, listed_texts},
     error::StoreError,
     id::BindingId,
     moment,
@@ -92,6 +92,38 @@ impl Button {
     }
 }
 
+macro_rules! bindings_of {
+    ($database:ident) => {
+        concat!(
+            r#"SELECT "id", "buttonKey", "workflowKey", "path" FROM "buttonBindings" WHERE "buttonKey" IN "#,
+            listed_texts!($database),
+            r#" ORDER BY "position", "id""#
+        )
+    };
+}
+
+macro_rules! buttons {
+    ($database:ident) => {
+        concat!(
+            r#"SELECT "key", "title", "type", "collection", "blockId", "blockTitle", "createdAt", "updatedAt"
+               FROM "buttons" WHERE "key" IN "#,
+            listed_texts!($database)
+        )
+    };
+}
+
+macro_rules! delete_buttons {
+    ($database:ident) => {
+        concat!(r#"DELETE FROM "buttons" WHERE "key" IN "#, listed_texts!($database))
+    };
+}
+
+macro_rules! delete_others {
+    ($database:ident) => {
+        concat!(r#"DELETE FROM "buttonBindings" WHERE "buttonKey" = ? AND "id" NOT IN "#, listed!($database))
+    };
+}
+
 impl Conn {
     /// Reads buttons, in the order of the keys; keys that no button has are passed over.
     ///
@@ -100,13 +132,7 @@ impl Conn {
     /// Database errors.
     pub async fn buttons(&mut self, keys: &[&str]) -> Result<Vec<Button>, StoreError> {
         let list = Value::from(keys).to_string();
-        let rows = self
-            .query(
-                r#"SELECT "id", "buttonKey", "workflowKey", "path" FROM "buttonBindings"
-                   WHERE "buttonKey" IN (SELECT "value" FROM json_each(?)) ORDER BY "position", "id""#,
-                [list.as_str().into()],
-            )
-            .await?;
+        let rows = self.query(each!(bindings_of), [list.as_str().into()]).await?;
         let mut bindings: HashMap<String, Vec<Binding>> = HashMap::new();
         for row in &rows {
             let binding = Binding {
@@ -116,13 +142,7 @@ impl Conn {
             };
             bindings.entry(row.get("buttonKey")?).or_default().push(binding);
         }
-        let rows = self
-            .query(
-                r#"SELECT "key", "title", "type", "collection", "blockId", "blockTitle", "createdAt", "updatedAt"
-                   FROM "buttons" WHERE "key" IN (SELECT "value" FROM json_each(?))"#,
-                [list.into()],
-            )
-            .await?;
+        let rows = self.query(each!(buttons), [list.into()]).await?;
         let mut found = HashMap::new();
         for row in &rows {
             let key: String = row.get("key")?;
@@ -202,7 +222,7 @@ impl Tx {
     /// Database errors.
     pub async fn destroy_buttons(&mut self, keys: &[&str]) -> Result<u64, StoreError> {
         let list = Value::from(keys).to_string();
-        self.run(r#"DELETE FROM "buttons" WHERE "key" IN (SELECT "value" FROM json_each(?))"#, [list.into()]).await
+        self.run(each!(delete_buttons), [list.into()]).await
     }
 
     /// Replaces what is bound to a button: drafts with the id of a binding change it, others make one, and bindings that
@@ -213,17 +233,13 @@ impl Tx {
     /// [`StoreError::NotFound`] without such a button or binding, [`StoreError::NotUnique`] if two drafts have the same workflow
     /// and path.
     pub async fn set_bindings(&mut self, button: &str, drafts: Vec<BindingDraft>) -> Result<Button, StoreError> {
+        self.query_held(r#"SELECT "key" FROM "buttons" WHERE "key" = ?"#, [button.into()]).await?;
         let before = self.present_button(button).await?;
         let kept: Vec<i64> = drafts.iter().filter_map(|draft| Some(draft.id?.0)).collect();
         if let Some(stranger) = kept.iter().find(|id| !before.bindings.iter().any(|binding| binding.id.0 == **id)) {
             return Err(StoreError::NotFound { what: format!("binding {stranger}") });
         }
-        self.run(
-            r#"DELETE FROM "buttonBindings"
-               WHERE "buttonKey" = ? AND "id" NOT IN (SELECT "value" FROM json_each(?))"#,
-            [button.into(), Value::from(kept).to_string().into()],
-        )
-        .await?;
+        self.run(each!(delete_others), [button.into(), Value::from(kept).to_string().into()]).await?;
         for (position, draft) in (1_i64..).zip(drafts) {
             let BindingDraft { id, workflow_key, path } = draft;
             match id {

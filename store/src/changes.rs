@@ -1,8 +1,9 @@
 //! What commits changed in executions and jobs: the feed that live views and counters are fed from.
 //!
 //! The functions that write a state note it in their transaction; what is undone is forgotten with it, and the writer
-//! publishes the rest right after the commit. So a change that is heard of has happened, and changes are heard of in the
-//! order of the commits. The feed is a bounded ring in memory: a reader that is too slow is told how many it missed, and
+//! publishes the rest right after the commit. So a change that is heard of has happened. On SQLite changes are heard of in the order
+//! of the commits; on PostgreSQL those of one transaction are, and those of other transactions and hosts about when they happen:
+//! what has happened to an execution before something else is to be told by [`ExecutionStep::rank`]. The feed is a bounded ring in memory: a reader that is too slow is told how many it missed, and
 //! what it has to know for certain it reads from the tables.
 
 use tokio::sync::broadcast;
@@ -60,6 +61,17 @@ pub enum ExecutionStep {
     Ended(ExecutionStatus),
     /// Deleted before it began, because the one it waited for was not resolved.
     Dropped,
+}
+
+impl ExecutionStep {
+    /// Steps of a smaller rank come before those of a larger one, in whatever order they are heard of.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Queued | Self::Repeated => 0,
+            Self::Started | Self::Resumed => 1,
+            Self::Ended(_) | Self::Dropped => 2,
+        }
+    }
 }
 
 /// A state of a job.
@@ -139,11 +151,22 @@ impl Feed {
         self.0.subscribe()
     }
 
+    /// Says whether anybody hears it.
+    pub(crate) fn has_readers(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+
+    /// Tells the readers what another process has committed, which has counted it.
+    pub(crate) fn pass_on(&self, change: Change) {
+        // There may be no readers.
+        drop(self.0.send(change));
+    }
+
     /// Counts the changes of a commit and tells the readers, if there are any.
     pub(crate) fn publish(&self, changes: Vec<Change>) {
         for change in changes {
             count(&change);
-            if self.0.receiver_count() > 0 {
+            if self.has_readers() {
                 // The last reader may have gone away just now.
                 drop(self.0.send(change));
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::db::dialect;
+use crate::db::refusal;
 
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ impl StoreError {
     /// cannot be reached, others' writes took this one down, the server is shutting down.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Database(error) => dialect::is_transient(error),
+            Self::Database(error) => refusal::is_transient(error),
             Self::NotCommitted(_) | Self::Unheard { .. } | Self::Closed => true,
             Self::Invalid { .. }
             | Self::NotUnique { .. }
@@ -82,6 +82,11 @@ impl StoreError {
             | Self::Migration(_)
             | Self::Panicked => false,
         }
+    }
+
+    /// Says whether two transactions waited for each other, and this one was given up. The other one has gone on.
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, Self::Database(error) if refusal::is_deadlock(error))
     }
 
     pub(crate) fn invalid(code: &'static str, message: impl Into<String>) -> Self {

@@ -19,13 +19,14 @@ use serde_json::Value;
 
 use crate::{
     changes::{Change, ExecutionChange, ExecutionStep},
-    db::{Conn, Row, Tx},
+    db::{Conn, Row, Tx, each, listed},
     error::StoreError,
     id::{ExecutionId, JobId, WorkflowId},
     moment,
     status::ExecutionStatus,
 };
 pub use claims::Claimed;
+use concurrency::concurrency_keys;
 pub use concurrency::context_members;
 use ending::Counts;
 pub use figures::QueueFigures;
@@ -114,6 +115,16 @@ pub struct ExecutionFinish {
 /// Rows per INSERT: each binds 14 values, and the database takes 32,766.
 const ROWS_PER_INSERT: usize = 500;
 
+macro_rules! count_of_key {
+    ($database:ident) => {
+        concat!(
+            r#"SELECT count(*) AS "count" FROM "executions" WHERE "id" IN "#,
+            listed!($database),
+            r#" AND "key" = ?"#
+        )
+    };
+}
+
 impl Execution {
     fn read(row: &Row) -> Result<Self, StoreError> {
         let code = row.get("status")?;
@@ -150,13 +161,14 @@ impl Conn {
         rows.first().map(Execution::read).transpose()
     }
 
-    /// Reads the state of an execution; `None` if there is no such execution.
+    /// Reads the state of an execution, which nobody else changes before the transaction ends; `None` if there is no such
+    /// execution.
     ///
     /// # Errors
     ///
     /// Database errors.
     pub async fn execution_status(&mut self, id: ExecutionId) -> Result<Option<ExecutionStatus>, StoreError> {
-        let rows = self.query(r#"SELECT "status" FROM "executions" WHERE "id" = ?"#, [id.0.into()]).await?;
+        let rows = self.query_held(r#"SELECT "status" FROM "executions" WHERE "id" = ?"#, [id.0.into()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let code = row.get("status")?;
         match ExecutionStatus::from_code(code) {
@@ -172,13 +184,7 @@ impl Conn {
     /// Database errors.
     pub async fn executions_of_key(&mut self, among: &[ExecutionId], key: &str) -> Result<u64, StoreError> {
         let ids: Value = among.iter().map(|id| id.0).collect();
-        let rows = self
-            .query(
-                r#"SELECT count(*) AS "count" FROM "executions"
-                   WHERE "id" IN (SELECT "value" FROM json_each(?)) AND "key" = ?"#,
-                [ids.to_string().into(), key.into()],
-            )
-            .await?;
+        let rows = self.query(each!(count_of_key), [ids.to_string().into(), key.into()]).await?;
         let count: i64 = rows.first().map_or(Ok(0), |row| row.get("count"))?;
         Ok(count.unsigned_abs())
     }
@@ -193,7 +199,16 @@ impl Tx {
     pub async fn enqueue(&mut self, executions: Vec<NewExecution>) -> Result<Vec<ExecutionId>, StoreError> {
         let now = moment::now();
         let mut counts = Counts::default();
-        let ids: Vec<ExecutionId> = executions.iter().map(|_| ExecutionId(self.next_id())).collect();
+        for execution in &executions {
+            counts.add(execution.workflow_id, execution.key.clone());
+        }
+        // Whoever counts holds the workflows from here to the commit, so ids rise in the order of the commits.
+        let keyed = self.count_executions(&counts, 1).await?;
+        let mut ids: Vec<ExecutionId> = Vec::with_capacity(executions.len());
+        for _ in &executions {
+            ids.push(ExecutionId(self.next_id().await?));
+        }
+        let concurrency_keys = concurrency_keys(&ids, &executions, &keyed);
         let mut rows: Vec<[sea_query::Value; 14]> = Vec::with_capacity(executions.len());
         for (id, execution) in ids.iter().zip(executions) {
             let stack: Value = execution.stack.iter().map(|id| id.0).collect();
@@ -216,13 +231,12 @@ impl Tx {
             self.note(Change::Execution(ExecutionChange {
                 id: *id,
                 workflow_id: execution.workflow_id,
-                key: execution.key.clone(),
+                key: execution.key,
                 step: ExecutionStep::Queued,
                 queued_at: now.clone(),
                 started_at: None,
                 at: now.clone(),
             }));
-            counts.add(execution.workflow_id, execution.key);
         }
         for chunk in rows.chunks(ROWS_PER_INSERT) {
             let mut insert = Query::insert();
@@ -247,10 +261,7 @@ impl Tx {
             }
             self.execute(&insert).await?;
         }
-        let keyed = self.count_executions(&counts, 1).await?;
-        if !keyed.is_empty() {
-            self.take_keys(&ids, &keyed).await?;
-        }
+        self.take_keys(&concurrency_keys).await?;
         Ok(ids)
     }
 }

@@ -130,8 +130,12 @@ impl Conn {
 
 impl Tx {
     /// Answers the id of a job that is to be stored in this transaction, for rows that belong to it.
-    pub fn reserve_job_id(&mut self) -> JobId {
-        JobId(self.next_id())
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn reserve_job_id(&mut self) -> Result<JobId, StoreError> {
+        self.next_id().await.map(JobId)
     }
 
     /// Stores a job.
@@ -140,7 +144,10 @@ impl Tx {
     ///
     /// Database errors; [`StoreError::Invalid`] if the execution is gone.
     pub async fn create_job(&mut self, job: NewJob) -> Result<Job, StoreError> {
-        let id = job.id.unwrap_or_else(|| self.reserve_job_id());
+        let id = match job.id {
+            Some(id) => id,
+            None => self.reserve_job_id().await?,
+        };
         let now = moment::now();
         let started = moment::from_millis(job.started_at_ms).unwrap_or_else(|| now.clone());
         self.run(
@@ -185,13 +192,20 @@ impl Tx {
         })
     }
 
+    /// Reads a job that nobody else changes before the transaction ends. An execution is held before its jobs.
+    async fn held_job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
+        let Some(job) = self.job(id).await? else { return Ok(None) };
+        self.execution_status(job.execution_id).await?;
+        self.job(id).await
+    }
+
     /// Ends a pending job; illegal moves are errors.
     ///
     /// # Errors
     ///
     /// [`StoreError::IllegalMove`], [`StoreError::NotFound`].
     pub async fn finish_job(&mut self, id: JobId, status: JobStatus, result: Value) -> Result<Job, StoreError> {
-        let Some(job) = self.job(id).await? else { return Err(StoreError::NotFound { what: "job".into() }) };
+        let Some(job) = self.held_job(id).await? else { return Err(StoreError::NotFound { what: "job".into() }) };
         let status = job.status.to(status)?;
         let now = moment::now();
         let rows = self

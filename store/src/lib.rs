@@ -17,7 +17,8 @@
 //! 9. [`tasks`]: what people are asked to decide, and [`approvals`]: what becomes of what they apply for
 //! 10. [`buttons`]: what is bound to which button
 //! 11. [`record_changes`]: what a request changes in records, for whoever starts something from it
-//! 12. [`secret`]: password hashing
+//! 12. [`hosts`]: what the hosts that work on one database tell each other
+//! 13. [`secret`]: password hashing
 
 pub mod approvals;
 pub mod buttons;
@@ -27,6 +28,7 @@ mod codec;
 pub mod db;
 pub mod error;
 pub mod executions;
+pub mod hosts;
 pub mod id;
 mod id_generator;
 pub mod jobs;
@@ -51,6 +53,7 @@ pub use executions::{
     Claimed, ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, QueueFigures, Repetition, Retryable,
     Standing, Takeover,
 };
+pub use hosts::{Hint, HostChange, HostVersion};
 pub use id::{ApprovalId, BindingId, ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use marks::{Mark, WorkflowClock};

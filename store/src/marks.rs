@@ -7,7 +7,7 @@ use sea_query::{Cond, Expr, ExprTrait as _, InsertStatement, OnConflict, Query};
 use serde_json::Value;
 
 use crate::{
-    db::{Conn, Row, Tx},
+    db::{Conn, Row, Tx, each, listed, listed_texts},
     error::StoreError,
     id::WorkflowId,
     schema::{Collection, FieldType},
@@ -37,6 +37,53 @@ pub struct Mark {
     pub settled_until_ms: i64,
     /// How many executions were started.
     pub runs: u64,
+}
+
+macro_rules! next_mark {
+    ($database:ident) => {
+        concat!(
+            r#"SELECT min("nextAt") AS "next" FROM "workflowMarks" WHERE "nextAt" IS NOT NULL AND "workflowId" NOT IN "#,
+            listed!($database)
+        )
+    };
+}
+
+macro_rules! due_marks {
+    ($database:ident) => {
+        concat!(
+            r#"SELECT "workflowId", "recordKey", "settledUntil", "runs" FROM "workflowMarks"
+               WHERE "nextAt" <= ? AND "workflowId" NOT IN "#,
+            listed!($database),
+            r#" ORDER BY "nextAt", "workflowId" LIMIT ?"#
+        )
+    };
+}
+
+macro_rules! set_marks {
+    ($database:ident) => {
+        concat!(
+            r#"INSERT INTO "workflowMarks" ("workflowId", "recordKey", "settledUntil", "nextAt")
+               SELECT "workflows"."id", "key"."value", ?, ? FROM "#,
+            set_marks!(@keys $database),
+            r#" JOIN "workflows" ON "workflows"."id" = ? WHERE TRUE
+               ON CONFLICT ("workflowId", "recordKey") DO UPDATE SET
+                 "settledUntil" = CASE WHEN "workflowMarks"."settledUntil" > "excluded"."settledUntil"
+                                       THEN "workflowMarks"."settledUntil" ELSE "excluded"."settledUntil" END,
+                 "nextAt" = "excluded"."nextAt""#
+        )
+    };
+    (@keys sqlite) => {
+        r#"json_each(?) AS "key""#
+    };
+    (@keys postgres) => {
+        r#"json_array_elements_text(?::json) AS "key" ("value")"#
+    };
+}
+
+macro_rules! remove_marks {
+    ($database:ident) => {
+        concat!(r#"DELETE FROM "workflowMarks" WHERE "workflowId" = ? AND "recordKey" IN "#, listed_texts!($database))
+    };
 }
 
 impl Mark {
@@ -101,13 +148,7 @@ impl Conn {
     ///
     /// Database errors.
     pub async fn next_mark_at(&mut self, but: &[WorkflowId]) -> Result<Option<i64>, StoreError> {
-        let rows = self
-            .query(
-                r#"SELECT min("nextAt") AS "next" FROM "workflowMarks"
-                   WHERE "nextAt" IS NOT NULL AND "workflowId" NOT IN (SELECT "value" FROM json_each(?))"#,
-                [ids(but).into()],
-            )
-            .await?;
+        let rows = self.query(each!(next_mark), [ids(but).into()]).await?;
         rows.first().map_or(Ok(None), |row| row.get("next"))
     }
 
@@ -118,14 +159,7 @@ impl Conn {
     ///
     /// Database errors.
     pub async fn due_marks(&mut self, now_ms: i64, but: &[WorkflowId], limit: u32) -> Result<Vec<Mark>, StoreError> {
-        let rows = self
-            .query(
-                r#"SELECT "workflowId", "recordKey", "settledUntil", "runs" FROM "workflowMarks"
-                   WHERE "nextAt" <= ? AND "workflowId" NOT IN (SELECT "value" FROM json_each(?))
-                   ORDER BY "nextAt", "workflowId" LIMIT ?"#,
-                [now_ms.into(), ids(but).into(), i64::from(limit).into()],
-            )
-            .await?;
+        let rows = self.query(each!(due_marks), [now_ms.into(), ids(but).into(), i64::from(limit).into()]).await?;
         rows.iter().map(Mark::read).collect()
     }
 }
@@ -141,8 +175,9 @@ impl Tx {
         let WorkflowClock { workflow_id, enabled_since_ms, collection, fields } = clock;
         let names: Value = fields.iter().map(String::as_str).collect();
         self.run(
-            r#"INSERT OR REPLACE INTO "workflowClocks" ("workflowId", "enabledSince", "collection", "fields")
-               VALUES (?, ?, ?, ?)"#,
+            r#"INSERT INTO "workflowClocks" ("workflowId", "enabledSince", "collection", "fields") VALUES (?, ?, ?, ?)
+               ON CONFLICT ("workflowId") DO UPDATE SET "enabledSince" = "excluded"."enabledSince",
+                 "collection" = "excluded"."collection", "fields" = "excluded"."fields""#,
             [(*workflow_id).0.into(), (*enabled_since_ms).into(), collection.clone().into(), names.to_string().into()],
         )
         .await?;
@@ -188,11 +223,7 @@ impl Tx {
     /// Database errors.
     pub async fn mark(&mut self, workflow: WorkflowId, keys: &[String], settled_ms: i64) -> Result<(), StoreError> {
         self.run(
-            r#"INSERT INTO "workflowMarks" ("workflowId", "recordKey", "settledUntil", "nextAt")
-               SELECT "workflows"."id", "key"."value", ?, ? FROM json_each(?) AS "key"
-               JOIN "workflows" ON "workflows"."id" = ? WHERE TRUE
-               ON CONFLICT DO UPDATE SET "settledUntil" = max("settledUntil", "excluded"."settledUntil"),
-                                         "nextAt" = "excluded"."nextAt""#,
+            each!(set_marks),
             [settled_ms.into(), settled_ms.into(), Value::from(keys).to_string().into(), workflow.0.into()],
         )
         .await
@@ -205,13 +236,7 @@ impl Tx {
     ///
     /// Database errors.
     pub async fn unmark(&mut self, workflow: WorkflowId, keys: &[String]) -> Result<(), StoreError> {
-        self.run(
-            r#"DELETE FROM "workflowMarks"
-               WHERE "workflowId" = ? AND "recordKey" IN (SELECT "value" FROM json_each(?))"#,
-            [workflow.0.into(), Value::from(keys).to_string().into()],
-        )
-        .await
-        .map(drop)
+        self.run(each!(remove_marks), [workflow.0.into(), Value::from(keys).to_string().into()]).await.map(drop)
     }
 
     /// Settles everything until `now_ms`, with so many executions started, and says when to ask again. Answers whether the mark was
@@ -230,10 +255,10 @@ impl Tx {
         let runs = |runs: u64| i64::try_from(runs).unwrap_or(i64::MAX);
         let changed = self
             .run(
-                r#"UPDATE "workflowMarks" SET "settledUntil" = max("settledUntil", ?), "runs" = ?, "nextAt" = ?
+                r#"UPDATE "workflowMarks" SET "settledUntil" = ?, "runs" = ?, "nextAt" = ?
                    WHERE "workflowId" = ? AND "recordKey" = ? AND "settledUntil" = ? AND "runs" = ?"#,
                 [
-                    now_ms.into(),
+                    Ord::max(now_ms, mark.settled_until_ms).into(),
                     runs(mark.runs.saturating_add(started as u64)).into(),
                     next_ms.into(),
                     mark.workflow_id.0.into(),

@@ -61,6 +61,13 @@ pub struct Cause {
 
 /// Hears of changed records.
 pub trait RecordListener: Send + Sync + 'static {
+    /// Sees to it that what follows is judged by all changes of other hosts up to this number (see [`crate::hosts`]). Called at the
+    /// beginning of each transaction on a database that hosts may share; at most times there is nothing to do.
+    fn catch_up(&self, number: i64) -> BoxFuture<'_, Result<(), StoreError>> {
+        let _ = number;
+        Box::pin(async { Ok(()) })
+    }
+
     /// Says whether changes of this kind matter. Asked for each statement that writes records, so it has to be quick.
     fn listens(&self, collection: &Collection, kind: RecordChangeKind) -> bool;
 
@@ -189,6 +196,14 @@ impl Tx {
     /// Begins a request: nothing is noted, and nobody has said why it writes.
     pub(crate) fn begin_notes(&mut self) {
         self.notes = Notes::default();
+    }
+
+    /// Lets the listener follow what other hosts had changed when the transaction began.
+    pub(crate) async fn let_listener_catch_up(&self) -> Result<(), StoreError> {
+        match self.listener.get() {
+            Some(listener) if self.has_rivals() => listener.catch_up(self.host_version()).await,
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Tells the listener what the request has changed.

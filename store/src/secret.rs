@@ -83,7 +83,7 @@ impl Conn {
         let statement = sea_query::Query::select()
             .column(field.name.clone())
             .from(collection.name.clone())
-            .cond_where(filter.compile(&collection.name))
+            .cond_where(filter.compile(self.dialect(), &collection.name))
             .limit(1)
             .take();
         self.fetch_optional(&statement).await?.map_or(Ok(None), |row| row.get(&field.name))

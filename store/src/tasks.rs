@@ -326,7 +326,11 @@ impl Tx {
     }
 
     async fn open_task(&mut self, id: TaskId, wanted: TaskStatus) -> Result<Task, StoreError> {
-        let Some(task) = self.task(id).await? else { return Err(StoreError::NotFound { what: "task".into() }) };
+        let missing = || StoreError::NotFound { what: "task".into() };
+        let task = self.task(id).await?.ok_or_else(missing)?;
+        // Nobody else decides a task of the execution before the transaction ends.
+        self.execution_status(task.execution_id).await?;
+        let task = self.task(id).await?.ok_or_else(missing)?;
         match task.status {
             TaskStatus::Pending => Ok(task),
             from @ (TaskStatus::Approved | TaskStatus::Closed | TaskStatus::Rejected | TaskStatus::Answered) => {

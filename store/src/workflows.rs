@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use crate::{
     Record,
-    db::{Conn, Row, Tx},
+    db::{Conn, Row, Tx, each, listed_texts},
     error::StoreError,
+    hosts::HostChange,
     id::{UserId, WorkflowId},
     moment,
 };
@@ -68,6 +69,22 @@ macro_rules! select_workflows {
     };
 }
 
+macro_rules! with_keys {
+    ($database:ident) => {
+        concat!(
+            select_workflows!(r#""key" IN "#),
+            listed_texts!($database),
+            r#" ORDER BY "enabled", coalesce("current", 0), "id""#
+        )
+    };
+}
+
+macro_rules! enabled_of_types {
+    ($database:ident) => {
+        concat!(select_workflows!(r#""enabled" = 1 AND "type" IN "#), listed_texts!($database), r#" ORDER BY "id""#)
+    };
+}
+
 impl WorkflowRow {
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
@@ -84,6 +101,11 @@ impl WorkflowRow {
             executed: row.get("executed")?,
             enabled_since_ms: row.get("enabledSince")?,
         })
+    }
+
+    /// What other hosts are told when it was changed.
+    fn as_changed(&self) -> HostChange {
+        HostChange::Workflow { id: self.id, trigger_type: self.trigger_type.clone() }
     }
 }
 
@@ -125,12 +147,7 @@ impl Conn {
     /// Database errors.
     pub async fn enabled_workflows_of(&mut self, types: &[&str]) -> Result<Vec<WorkflowRow>, StoreError> {
         let types = Value::from(types).to_string();
-        let rows = self
-            .query(
-                select_workflows!(r#""enabled" = 1 AND "type" IN (SELECT "value" FROM json_each(?)) ORDER BY "id""#),
-                [types.into()],
-            )
-            .await?;
+        let rows = self.query(each!(enabled_of_types), [types.into()]).await?;
         rows.iter().map(WorkflowRow::read).collect()
     }
 
@@ -141,21 +158,20 @@ impl Conn {
     ///
     /// Database errors.
     pub async fn workflows_by_key(&mut self, keys: &[&str]) -> Result<HashMap<String, WorkflowRow>, StoreError> {
-        let rows = self
-            .query(
-                select_workflows!(
-                    r#""key" IN (SELECT "value" FROM json_each(?)) ORDER BY "enabled", coalesce("current", 0), "id""#
-                ),
-                [Value::from(keys).to_string().into()],
-            )
-            .await?;
+        let rows = self.query(each!(with_keys), [Value::from(keys).to_string().into()]).await?;
         // A later version takes the place of those before it.
         rows.iter().map(|row| WorkflowRow::read(row).map(|workflow| (workflow.key.clone(), workflow))).collect()
     }
 
     async fn workflow_versions(&mut self, key: &str) -> Result<Vec<WorkflowRow>, StoreError> {
-        let rows = self.query(select_workflows!(r#""key" = ? ORDER BY "id""#), [key.into()]).await?;
+        let rows = self.query_held(select_workflows!(r#""key" = ? ORDER BY "id""#), [key.into()]).await?;
         rows.iter().map(WorkflowRow::read).collect()
+    }
+
+    /// Reads a version that is there, and that nobody else changes before the transaction ends.
+    async fn held_workflow(&mut self, id: WorkflowId) -> Result<WorkflowRow, StoreError> {
+        let rows = self.query_held(select_workflows!(r#""id" = ?"#), [id.0.into()]).await?;
+        rows.first().map(WorkflowRow::read).transpose()?.ok_or_else(|| StoreError::NotFound { what: "workflow".into() })
     }
 
     async fn present_workflow(&mut self, id: WorkflowId) -> Result<WorkflowRow, StoreError> {
@@ -179,8 +195,8 @@ impl Tx {
             options.extend(given.clone());
         }
         let config = object(&values, "config")?.cloned().unwrap_or_default();
-        let (id, now) = (WorkflowId(self.next_id()), moment::now());
-        let enabled_since_ms = self.now_ms();
+        let (id, now) = (WorkflowId(self.next_id().await?), moment::now());
+        let enabled_since_ms = self.clock_ms();
         self.run(
             r#"INSERT INTO "workflows" ("id", "key", "title", "description", "type", "triggerTitle", "config", "secrets",
                  "options", "enabled", "current", "sync", "createdAt", "updatedAt", "createdById", "updatedById",
@@ -206,7 +222,9 @@ impl Tx {
             ],
         )
         .await?;
-        self.present_workflow(id).await
+        let made = self.present_workflow(id).await?;
+        self.tell_hosts(made.as_changed());
+        Ok(made)
     }
 
     /// Changes `title, description, triggerTitle, enabled, config, secrets, options, current`; other members are passed over.
@@ -223,6 +241,9 @@ impl Tx {
         values: Record,
         author: Option<UserId>,
     ) -> Result<Vec<WorkflowRow>, StoreError> {
+        // All versions, because enabling one disables the others.
+        let before = self.present_workflow(id).await?;
+        self.workflow_versions(&before.key).await?;
         let before = self.present_workflow(id).await?;
         let config =
             object(&values, "config")?.map_or_else(|| before.config.clone(), |given| Value::Object(given.clone()));
@@ -239,7 +260,7 @@ impl Tx {
 
         let versions = if enabled || current { self.workflow_versions(&before.key).await? } else { Vec::new() };
         let begins = enabled && (!before.enabled || reconfigured);
-        let enabled_since_ms = if begins { self.now_ms() } else { before.enabled_since_ms };
+        let enabled_since_ms = if begins { self.clock_ms() } else { before.enabled_since_ms };
         let (now, mut changed) = (moment::now(), Vec::new());
         for version in versions.into_iter().filter(|version| version.id != id) {
             let (loses_enabled, loses_current) = (enabled && version.enabled, current && version.current);
@@ -261,9 +282,9 @@ impl Tx {
         }
         self.run(
             r#"UPDATE "workflows" SET "enabled" = ?, "current" = ?, "config" = ?, "secrets" = ?, "options" = ?,
-                 "title" = CASE WHEN ? THEN ? ELSE "title" END,
-                 "description" = CASE WHEN ? THEN ? ELSE "description" END,
-                 "triggerTitle" = CASE WHEN ? THEN ? ELSE "triggerTitle" END, "enabledSince" = ?,
+                 "title" = CASE WHEN ? = 1 THEN ? ELSE "title" END,
+                 "description" = CASE WHEN ? = 1 THEN ? ELSE "description" END,
+                 "triggerTitle" = CASE WHEN ? = 1 THEN ? ELSE "triggerTitle" END, "enabledSince" = ?,
                  "updatedAt" = ?, "updatedById" = coalesce(?, "updatedById")
                WHERE "id" = ?"#,
             [
@@ -289,6 +310,7 @@ impl Tx {
         if after.enabled != before.enabled || reconfigured {
             changed.push(after);
         }
+        changed.iter().for_each(|version| self.tell_hosts(version.as_changed()));
         Ok(changed)
     }
 
@@ -300,7 +322,7 @@ impl Tx {
     /// [`StoreError::NotFound`].
     pub async fn revise_workflow(&mut self, id: WorkflowId, kind: Revision) -> Result<WorkflowRow, StoreError> {
         let origin = self.present_workflow(id).await?;
-        let (new, now) = (WorkflowId(self.next_id()), moment::now());
+        let (new, now) = (WorkflowId(self.next_id().await?), moment::now());
         let (key, title, current, all_executed) = match kind {
             Revision::NextVersion => (origin.key.clone(), origin.title, None, true),
             Revision::Copy => (new_key(), origin.title.map(|title| format!("{title} copy")), Some(true), false),
@@ -309,7 +331,7 @@ impl Tx {
             r#"INSERT INTO "workflows" ("id", "key", "title", "description", "type", "triggerTitle", "config", "secrets",
                  "options", "enabled", "current", "sync", "allExecuted", "createdAt", "updatedAt")
                SELECT ?, ?, ?, "description", "type", "triggerTitle", "config", "secrets", "options", 0, ?, "sync",
-                 CASE WHEN ? THEN "allExecuted" ELSE 0 END, ?, ?
+                 CASE WHEN ? = 1 THEN "allExecuted" ELSE 0 END, ?, ?
                FROM "workflows" WHERE "id" = ?"#,
             [
                 new.0.into(),
@@ -351,6 +373,7 @@ impl Tx {
             }
             self.leave_behind(version.id).await?;
             self.run(r#"DELETE FROM "workflows" WHERE "id" = ?"#, [version.id.0.into()]).await?;
+            self.tell_hosts(version.as_changed());
         }
         Ok(gone)
     }

@@ -1,18 +1,20 @@
-//! Kills the server at random moments while it is under load, and starts it again on the same data.
+//! Kills the server, or one of several on one database, at random moments while it is under load, and starts it again on the same
+//! data.
 
 use std::{
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use crate::{
     evidence::Reader,
     load::{Kind, Load, Shape},
-    place::{self, Place},
+    place::{self, Place, Shared},
     verdict::broken_promises,
 };
 
@@ -29,11 +31,37 @@ const STILLBORN_LIFE_MS: std::ops::Range<u64> = 0..250;
 /// How long the last process may take to work off what is queued.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(300);
 
+/// Where the data is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Data {
+    /// In a file, with one server.
+    Sqlite,
+    /// In a PostgreSQL database, which so many servers share.
+    Postgres {
+        /// At least one.
+        hosts: usize,
+    },
+}
+
+impl Data {
+    fn places(self, program: &Path) -> Result<Vec<Place>> {
+        match self {
+            Self::Sqlite => Ok(vec![Place::new(program)?]),
+            Self::Postgres { hosts } => {
+                let shared = Shared::new()?;
+                (0..hosts).map(|_| Place::sharing(program, Arc::clone(&shared))).collect()
+            }
+        }
+    }
+}
+
 /// What a run is told.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The server's program, with the plugins beside it.
     pub program: PathBuf,
+    /// Where the data is.
+    pub data: Data,
     /// How often it is killed.
     pub kills: u32,
     /// Chooses the actions and the moments; the machine's timing has its say too.
@@ -71,16 +99,23 @@ pub struct Report {
 pub async fn run(options: &Options) -> Result<Report> {
     let begun = Instant::now();
     let mut random = StdRng::seed_from_u64(options.seed);
-    let place = Place::new(&options.program)?;
-    let mut server = place.start().await?;
-    let (mut load, caller) = Load::prepare(&server.url, &Kind::ALONE).await?;
+    let places = options.data.places(&options.program)?;
+    let mut servers = Vec::new();
+    for place in &places {
+        servers.push(place.start().await?);
+    }
+    let database = places.first().context("no host")?.database();
+    let (mut load, caller) = Load::prepare(&servers[0].url, &Kind::ALONE).await?;
+    load.point_to(servers.iter().map(|server| server.url.as_str()));
     load.start(&caller, Shape { callers: CALLERS, seed: options.seed, bulk: BULK });
 
     let (mut kills, mut kills_while_starting) = (0, 0);
     while kills < options.kills {
         let life = Duration::from_millis(random.random_range(LIFE_MS));
+        let index = random.random_range(0..servers.len());
+        let (place, server) = (&places[index], servers.remove(index));
         server.kill_after(life).await.map_err(|error| error.context(place.end_of_log()))?;
-        load.point_to(None);
+        load.point_to(servers.iter().map(|server| server.url.as_str()));
         kills += 1;
         while kills < options.kills && random.random_ratio(1, STILLBORN) {
             let life = Duration::from_millis(random.random_range(STILLBORN_LIFE_MS));
@@ -88,15 +123,17 @@ pub async fn run(options: &Options) -> Result<Report> {
             kills += 1;
             kills_while_starting += 1;
         }
-        server = place.start().await?;
-        load.point_to(Some(&server.url));
+        servers.insert(index, place.start().await?);
+        load.point_to(servers.iter().map(|server| server.url.as_str()));
     }
     let ledger = load.finish().await?;
-    let left_behind = Reader::open(&place.database()).await?.unfinished().await?;
-    drain(&place.database()).await?;
-    server.stop().await?;
+    let left_behind = Reader::open(&database).await?.unfinished().await?;
+    drain(&database).await?;
+    for server in servers {
+        server.stop().await?;
+    }
 
-    let evidence = Reader::open(&place.database()).await?.evidence().await?;
+    let evidence = Reader::open(&database).await?.evidence().await?;
     Ok(Report {
         kills,
         kills_while_starting,
@@ -111,7 +148,7 @@ pub async fn run(options: &Options) -> Result<Report> {
 }
 
 /// Waits until nothing is queued or running; what is stuck for good is left to the verdict.
-pub(crate) async fn drain(database: &Path) -> Result<()> {
+pub(crate) async fn drain(database: &str) -> Result<()> {
     let mut reader = Reader::open(database).await?;
     let deadline = Instant::now() + DRAIN_PATIENCE;
     let mut ticks = tokio::time::interval(Duration::from_millis(50));

@@ -1,9 +1,13 @@
 //! What the database holds after a run.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
-use sqlx::{ConnectOptions as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use serde_json::Value;
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, PgConnection, SqliteConnection, postgres::PgConnectOptions,
+    sqlite::SqliteConnectOptions,
+};
 
 /// An execution that was stored.
 #[derive(Debug, Clone)]
@@ -35,64 +39,93 @@ pub(crate) struct Evidence {
     pub(crate) steps: BTreeMap<(String, String), usize>,
 }
 
-const EXECUTIONS: &str = r#"SELECT "id", "workflowId", "context" ->> '$.data.mark' AS "mark", "status", "reason",
-    (SELECT count(*) FROM "jobs" WHERE "executionId" = "executions"."id") AS "stored",
-    (SELECT count(DISTINCT "nodeId") FROM "jobs" WHERE "executionId" = "executions"."id") AS "nodes",
-    (SELECT count(*) FROM "jobs" WHERE "executionId" = "executions"."id" AND "status" = 0) AS "pending"
+// What the databases call differently is written in capitals: see `Reader::rows`.
+const EXECUTIONS: &str = r#"SELECT ARRAY("id", "workflowId", MARK, "status", "reason",
+    (SELECT count(*) FROM "jobs" WHERE "executionId" = "executions"."id"),
+    (SELECT count(DISTINCT "nodeId") FROM "jobs" WHERE "executionId" = "executions"."id"),
+    (SELECT count(*) FROM "jobs" WHERE "executionId" = "executions"."id" AND "status" = 0))
     FROM "executions" ORDER BY "id""#;
-const STEPS: &str = r#"SELECT "mark", "step", count(*) AS "count" FROM "logs" GROUP BY "mark", "step""#;
-const UNFINISHED: &str = r#"SELECT count(*) FROM "executions" WHERE "status" IS NULL OR "status" = 0"#;
-const STORED: &str = r#"SELECT coalesce(sum("executed"), 0) FROM "workflows""#;
-const OPEN: &str = r#"SELECT "id" FROM "executions" WHERE "workflowId" = ? AND ("status" IS NULL OR "status" = 0)
-    ORDER BY "id" LIMIT ?"#;
+const STEPS: &str = r#"SELECT ARRAY("mark", "step", count(*)) FROM "logs" GROUP BY "mark", "step""#;
+const UNFINISHED: &str = r#"SELECT ARRAY(count(*)) FROM "executions" WHERE "status" IS NULL OR "status" = 0"#;
+const STORED: &str = r#"SELECT ARRAY(coalesce(sum("executed"), 0)) FROM "workflows""#;
 
 /// A connection to a server's database that changes nothing.
-pub(crate) struct Reader(SqliteConnection);
+pub(crate) enum Reader {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
 
 impl Reader {
-    pub(crate) async fn open(database: &Path) -> Result<Self> {
-        let options = SqliteConnectOptions::new().filename(database).disable_statement_logging();
-        let mut connection = options.connect().await?;
-        sqlx::query("PRAGMA query_only = ON").execute(&mut connection).await?;
-        Ok(Self(connection))
+    /// Opens what the server was given as its database.
+    pub(crate) async fn open(url: &str) -> Result<Self> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let options = SqliteConnectOptions::new().filename(path).disable_statement_logging();
+            let mut connection = options.connect().await?;
+            sqlx::query("PRAGMA query_only = ON").execute(&mut connection).await?;
+            return Ok(Self::Sqlite(connection));
+        }
+        let options: PgConnectOptions = url.parse()?;
+        Ok(Self::Postgres(options.disable_statement_logging().connect().await?))
+    }
+
+    /// Reads rows, each as the values that `ARRAY` lists.
+    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Value>>> {
+        let rows: Vec<String> = match self {
+            Self::Sqlite(connection) => {
+                let sql = sql.replacen("ARRAY(", "json_array(", 1).replace("MARK", r#""context" ->> '$.data.mark'"#);
+                sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await?
+            }
+            Self::Postgres(connection) => {
+                let sql = sql.replacen("ARRAY(", "json_build_array(", 1);
+                let sql = sql.replace("MARK", r#""context"::json #>> '{data,mark}'"#);
+                // As text, which both drivers read.
+                let sql = format!(r#"SELECT "found"::text FROM ({sql}) AS "rows" ("found")"#);
+                sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await?
+            }
+        };
+        rows.iter().map(|row| Ok(serde_json::from_str(row)?)).collect()
+    }
+
+    async fn number(&mut self, sql: &str) -> Result<i64> {
+        Ok(self.rows(sql).await?.first().and_then(|row| row[0].as_i64()).unwrap_or_default())
     }
 
     /// Counts the executions that have not ended.
     pub(crate) async fn unfinished(&mut self) -> Result<i64> {
-        Ok(sqlx::query_scalar(UNFINISHED).fetch_one(&mut self.0).await?)
+        self.number(UNFINISHED).await
     }
 
     /// Counts all executions that there have ever been.
     pub(crate) async fn stored(&mut self) -> Result<i64> {
-        Ok(sqlx::query_scalar(STORED).fetch_one(&mut self.0).await?)
+        self.number(STORED).await
     }
 
-    /// The ids of executions of a workflow that have not ended, oldest first, so many at most.
+    /// The ids of executions of a workflow that have not ended, oldest first, so many at most. Those that wait for another one are
+    /// left out: they go with it if it ends badly.
     pub(crate) async fn open_executions(&mut self, workflow: i64, limit: usize) -> Result<Vec<i64>> {
-        let ids = sqlx::query_scalar(OPEN).bind(workflow).bind(i64::try_from(limit)?);
-        Ok(ids.fetch_all(&mut self.0).await?)
+        let sql = format!(
+            r#"SELECT ARRAY("id") FROM "executions" WHERE "workflowId" = {workflow} AND ("status" IS NULL OR "status" = 0)
+                 AND "waitsFor" IS NULL ORDER BY "id" LIMIT {limit}"#
+        );
+        Ok(self.rows(&sql).await?.iter().filter_map(|row| row[0].as_i64()).collect())
     }
 
     pub(crate) async fn evidence(&mut self) -> Result<Evidence> {
         let mut evidence = Evidence::default();
-        let count = |number: i64| usize::try_from(number).unwrap_or_default();
-        for row in sqlx::query(EXECUTIONS).fetch_all(&mut self.0).await? {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let count = |value: &Value| usize::try_from(value.as_i64().unwrap_or_default()).unwrap_or_default();
+        for row in self.rows(EXECUTIONS).await? {
             evidence.executions.push(Execution {
-                id: row.try_get("id")?,
-                workflow: row.try_get("workflowId")?,
-                mark: row.try_get::<Option<String>, _>("mark")?.unwrap_or_default(),
-                status: row.try_get("status")?,
-                reason: row.try_get("reason")?,
-                jobs: Jobs {
-                    stored: count(row.try_get("stored")?),
-                    nodes: count(row.try_get("nodes")?),
-                    pending: count(row.try_get("pending")?),
-                },
+                id: row[0].as_i64().unwrap_or_default(),
+                workflow: row[1].as_i64().unwrap_or_default(),
+                mark: text(&row[2]),
+                status: row[3].as_i64(),
+                reason: row[4].as_str().map(str::to_owned),
+                jobs: Jobs { stored: count(&row[5]), nodes: count(&row[6]), pending: count(&row[7]) },
             });
         }
-        for row in sqlx::query(STEPS).fetch_all(&mut self.0).await? {
-            let times = count(row.try_get("count")?);
-            evidence.steps.insert((row.try_get("mark")?, row.try_get("step")?), times);
+        for row in self.rows(STEPS).await? {
+            evidence.steps.insert((text(&row[0]), text(&row[1])), count(&row[2]));
         }
         Ok(evidence)
     }

@@ -4,11 +4,13 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
+use test_database::{Database, TestDatabase};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
@@ -28,6 +30,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Place {
     program: PathBuf,
     folder: TempDir,
+    shared: Option<Arc<Shared>>,
+}
+
+/// What several servers have in common.
+pub(crate) struct Shared {
+    database: TestDatabase,
+    secrets: TempDir,
+}
+
+impl Shared {
+    /// A new database of a PostgreSQL server.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        if !test_database::begin(Database::Postgres) {
+            bail!("there is no PostgreSQL");
+        }
+        Ok(Arc::new(Self { database: TestDatabase::new(), secrets: tempfile::tempdir()? }))
+    }
 }
 
 /// A running server; killed when dropped.
@@ -40,26 +59,43 @@ pub(crate) struct Server {
 }
 
 impl Place {
+    /// A place with a database of its own, in a file.
     pub(crate) fn new(program: &Path) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        fs::write(folder.path().join("plugin.toml"), MANIFEST)?;
-        Ok(Self { program: program.to_owned(), folder })
+        Self::of(program, None)
     }
 
-    /// The database's file.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("data").join("host.db")
+    /// A place on a database that others share.
+    pub(crate) fn sharing(program: &Path, shared: Arc<Shared>) -> Result<Self> {
+        Self::of(program, Some(shared))
+    }
+
+    fn of(program: &Path, shared: Option<Arc<Shared>>) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        fs::write(folder.path().join("plugin.toml"), MANIFEST)?;
+        Ok(Self { program: program.to_owned(), folder, shared })
+    }
+
+    /// The database's URL.
+    pub(crate) fn database(&self) -> String {
+        match &self.shared {
+            Some(shared) => shared.database.url().to_owned(),
+            None => format!("sqlite:{}", self.folder.path().join("data").join("host.db").display()),
+        }
     }
 
     /// Starts a process on the data.
     pub(crate) fn spawn(&self) -> Result<Child> {
         let log = File::options().create(true).append(true).open(self.log())?;
-        Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        if let Some(shared) = &self.shared {
+            command.env("HOST_TOKEN_SECRET_FILE", shared.secrets.path().join("token.secret"));
+        }
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(self.folder.path().join("data"))
             .arg("--manifest")
             .arg(self.folder.path().join("plugin.toml"))
-            .env_remove("HOST_DATABASE_URL")
+            .env("HOST_DATABASE_URL", self.database())
             .env("HOST_ADMIN_EMAIL", EMAIL)
             .env("HOST_ADMIN_PASSWORD", PASSWORD)
             .env("RUST_LOG", "warn")

@@ -112,7 +112,7 @@ pub async fn run(options: &Options) -> Result<Report> {
             break;
         }
         if sample.executions * (options.restarts + 1) >= options.executions * (restarts + 1) {
-            load.point_to(None);
+            load.point_to([]);
             if restarts.is_multiple_of(2) {
                 server.kill_after(Duration::ZERO).await?;
             } else {
@@ -120,7 +120,7 @@ pub async fn run(options: &Options) -> Result<Report> {
             }
             restarts += 1;
             server = place.start().await?;
-            load.point_to(Some(&server.url));
+            load.point_to([server.url.as_str()]);
         }
     }
     let mut ledger = load.finish().await?;

@@ -8,6 +8,7 @@
 mod history;
 mod lease;
 mod line;
+mod others;
 mod sweep;
 
 use std::{
@@ -42,6 +43,8 @@ pub(crate) struct Dispatcher {
     lease: Lease,
     line: Line,
     alarm: Alarm,
+    /// How many workflows are run at a time; 0 leaves them to other hosts.
+    workers: usize,
     /// Synchronous runs that are under way.
     direct: AtomicUsize,
     /// Something has ended: those who wait for quiet look again.
@@ -56,13 +59,20 @@ pub(crate) struct Dispatcher {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(store: Store, processor: Arc<Processor>, lease: Lease, stopped: CancellationToken) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        processor: Arc<Processor>,
+        lease: Lease,
+        workers: usize,
+        stopped: CancellationToken,
+    ) -> Self {
         Self {
             store,
             processor,
             lease,
             line: Line::default(),
             alarm: Alarm::default(),
+            workers,
             direct: AtomicUsize::new(0),
             settled: Notify::new(),
             tasks: TaskTracker::new(),
@@ -72,30 +82,37 @@ impl Dispatcher {
         }
     }
 
-    /// Starts the workers, the sweep, the keeper of the lease and the caretaker of the history.
-    pub(crate) fn start(self: &Arc<Self>, workers: usize) {
+    /// Says whether this host runs what is queued.
+    fn works(&self) -> bool {
+        self.workers > 0
+    }
+
+    /// Starts the workers, the sweep, the keeper of the lease, the ear for other hosts and the caretaker of the history.
+    pub(crate) fn start(self: &Arc<Self>) {
         let dispatcher = Arc::clone(self);
         self.keeper.spawn(async move { dispatcher.lease.keep(&dispatcher.stopped).await });
-        for _ in 0..workers.max(1) {
+        // One at least: what was to be run before the answer, and whose caller has gone away, is left to nobody else.
+        for _ in 0..self.workers.max(1) {
             let dispatcher = Arc::clone(self);
             self.tasks.spawn(async move { dispatcher.work().await });
         }
         let dispatcher = Arc::clone(self);
         self.tasks.spawn(async move { dispatcher.sweep().await });
-        let dispatcher = Arc::clone(self);
-        self.tasks.spawn(async move { dispatcher.look_after_history().await });
-    }
-
-    /// Takes the hint that these workflows have queued executions.
-    pub(crate) fn wake(&self, workflows: &[WorkflowId]) {
-        for workflow in workflows {
-            self.line.push(Task::Next(*workflow));
+        if let Some(hints) = self.store.hints() {
+            let dispatcher = Arc::clone(self);
+            self.tasks.spawn(async move { dispatcher.hear(hints).await });
+        }
+        if self.works() {
+            let dispatcher = Arc::clone(self);
+            self.tasks.spawn(async move { dispatcher.look_after_history().await });
         }
     }
 
-    /// Takes the hint that an execution can be gone on with.
-    pub(crate) fn go_on(&self, execution: ExecutionId) {
-        self.line.push(Task::This(execution));
+    /// Takes the hint that these workflows have queued executions.
+    fn wake(&self, workflows: &[WorkflowId]) {
+        if self.works() {
+            workflows.iter().for_each(|workflow| self.line.push(Task::Next(*workflow)));
+        }
     }
 
     /// Runs one execution at once, in a task of its own.
@@ -159,6 +176,9 @@ impl Dispatcher {
 
     /// Puts into the line what is queued, or to be gone on with.
     async fn take_in(&self) -> Result<(), store::StoreError> {
+        if !self.works() {
+            return Ok(());
+        }
         let mut conn = self.store.read().await?;
         for id in conn.ready_executions(sweep::DUE_PER_SWEEP).await? {
             self.line.push(Task::This(id));
@@ -240,7 +260,7 @@ impl Dispatcher {
             ran = run => ran?,
         };
         if let Some(ran) = &ran {
-            self.wake(&ran.woken);
+            self.wake_anybody(&ran.woken);
             if let Some(due_at_ms) = ran.due_at_ms {
                 self.alarm.set(due_at_ms);
             }

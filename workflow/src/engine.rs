@@ -26,7 +26,8 @@ use crate::{
 /// Bounds of the engine.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
-    /// Workflows that run at the same time in the background.
+    /// Workflows that run at the same time in the background. With 0, other processes on the same database run them, and this
+    /// one only what is run before an answer.
     pub parallel_workflows: usize,
     /// What nodes may reach outside of the store.
     pub outside: OutsideOptions,
@@ -51,6 +52,9 @@ impl Default for Instance {
 
 /// Long enough for a busy writer or a paused machine, short enough that nobody misses what a dead process was to do.
 const DEFAULT_LEASE: Duration = Duration::from_secs(15);
+
+/// How often a cancellation that met the end of a child is tried again: each meets another child at most.
+const CANCELS_AGAIN: usize = 3;
 
 /// A handle on the running engine. Cheap to clone. When the last one is gone, the engine stops at once, as in a crash; what
 /// it was doing is gone on with by the next one. [`Engine::shutdown`] is the friendly way.
@@ -103,7 +107,7 @@ impl Engine {
         Self::launch(store, options, instance, types).await
     }
 
-    /// [`Self::start`], with nodes that fail when a test says so.
+    /// [`Self::start_with_nodes`], with nodes that fail when a test says so.
     ///
     /// # Errors
     ///
@@ -112,8 +116,9 @@ impl Engine {
         store: Store,
         options: EngineOptions,
         faults: Arc<dyn NodeFaults>,
+        nodes: Arc<dyn ProvidedNodes>,
     ) -> Result<Self, EngineError> {
-        let types = NodeTypes::built_in(FaultPoint::new(faults))?;
+        let types = NodeTypes::built_in(FaultPoint::new(faults))?.with_others(nodes);
         Self::launch(store, options, Instance::default(), types).await
     }
 
@@ -137,8 +142,9 @@ impl Engine {
         ));
         processor.take_back().await?;
         let stop = CancellationToken::new();
-        let dispatcher = Arc::new(Dispatcher::new(store.clone(), processor, lease, stop.clone()));
-        dispatcher.start(options.parallel_workflows);
+        let dispatcher =
+            Arc::new(Dispatcher::new(store.clone(), processor, lease, options.parallel_workflows, stop.clone()));
+        dispatcher.start();
         let inner = Inner { store, claim, types, expressions, outside, dispatcher, _stop: stop.drop_guard() };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -164,7 +170,7 @@ impl Engine {
 
     /// Tells the dispatcher that these workflows have queued executions. A hint: what is missed is found by the sweep.
     pub fn wake(&self, workflows: &[WorkflowId]) {
-        self.inner.dispatcher.wake(workflows);
+        self.inner.dispatcher.wake_anybody(workflows);
     }
 
     /// Runs an execution claimed by [`Engine::claim`] until it ends or waits. It goes on if the caller goes away.
@@ -183,17 +189,24 @@ impl Engine {
     ///
     /// [`EngineError::NotFound`]; [`store::StoreError::IllegalMove`] if it has ended.
     pub async fn cancel(&self, id: ExecutionId) -> Result<(), EngineError> {
-        let (woken, parent) = self
-            .inner
-            .store
-            .write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
+        let cancel = || {
+            self.inner.store.write(move |tx| -> BoxFuture<'_, Result<_, EngineError>> {
                 Box::pin(async move {
                     let execution = tx.execution(id).await?.ok_or(EngineError::NotFound)?;
                     let woken = ending::abort(tx, id, Reason::ManualCancel).await?;
                     Ok((woken, execution.stack.last().copied()))
                 })
             })
-            .await?;
+        };
+        let mut cancelled = cancel().await;
+        // An execution is held before those it waits for; one of these that ends holds itself first.
+        for _ in 0..CANCELS_AGAIN {
+            if !matches!(&cancelled, Err(EngineError::Store(error)) if error.is_deadlock()) {
+                break;
+            }
+            cancelled = cancel().await;
+        }
+        let (woken, parent) = cancelled?;
         self.wake(&woken);
         if let Some(parent) = parent {
             self.inner.dispatcher.go_on(parent);

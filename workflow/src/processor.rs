@@ -309,11 +309,11 @@ impl Processor {
 
     /// Takes back what processes without a lease have left behind, and isolates what they have died of again and again.
     pub(crate) async fn take_back(&self) -> Result<(), StoreError> {
-        let now_ms = millis(SystemTime::now());
         let taken = self
             .store
             .write(move |tx| -> BoxFuture<'_, Result<_, StoreError>> {
                 Box::pin(async move {
+                    let now_ms = tx.now_ms().await?;
                     let taken = tx.take_back(now_ms).await?;
                     for takeover in &taken {
                         isolate_poison(tx, *takeover).await?;

@@ -12,7 +12,9 @@ mod approval;
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use store::{ApprovalId, Decision, JobId, Record, StoreError, Submission, Task, TaskId, TaskStatus, Tx, UserId};
+use store::{
+    Approval, ApprovalId, Decision, JobId, Record, StoreError, Submission, Task, TaskId, TaskStatus, Tx, UserId,
+};
 
 use crate::{
     EngineError,
@@ -132,8 +134,7 @@ pub(crate) async fn decide(
 ///
 /// [`StoreError::NotFound`] if the user has no such approval; [`StoreError::IllegalMove`] if it was not returned.
 pub(crate) async fn returned(tx: &mut Tx, user: UserId, id: ApprovalId) -> Result<TaskId, EngineError> {
-    let approval = tx.approval(id).await?.filter(|approval| approval.user_id == Some(user));
-    let approval = approval.ok_or_else(|| StoreError::NotFound { what: "approval".into() })?;
+    let approval = own_approval(tx, user, id).await?;
     let tasks = tx.tasks_of_job(approval.job_id).await?;
     let theirs = tasks.iter().find(|task| {
         task.user_id == user && task.status == TaskStatus::Pending && task.actions.iter().any(|it| it == "resubmit")
@@ -166,8 +167,18 @@ pub(crate) async fn save_draft(tx: &mut Tx, user: UserId, id: TaskId, draft: Sub
     Ok(tx.save_task(id, draft).await.map(drop)?)
 }
 
-/// A task of the user. That others have one of this id is not told.
+/// A task of the user, whose execution is held. That others have one of this id is not told.
 async fn own(tx: &mut Tx, user: UserId, id: TaskId) -> Result<Task, EngineError> {
-    let task = tx.task(id).await?.filter(|task| task.user_id == user);
-    Ok(task.ok_or_else(|| StoreError::NotFound { what: "task".into() })?)
+    let missing = || StoreError::NotFound { what: "task".into() };
+    let task = tx.task(id).await?.filter(|task| task.user_id == user).ok_or_else(missing)?;
+    tx.execution_status(task.execution_id).await?;
+    Ok(tx.task(id).await?.ok_or_else(missing)?)
+}
+
+/// An approval that the user has applied for, whose execution is held.
+async fn own_approval(tx: &mut Tx, user: UserId, id: ApprovalId) -> Result<Approval, EngineError> {
+    let missing = || StoreError::NotFound { what: "approval".into() };
+    let approval = tx.approval(id).await?.filter(|approval| approval.user_id == Some(user)).ok_or_else(missing)?;
+    tx.execution_status(approval.execution_id).await?;
+    Ok(tx.approval(id).await?.ok_or_else(missing)?)
 }

@@ -128,7 +128,10 @@ impl Bench<'_> {
             .store
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Infallible, Rehearsed>> {
                 Box::pin(async move {
-                    let job = tx.reserve_job_id();
+                    let job = match tx.reserve_job_id().await {
+                        Ok(job) => job,
+                        Err(error) => return Err(Rehearsed::Failed(error.into())),
+                    };
                     // The error is what makes the store take back what was written.
                     Err(match work(tx, job).await {
                         Ok(result) => Rehearsed::Done(result),

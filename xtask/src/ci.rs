@@ -3,39 +3,77 @@
 use std::{fmt, ops::AddAssign, process::Command};
 
 use anyhow::Result;
+use clap::Args;
 
 use crate::{cargo, tidy};
 
+/// What the tests need.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Fail without a PostgreSQL server, instead of leaving its tests out
+    #[arg(long)]
+    require_postgres: bool,
+}
+
+/// What a test program says when it has no PostgreSQL server.
+const LEFT_OUT: &str = "PostgreSQL is left out";
+
 /// Runs the whole gate.
-pub(crate) fn ci() -> Result<()> {
+pub(crate) fn ci(options: &Options) -> Result<()> {
     cargo::run(&mut cargo::command(["fmt", "--all", "--check"])?)?;
     cargo::run(&mut cargo::command(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?)?;
     tidy::run()?;
     let mut doc = cargo::command(["doc", "--workspace", "--no-deps"])?;
     cargo::run(doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
     deny()?;
-    test()
+    test(options)
 }
 
 /// The plugin of an author, which is no member of the workspace.
 const EXAMPLE: &str = "examples/minimal-plugin/Cargo.toml";
 
-/// Builds everything, so that programs and plugin libraries are there, then runs every test.
-pub(crate) fn test() -> Result<()> {
+/// Builds everything, so that programs and plugin libraries are there, then runs every test, and those of the server a second
+/// time on PostgreSQL.
+pub(crate) fn test(options: &Options) -> Result<()> {
     cargo::run(&mut cargo::command(["build", "--workspace"])?)?;
-    let mut tally = Tally::default();
-    let mut watching = |command: &mut Command| {
-        cargo::run_watching(command, |line| {
-            if let Some(counted) = Tally::read(line) {
-                tally += counted;
-            }
-        })
-    };
-    let members = watching(&mut cargo::command(["test", "--workspace", "--no-fail-fast"])?);
+    let mut seen = Seen::default();
+    let mut members = cargo::command(["test", "--workspace", "--no-fail-fast"])?;
+    if options.require_postgres {
+        members.env("REQUIRE_POSTGRES", "1");
+    }
+    let mut outcome = seen.run(&mut members);
+    if !seen.left_out {
+        let mut server =
+            cargo::command(["test", "--workspace", "--test", "http", "--test", "system", "--no-fail-fast"])?;
+        outcome = outcome.and(seen.run(server.env("TEST_DATABASE", "postgres")));
+    }
     let mut example = cargo::command(["test", "--locked", "--manifest-path", EXAMPLE, "--target-dir"])?;
-    let example = watching(example.arg(cargo::authors_target(&cargo::metadata()?)));
-    println!("{tally}");
-    members.and(example)
+    let example = seen.run(example.arg(cargo::authors_target(&cargo::metadata()?)));
+    println!("{}", seen.tally);
+    let databases = if seen.left_out { "SQLite alone, there is no PostgreSQL" } else { "SQLite and PostgreSQL" };
+    println!("databases: {databases}");
+    outcome.and(example)
+}
+
+/// What the tests have said.
+#[derive(Debug, Default)]
+struct Seen {
+    tally: Tally,
+    /// There were none on PostgreSQL.
+    left_out: bool,
+}
+
+impl Seen {
+    fn run(&mut self, command: &mut Command) -> Result<()> {
+        cargo::run_watching(command, |line| self.take(line))
+    }
+
+    fn take(&mut self, line: &str) {
+        self.left_out |= line.contains(LEFT_OUT);
+        if let Some(counted) = Tally::read(line) {
+            self.tally += counted;
+        }
+    }
 }
 
 /// Licences, advisories and sources of the dependencies; the tool is optional because it is not part of Rust.

@@ -6,7 +6,13 @@ use crate::cargo::{self, Profile};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How often the server is killed
+    /// Where the data is: `sqlite`, or `postgres`, of which a server is started
+    #[arg(long, value_parser = ["sqlite", "postgres"], default_value = "sqlite")]
+    database: String,
+    /// How many hosts share the database; one of them is killed at a time
+    #[arg(long, default_value_t = 1)]
+    hosts: u32,
+    /// How often a server is killed
     #[arg(long, default_value_t = 100)]
     kills: u32,
     /// Chooses the actions and the moments; random if left out
@@ -18,5 +24,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(rand::random);
     let server = cargo::build_server(Profile::Dev)?;
     let mut command = cargo::command(["run", "--quiet", "--package", "tests", "--bin", "crash", "--"])?;
-    cargo::run(command.arg(server).arg(options.kills.to_string()).arg(seed.to_string()))
+    command.arg(server).arg(&options.database).arg(options.hosts.to_string());
+    cargo::run(command.arg(options.kills.to_string()).arg(seed.to_string()))
 }

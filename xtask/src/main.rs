@@ -29,9 +29,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Build everything and run every test
-    Test,
+    Test(ci::Options),
     /// The whole gate: formatting, clippy, tidy, docs, then the tests
-    Ci,
+    Ci(ci::Options),
     /// Check what the compiler does not: dependency arrows, file sizes, forgotten files, dead links
     Tidy,
     /// Start a server on fresh data with the reimbursement example, and print calls to try
@@ -62,8 +62,8 @@ async fn main() -> ExitCode {
 
 async fn run(task: Task) -> anyhow::Result<()> {
     match task {
-        Task::Test => ci::test(),
-        Task::Ci => ci::ci(),
+        Task::Test(options) => ci::test(&options),
+        Task::Ci(options) => ci::ci(&options),
         Task::Tidy => tidy::run(),
         Task::Demo(options) => demo::run(options).await,
         Task::NewPlugin(options) => new_plugin::run(&options),

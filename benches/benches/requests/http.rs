@@ -43,6 +43,8 @@ impl Rig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             manifest: Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugin.toml"))),
             database_url: None,
+            role: Default::default(),
+            token_secret: None,
             admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
             outside: Default::default(),
             strictness: Default::default(),

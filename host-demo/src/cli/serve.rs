@@ -13,7 +13,7 @@ use crate::{
         metrics::Metrics,
         spans::{LogFormat, Spans},
     },
-    server::{Server, ServerOptions},
+    server::{HostRole, Server, ServerOptions},
 };
 
 /// What the server is told, by argument or environment.
@@ -28,9 +28,16 @@ pub(super) struct ServeOptions {
     /// The plugins to load
     #[arg(long, env = "HOST_MANIFEST", default_value = "plugin.toml")]
     manifest: PathBuf,
-    /// `sqlite:PATH`; by default the file host.db in the data directory
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; by default the file host.db in the data directory
     #[arg(long, env = "HOST_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// What this host does, if several share a PostgreSQL database
+    #[arg(long, env = "HOST_ROLE", value_enum, default_value_t)]
+    role: HostRole,
+    /// The secret that tokens are signed with, the same file for all hosts of a database; made if it is not there, by default
+    /// the file token.secret in the data directory
+    #[arg(long, env = "HOST_TOKEN_SECRET_FILE")]
+    token_secret_file: Option<PathBuf>,
     /// Lets request nodes reach addresses that are not public: this machine, the local network
     #[arg(long, env = "HOST_ALLOW_PRIVATE_REQUESTS", value_parser = BoolishValueParser::new())]
     allow_private_requests: bool,
@@ -104,6 +111,8 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
         listen: options.listen,
         manifest: Some(options.manifest),
         database_url: options.database_url,
+        role: options.role,
+        token_secret: options.token_secret_file,
         admin,
         outside: OutsideOptions {
             private_requests: permission(options.allow_private_requests),

@@ -59,7 +59,7 @@ struct Round {
 
 impl Round {
     async fn run(&mut self, tx: &mut Tx, but: &[WorkflowId]) -> Result<(), StoreError> {
-        let now_ms = tx.now_ms();
+        let now_ms = tx.clock_ms();
         let marks = tx.due_marks(now_ms, but, MARKS_MAX).await?;
         self.fired.is_idle = marks.is_empty();
         let mut executions = Vec::new();

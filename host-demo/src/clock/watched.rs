@@ -49,7 +49,7 @@ impl Watched {
                 }
             }
         }
-        let now_ms = tx.now_ms();
+        let now_ms = tx.clock_ms();
         let mut any = false;
         for (workflow, Marks { set, gone }) in marks {
             any |= !set.is_empty();

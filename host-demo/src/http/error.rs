@@ -129,6 +129,9 @@ pub(crate) enum ApiError {
 /// Codes of the store whose sentences clients know without one.
 const KNOWN_WITHOUT_CODE: [&str; 1] = ["WORKFLOW_FROZEN"];
 
+/// What of a failure passes by itself. What the database says is for the operator.
+const DATABASE_UNAVAILABLE: &str = "DATABASE_UNAVAILABLE";
+
 impl ApiError {
     /// The caller's mistake.
     pub(crate) fn invalid(code: &'static str, message: impl Into<String>) -> Self {
@@ -253,8 +256,13 @@ impl ApiError {
         }
         let keeps_its_words = self.status() != StatusCode::INTERNAL_SERVER_ERROR
             || matches!(self, Self::WorkflowFailed | Self::WorkflowHangs | Self::Plugins(_));
-        let message = if keeps_its_words { self.to_string() } else { "Internal server error".to_owned() };
-        match self.code() {
+        let code = self.code();
+        let message = match code {
+            Some(DATABASE_UNAVAILABLE) => "The database cannot be used at the moment, try again later".to_owned(),
+            _ if keeps_its_words => self.to_string(),
+            _ => "Internal server error".to_owned(),
+        };
+        match code {
             Some(code) => json!({"errors": [{"message": message, "code": code}]}),
             None => json!({"errors": [{"message": message}]}),
         }
@@ -295,6 +303,7 @@ fn store_status(error: &StoreError) -> StatusCode {
         StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
         StoreError::IllegalMove { .. } => StatusCode::CONFLICT,
         StoreError::Closed | StoreError::Unheard { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        other if other.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -307,6 +316,7 @@ fn store_code(error: &StoreError) -> Option<&'static str> {
         StoreError::IllegalMove { .. } => Some("ILLEGAL_MOVE"),
         StoreError::Closed => Some("SHUTTING_DOWN"),
         StoreError::Unheard { .. } => Some("PLUGIN_UNAVAILABLE"),
+        other if other.is_transient() => Some(DATABASE_UNAVAILABLE),
         _ => Some("INTERNAL"),
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     access::{RequestContext, sign_in},
     host::{BODY_LIMIT_BYTES, Host},
     resources::{self, Call, execution_stream},
+    server::HostRole,
 };
 
 const API: &str = "/api/";
@@ -33,9 +34,11 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .propagate_x_request_id()
         .layer(CatchPanicLayer::custom(panicked));
-    Router::new()
-        .route("/api/{*path}", any(api))
-        .route("/healthz", get(healthz))
+    let api = match host.role {
+        HostRole::Serve | HostRole::Both => Router::new().route("/api/{*path}", any(api)),
+        HostRole::Work => Router::new(),
+    };
+    api.route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(async || ApiError::unknown_path())
         .layer(layers)
@@ -67,6 +70,7 @@ async fn answer(host: Arc<Host>, request: Request) -> Result<Response, ApiError>
     if host.is_draining() {
         return Err(ApiError::ShuttingDown);
     }
+    host.catch_up().await?;
     let (head, body) = request.into_parts();
     if let Some(target) = plugin_route::target(&host, head.uri.path().strip_prefix(API).unwrap_or_default()) {
         return plugin_route::answer(&host, target, &head, body).await;

@@ -45,6 +45,15 @@ impl CollectionEvents {
 }
 
 impl RecordListener for CollectionEvents {
+    fn catch_up(&self, number: i64) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            match self.0.upgrade() {
+                Some(host) => host.follow_up_to(number).await,
+                None => Ok(()),
+            }
+        })
+    }
+
     fn listens(&self, collection: &Collection, kind: RecordChangeKind) -> bool {
         let Some(host) = self.0.upgrade() else { return false };
         host.clock.watches(&collection.name) || waits_for(&host.plugins.current(), collection, action(kind))

@@ -60,6 +60,7 @@ fn situation(collection: &Collection) -> Collection {
         field_type,
         required: false,
         unique: false,
+        ignores_case: false,
         default: None,
         generated: None,
         hidden: false,

@@ -62,7 +62,7 @@ impl Member {
     ///
     /// The hook's, logged and counted; [`ErrorKind::Unavailable`] while the plugin is out of service.
     pub(super) fn plan(&self, hook: usize, event: &ActionEvent<'_>) -> Result<Plan, PluginError> {
-        let (_, hook) = &self.candidate.hooks[hook];
+        let (_, hook) = &self.candidate.offered.hooks[hook];
         let call = Call {
             offer: "a hook",
             // Nobody configures a hook or answers it: there is no caller to blame.
@@ -79,7 +79,7 @@ impl Member {
     ///
     /// Those of [`ask`](Self::ask).
     pub(super) fn answer(&self, route: usize, request: &RouteRequest<'_>) -> Result<RouteAnswer, PluginError> {
-        let (name, route) = &self.candidate.routes[route];
+        let (name, route) = &self.candidate.offered.routes[route];
         self.ask(name, || route.answer(request))
     }
 
@@ -89,7 +89,7 @@ impl Member {
     ///
     /// Its own, logged and counted; [`ErrorKind::Unavailable`] while the plugin is out of service.
     pub(super) fn watch(&self, clock: usize, config: &Value) -> Result<Option<ClockWatch>, PluginError> {
-        let (trigger, clock) = &self.candidate.clocks[clock];
+        let (trigger, clock) = &self.candidate.offered.clocks[clock];
         self.keep_time(trigger, || clock.watch(config))
     }
 
@@ -104,7 +104,7 @@ impl Member {
         config: &Value,
         question: &ClockQuestion,
     ) -> Result<ClockAnswer, PluginError> {
-        let (trigger, clock) = &self.candidate.clocks[clock];
+        let (trigger, clock) = &self.candidate.offered.clocks[clock];
         self.keep_time(trigger, || clock.due(config, question).and_then(|answer| in_order(question, answer)))
     }
 

@@ -2,8 +2,10 @@
 //!
 //! A stream subscribes to the store's changes before it reads anything. One that follows a single execution then tells its
 //! state with all its jobs, and passes over the changes that this state has already. A client that reads too slowly is told
-//! how many changes it missed; the state of a single execution is told anew then.
+//! how many changes it missed; the state of a single execution is told anew then. Changes that several transactions have made at
+//! the same time, here or on other hosts, may be heard of the wrong way round: what comes after its own end is not told any more.
 
+mod sequence;
 mod snapshot;
 
 use std::{
@@ -30,6 +32,7 @@ use crate::{
         stream::{Told, response},
     },
 };
+use sequence::Sequence;
 use snapshot::Snapshot;
 
 /// How long a stream lasts. The client connects again then, and whether it still may is looked at again.
@@ -59,6 +62,7 @@ pub(crate) async fn open(host: &Arc<Host>, context: &RequestContext, call: &Call
         wanted,
         snapshot: None,
         matching: HashMap::new(),
+        sequence: Sequence::default(),
         untold: VecDeque::from([Told { name: "ready", data: json!({}) }]),
         _place: place,
     };
@@ -123,6 +127,7 @@ struct Follower {
     snapshot: Option<Snapshot>,
     /// Whether executions heard of are wanted: their jobs do not say of which workflow they are.
     matching: HashMap<ExecutionId, bool>,
+    sequence: Sequence,
     untold: VecDeque<Told>,
     _place: OwnedSemaphorePermit,
 }
@@ -160,7 +165,10 @@ impl Follower {
     fn execution(&mut self, change: &ExecutionChange) {
         let fits = self.wanted.fits(change.id, change.workflow_id, &change.key);
         self.remember(change.id, fits);
-        if fits && !self.snapshot.as_ref().is_some_and(|snapshot| snapshot.has(change)) {
+        if !fits || !self.sequence.follows(change) {
+            return;
+        }
+        if !self.snapshot.as_ref().is_some_and(|snapshot| snapshot.has(change)) {
             self.untold.push_back(told_execution(change));
         }
     }
@@ -170,7 +178,10 @@ impl Follower {
             Some(fits) => *fits,
             None => self.look_up(change.execution_id).await,
         };
-        if fits && !self.snapshot.as_ref().is_some_and(|snapshot| snapshot.has_job(change)) {
+        if !fits || !self.sequence.job_follows(change) {
+            return;
+        }
+        if !self.snapshot.as_ref().is_some_and(|snapshot| snapshot.has_job(change)) {
             self.untold.push_back(told_job(change));
         }
     }

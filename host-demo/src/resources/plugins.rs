@@ -57,7 +57,12 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
 async fn change(host: &Host, context: &RequestContext, wanted: Change) -> Result<(), ApiError> {
     let user = context.actor().id.0;
     tracing::info!(user, ?wanted, "the plugins are to be changed");
-    host.switch.change(wanted).await
+    host.switch.change(wanted.clone()).await?;
+    // Reloading is about this host's own files.
+    if !matches!(wanted, Change::Reload { .. } | Change::ReloadAll) {
+        host.tell_of_plugins(&wanted).await?;
+    }
+    Ok(())
 }
 
 /// Everything about one plugin, with the workflows of its types.

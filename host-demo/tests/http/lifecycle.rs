@@ -23,8 +23,10 @@ async fn what_cannot_start_says_why_in_one_line() {
     let address = running.server.local_addr();
     let taken = refuse(&|options| options.listen = address).await;
     assert!(matches!(taken, HostError::Listen { .. }), "{taken}");
-    let other = refuse(&|options| options.database_url = Some("postgres://localhost/x".to_owned())).await;
-    assert!(matches!(other, HostError::DatabaseUnsupported), "{other}");
+    for url in ["mysql://localhost/x", "postgres://localhost/x?host=/nosuch/folder"] {
+        let other = refuse(&|options| options.database_url = Some(url.to_owned())).await;
+        assert!(matches!(other, HostError::Store(_)), "{other}");
+    }
     let nobody = refuse(&|options| options.admin.email = "nobody".to_owned()).await;
     assert!(matches!(nobody, HostError::AdminEmail(_)), "{nobody}");
     let empty = refuse(&|options| options.admin.password = Some(String::new())).await;

@@ -45,7 +45,7 @@ impl Scene {
     }
 
     /// Stops the server, and starts it when it is so late.
-    async fn sleep_until(self, now_ms: i64) -> Self {
+    async fn stop_until(self, now_ms: i64) -> Self {
         let Running { server, folder, .. } = self.running;
         server.shutdown().await;
         self.clock.set(now_ms);
@@ -121,7 +121,7 @@ async fn a_moment_starts_its_workflow_once() {
     assert_eq!(scene.started(once, 1).await, [json!({"date": "2026-03-28T01:00:00.000Z"})], "and nothing else");
     scene.clock.set(START + 2 * DAY);
     scene.settle().await;
-    let scene = scene.sleep_until(START + 9 * DAY).await;
+    let scene = scene.stop_until(START + 9 * DAY).await;
     scene.settle().await;
     assert_eq!(scene.dates(once, 1).await, [HOUR]);
     for never in [past, off] {
@@ -136,7 +136,7 @@ async fn what_is_missed_while_the_server_is_down_is_made_up_for_as_configured() 
     let all = scene.schedule(hourly("all")).await;
     let once = scene.schedule(hourly("once")).await;
     let skip = scene.schedule(hourly("skip")).await;
-    let scene = scene.sleep_until(START + 5 * HOUR + 30 * MINUTE).await;
+    let scene = scene.stop_until(START + 5 * HOUR + 30 * MINUTE).await;
     scene.settle().await;
     scene.clock.set(START + 6 * HOUR + 10);
     scene.settle().await;
@@ -158,7 +158,7 @@ async fn a_schedule_ends_with_its_limit_or_its_end() {
     let ended = scene.schedule(with("endsOn", json!(at(2 * MINUTE)))).await;
     scene.clock.set(START + 2 * MINUTE);
     scene.settle().await;
-    let scene = scene.sleep_until(START + 9 * MINUTE).await;
+    let scene = scene.stop_until(START + 9 * MINUTE).await;
     scene.settle().await;
     assert_eq!(scene.dates(limited, 3).await, [MINUTE, 2 * MINUTE, 3 * MINUTE], "also across a restart");
     assert_eq!(scene.dates(ended, 2).await, [MINUTE, 2 * MINUTE]);

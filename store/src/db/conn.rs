@@ -4,22 +4,27 @@
 //! as text.
 
 use std::{
-    ops::{Deref, DerefMut},
+    ops::{Deref, DerefMut, Range},
     sync::Arc,
 };
 
-use sea_query::{SchemaStatementBuilder, SqliteQueryBuilder, Value, Values};
+use sea_query::{SchemaStatementBuilder, Value, Values};
 use sea_query_sqlx::{SqlxBinder, SqlxValues};
-use sqlx::{
-    AssertSqlSafe, Connection as _, SqlSafeStr as _, SqlStr, Sqlite, SqliteConnection, pool::PoolConnection,
-    sqlite::SqliteRow,
-};
+use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, Sqlite, SqliteConnection, pool::PoolConnection};
 
-use super::{dialect, faults::FaultPoint, row::Row};
+use super::{
+    Dialect,
+    faults::FaultPoint,
+    fixed::{Fixed, Rows},
+    link::Link,
+    refusal::refusal,
+    row::Row,
+};
 use crate::{
-    changes::Change,
+    changes::{Change, Feed},
     clock::Clock,
     error::StoreError,
+    hosts::{Hint, HostChange, Message},
     id_generator::IdGenerator,
     record_changes::{Listener, Notes},
     schema::Schema,
@@ -32,23 +37,17 @@ pub struct Conn {
     faults: FaultPoint,
 }
 
-enum Link {
-    Reader(PoolConnection<Sqlite>),
-    Writer(Box<SqliteConnection>),
-}
-
-impl Link {
-    fn connection(&mut self) -> &mut SqliteConnection {
-        match self {
-            Self::Reader(connection) => connection,
-            Self::Writer(connection) => connection,
-        }
-    }
-}
-
 impl Conn {
-    pub(super) fn reader(connection: PoolConnection<Sqlite>, schema: Arc<Schema>, faults: FaultPoint) -> Self {
-        Self { link: Link::Reader(connection), schema, faults }
+    pub(super) fn sqlite_reader(connection: PoolConnection<Sqlite>, schema: Arc<Schema>, faults: FaultPoint) -> Self {
+        Self { link: Link::SqliteReader(connection), schema, faults }
+    }
+
+    pub(super) fn postgres_reader(
+        connection: PoolConnection<Postgres>,
+        schema: Arc<Schema>,
+        faults: FaultPoint,
+    ) -> Self {
+        Self { link: Link::PostgresReader(connection), schema, faults }
     }
 
     /// The schema this connection works with.
@@ -56,9 +55,34 @@ impl Conn {
         &self.schema
     }
 
+    /// The database that statements are for.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.link.dialect()
+    }
+
+    /// Says whether other transactions may write while this one does.
+    pub(crate) fn has_rivals(&self) -> bool {
+        self.link.has_rivals()
+    }
+
+    /// What time it is, in milliseconds since 1970, for those who work on one database: that of its server, as the clocks of
+    /// several machines differ.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn now_ms(&mut self) -> Result<i64, StoreError> {
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(chrono::Utc::now().timestamp_millis());
+        }
+        let sql = r#"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS "now""#;
+        let rows = self.query(sql, []).await?;
+        rows.first().map_or(Ok(0), |row| row.get("now"))
+    }
+
     /// Runs a statement and reads all its rows.
     pub(crate) async fn fetch_all(&mut self, statement: &impl SqlxBinder) -> Result<Vec<Row>, StoreError> {
-        let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+        let (sql, values) = self.dialect().build(statement);
         // Built by sea-query from checked names and bound values.
         self.rows(AssertSqlSafe(sql).into_sql_str(), values).await
     }
@@ -71,17 +95,28 @@ impl Conn {
     /// Runs a fixed statement with bound values and reads all its rows.
     pub(crate) async fn query(
         &mut self,
-        sql: &'static str,
+        sql: impl Into<Fixed>,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        self.rows(sql.into_sql_str(), bind(values)).await
+        let text = sql.into().text(self.dialect(), Rows::Read);
+        self.rows(text.into_sql_str(), bind(values)).await
+    }
+
+    /// The same for rows that a decision depends on: in a transaction nobody else changes them before its end. The statement
+    /// is a plain `SELECT` from one table.
+    pub(crate) async fn query_held(
+        &mut self,
+        sql: impl Into<Fixed>,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let rows = if self.has_rivals() { Rows::Held } else { Rows::Read };
+        let text = sql.into().text(self.dialect(), rows);
+        self.rows(text.into_sql_str(), bind(values)).await
     }
 
     async fn rows(&mut self, sql: SqlStr, values: SqlxValues) -> Result<Vec<Row>, StoreError> {
         self.faults.pass(sql.as_str()).map_err(StoreError::Database)?;
-        let rows: Vec<SqliteRow> =
-            sqlx::query_with(sql, values).fetch_all(self.link.connection()).await.map_err(dialect::refusal)?;
-        Ok(rows.into_iter().map(Row::new).collect())
+        self.link.rows(sql, values).await.map_err(refusal)
     }
 }
 
@@ -89,13 +124,19 @@ impl Conn {
 pub struct Tx {
     conn: Conn,
     clock: Clock,
-    ids: IdGenerator,
-    /// The database's count of what other connections have committed.
+    ids: Ids,
+    /// SQLite's count of what other connections have committed.
     data_version: i64,
     /// What this transaction did to executions and jobs.
     changes: Vec<Change>,
     /// What is to be done once it is committed.
     afterwards: Vec<Afterwards>,
+    /// What other hosts have to follow.
+    pub(crate) host_changes: Vec<HostChange>,
+    /// What they are told once it is committed.
+    messages: Vec<Message>,
+    /// How far other hosts' changes were when it began.
+    host_version: i64,
     /// Who hears of changed records.
     pub(crate) listener: Listener,
     /// What the request that is being worked on has changed in records.
@@ -103,7 +144,7 @@ pub struct Tx {
 }
 
 /// Something to be done after a commit. It must not block: the next transaction waits for it.
-pub(super) type Afterwards = Box<dyn FnOnce() + Send + Sync>;
+type Afterwards = Box<dyn FnOnce() + Send + Sync>;
 
 /// How much of what waits for the commit there is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -111,6 +152,17 @@ pub(super) struct Noted {
     changes: usize,
     afterwards: usize,
 }
+
+/// Where ids come from.
+enum Ids {
+    /// SQLite's writer makes them.
+    Made(IdGenerator),
+    /// PostgreSQL counts them; these are taken and not used yet.
+    Counted(Range<i64>),
+}
+
+/// Ids that PostgreSQL's sequence gives at a time.
+const IDS_AT_A_TIME: i64 = 16;
 
 impl Deref for Tx {
     type Target = Conn;
@@ -126,27 +178,72 @@ impl DerefMut for Tx {
 }
 
 impl Tx {
-    /// Makes the writer's transaction of a fresh connection, and reads the schema.
-    pub(super) async fn open(
+    fn new(conn: Conn, ids: Ids, clock: Clock, listener: Listener) -> Self {
+        Self {
+            conn,
+            clock,
+            ids,
+            data_version: 0,
+            changes: Vec::new(),
+            afterwards: Vec::new(),
+            host_changes: Vec::new(),
+            messages: Vec::new(),
+            host_version: 0,
+            listener,
+            notes: Notes::default(),
+        }
+    }
+
+    /// Makes the transaction of SQLite's writer of a fresh connection, and reads the schema.
+    pub(super) async fn open_sqlite(
         connection: SqliteConnection,
         clock: Clock,
         faults: FaultPoint,
         listener: Listener,
     ) -> Result<Self, StoreError> {
-        let schema = Arc::new(Schema::built_in());
-        let conn = Conn { link: Link::Writer(Box::new(connection)), schema, faults };
-        let mut tx = Self {
-            conn,
-            clock,
-            ids: IdGenerator::above(0),
-            data_version: 0,
-            changes: Vec::new(),
-            afterwards: Vec::new(),
-            listener,
-            notes: Notes::default(),
-        };
+        let schema = Arc::new(Schema::built_in(Dialect::Sqlite));
+        let conn = Conn { link: Link::SqliteWriter(Box::new(connection)), schema, faults };
+        let mut tx = Self::new(conn, Ids::Made(IdGenerator::above(0)), clock, listener);
         tx.catch_up().await?;
         Ok(tx)
+    }
+
+    /// Begins a transaction of PostgreSQL; its schema is no older than the transaction.
+    pub(super) async fn begin_postgres(
+        connection: PoolConnection<Postgres>,
+        schema: Arc<Schema>,
+        clock: Clock,
+        faults: FaultPoint,
+        listener: Listener,
+    ) -> Result<Self, StoreError> {
+        let conn = Conn { link: Link::PostgresWriter { connection, broken: false }, schema, faults };
+        let mut tx = Self::new(conn, Ids::Counted(0..0), clock, listener);
+        match tx.begin().await {
+            Ok(()) => Ok(tx),
+            Err(error) => {
+                // It may be in a transaction.
+                drop(tx.close().await);
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.conn.faults.pass("BEGIN").map_err(StoreError::Database)?;
+        let begin =
+            r#"BEGIN; SELECT "version", (SELECT "version" FROM "_hostVersion") AS "changes" FROM "_schemaVersion""#;
+        let rows = self.conn.link.control(begin).await.map_err(refusal)?;
+        let version: i64 = rows.first().map_or(Ok(0), |row| row.get("version"))?;
+        self.host_version = rows.first().map_or(Ok(0), |row| row.get("changes"))?;
+        if version == self.schema().version() { Ok(()) } else { self.reload_schema().await }
+    }
+
+    /// Commits. A transaction in which a statement was refused cannot be committed.
+    pub(super) async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        if let Link::PostgresWriter { broken: true, .. } = self.conn.link {
+            return Err(sqlx::Error::Protocol("a statement of the transaction was refused".to_owned()));
+        }
+        self.control("COMMIT").await
     }
 
     /// Takes note of what other processes have written since the last transaction: their ids and their schema.
@@ -164,19 +261,64 @@ impl Tx {
             )
             .await?;
         let largest = rows.first().map_or(Ok(0), |row| row.get("largest"))?;
-        self.ids.rise_above(largest);
-        self.conn.schema = Arc::new(self.conn.load_schema().await?);
+        if let Ids::Made(generator) = &mut self.ids {
+            generator.rise_above(largest);
+        }
+        self.reload_schema().await?;
         self.data_version = version;
         Ok(())
     }
 
+    async fn reload_schema(&mut self) -> Result<(), StoreError> {
+        self.conn.schema = Arc::new(self.conn.load_schema().await?);
+        Ok(())
+    }
+
+    /// Lets nobody else change the schema before the transaction ends, and takes up what others have changed.
+    pub(crate) async fn hold_schema(&mut self) -> Result<(), StoreError> {
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(());
+        }
+        self.run(r#"UPDATE "_schemaVersion" SET "version" = "version" + 1"#, []).await?;
+        self.send(Message::Hint(Hint::Changed));
+        self.reload_schema().await
+    }
+
+    /// The number of the latest change of any host when the transaction began. See [`crate::hosts`].
+    pub fn host_version(&self) -> i64 {
+        self.host_version
+    }
+
+    /// Tells other hosts something once the transaction is committed.
+    pub(crate) fn send(&mut self, message: Message) {
+        self.messages.push(message);
+    }
+
     /// Makes an id for a workflow, a node, an execution or a job: larger than every one before, below 2^53.
-    pub(crate) fn next_id(&mut self) -> i64 {
-        self.ids.next()
+    pub(crate) async fn next_id(&mut self) -> Result<i64, StoreError> {
+        match &mut self.ids {
+            Ids::Made(generator) => return Ok(generator.next()),
+            Ids::Counted(taken) => {
+                if let Some(id) = taken.next() {
+                    return Ok(id);
+                }
+            }
+        }
+        let rows = self.query(r#"SELECT nextval('"_engineIds"') AS "first""#, []).await?;
+        let first: i64 = rows.first().map_or(Ok(0), |row| row.get("first"))?;
+        self.ids = Ids::Counted(first + 1..first + IDS_AT_A_TIME);
+        Ok(first)
+    }
+
+    /// Forgets ids that were taken and not used: those that follow are larger than all that others have taken by now.
+    pub(crate) fn renew_ids(&mut self) {
+        if let Ids::Counted(taken) = &mut self.ids {
+            *taken = 0..0;
+        }
     }
 
     /// What time it is for what starts by the clock, in milliseconds since 1970.
-    pub fn now_ms(&self) -> i64 {
+    pub fn clock_ms(&self) -> i64 {
         self.clock.now_ms()
     }
 
@@ -190,6 +332,11 @@ impl Tx {
         self.afterwards.push(Box::new(work));
     }
 
+    /// Tells other hosts of everything that was noted.
+    pub(super) fn send_changes(&mut self) {
+        self.messages.extend(self.changes.iter().cloned().map(Message::Told));
+    }
+
     /// How much was noted so far.
     pub(super) fn noted(&self) -> Noted {
         Noted { changes: self.changes.len(), afterwards: self.afterwards.len() }
@@ -201,29 +348,32 @@ impl Tx {
         self.afterwards.truncate(keep.afterwards);
     }
 
-    /// Takes what was noted, in order.
-    pub(super) fn take_noted(&mut self) -> (Vec<Change>, Vec<Afterwards>) {
-        (std::mem::take(&mut self.changes), std::mem::take(&mut self.afterwards))
+    /// Tells of what was noted, in order, and does what was to be done: it is committed. Answers what other hosts are told.
+    pub(super) fn announce(&mut self, feed: &Feed) -> Vec<Message> {
+        feed.publish(std::mem::take(&mut self.changes));
+        std::mem::take(&mut self.afterwards).into_iter().for_each(|work| work());
+        std::mem::take(&mut self.messages)
     }
 
     /// Runs a statement and answers how many rows it changed.
     pub(crate) async fn execute(&mut self, statement: &impl SqlxBinder) -> Result<u64, StoreError> {
-        let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+        let (sql, values) = self.dialect().build(statement);
         self.changed(AssertSqlSafe(sql).into_sql_str(), values).await
     }
 
     /// Runs a fixed statement with bound values and answers how many rows it changed.
     pub(crate) async fn run(
         &mut self,
-        sql: &'static str,
+        sql: impl Into<Fixed>,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<u64, StoreError> {
-        self.changed(sql.into_sql_str(), bind(values)).await
+        let text = sql.into().text(self.dialect(), Rows::Read);
+        self.changed(text.into_sql_str(), bind(values)).await
     }
 
     /// Changes the structure of the database. Undone with everything else if the request fails.
     pub(crate) async fn define(&mut self, statement: &impl SchemaStatementBuilder) -> Result<(), StoreError> {
-        let sql = statement.build(SqliteQueryBuilder);
+        let sql = self.dialect().build_schema(statement);
         self.changed(AssertSqlSafe(sql).into_sql_str(), bind([])).await.map(drop)
     }
 
@@ -234,26 +384,18 @@ impl Tx {
 
     async fn changed(&mut self, sql: SqlStr, values: SqlxValues) -> Result<u64, StoreError> {
         self.conn.faults.pass(sql.as_str()).map_err(StoreError::Database)?;
-        let done = sqlx::query_with::<Sqlite, _>(sql, values)
-            .execute(self.conn.link.connection())
-            .await
-            .map_err(dialect::refusal)?;
-        Ok(done.rows_affected())
+        self.conn.link.changed(sql, values).await.map_err(refusal)
     }
 
     /// Begins, marks or ends a transaction.
     pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         self.conn.faults.pass(sql)?;
-        sqlx::query(sql).execute(self.conn.link.connection()).await.map(drop)
+        self.conn.link.control(sql).await.map(drop)
     }
 
-    /// Brings the log into the database's file and closes the connection.
-    pub(super) async fn close(mut self) -> Result<(), sqlx::Error> {
-        self.control("PRAGMA wal_checkpoint(TRUNCATE)").await?;
-        match self.conn.link {
-            Link::Reader(connection) => connection.close().await,
-            Link::Writer(connection) => connection.close().await,
-        }
+    /// Closes the connection.
+    pub(super) async fn close(self) -> Result<(), sqlx::Error> {
+        self.conn.link.close().await
     }
 }
 

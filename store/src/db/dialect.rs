@@ -1,115 +1,223 @@
-//! What differs between databases: error texts, lists of keys, matching of text, column types.
+//! What differs between the databases in the statements that are built: lists of keys, matching of text, column types.
+//!
+//! Both hold values in the same stored forms: whole numbers, floating point numbers and texts that compare byte by byte.
 
-use sea_query::{ColumnDef, Expr, ExprTrait as _, LikeExpr, Value};
+use sea_query::{ColumnDef, Expr, ExprTrait as _, LikeExpr, PostgresQueryBuilder, SqliteQueryBuilder, Value};
+use sea_query_sqlx::{SqlxBinder, SqlxValues};
 
 use super::Cell;
-use crate::{error::StoreError, schema::FieldType};
+use crate::schema::FieldType;
 
-/// The longest pattern that is matched, in characters; the database's own limit is 50,000 bytes.
+/// The longest pattern that is matched, in characters; SQLite's own limit is 50,000 bytes.
 pub(crate) const PATTERN_CHARS: usize = 10_000;
+/// The longest name of a table or an index in bytes; PostgreSQL cuts longer ones.
+const IDENTIFIER_BYTES: usize = 63;
+/// Columns that every table of PostgreSQL has.
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 
-/// Says what a refused statement means: a caller's mistake where the database can tell, its own failure otherwise.
-pub(super) fn refusal(error: sqlx::Error) -> StoreError {
-    use sqlx::error::ErrorKind;
+/// The database that a statement is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Dialect {
+    #[default]
+    Sqlite,
+    Postgres,
+}
 
-    let Some(refused) = error.as_database_error() else {
-        return StoreError::Database(error);
-    };
-    match refused.kind() {
-        ErrorKind::UniqueViolation => StoreError::NotUnique { field: columns_in(refused.message()) },
-        ErrorKind::NotNullViolation => {
-            StoreError::invalid("REQUIRED", format!("{} is required", columns_in(refused.message())))
+impl Dialect {
+    /// Writes a statement.
+    pub(super) fn build(self, statement: &impl SqlxBinder) -> (String, SqlxValues) {
+        match self {
+            Self::Sqlite => statement.build_sqlx(SqliteQueryBuilder),
+            Self::Postgres => statement.build_sqlx(PostgresQueryBuilder),
         }
-        ErrorKind::ForeignKeyViolation => StoreError::invalid(
-            "DANGLING_ASSOCIATION",
-            "a record that this one refers to, or that refers to it, is in the way",
-        ),
-        _ => StoreError::Database(error),
+    }
+
+    /// Writes a change of the structure.
+    pub(super) fn build_schema(self, statement: &impl sea_query::SchemaStatementBuilder) -> String {
+        match self {
+            Self::Sqlite => statement.build(SqliteQueryBuilder),
+            Self::Postgres => statement.build(PostgresQueryBuilder),
+        }
+    }
+
+    /// `column` is one of the values, which are all of one kind. The list is one bound value, so that its length does not
+    /// change the statement's text and has no limit.
+    pub(crate) fn is_one_of(self, column: Expr, values: impl IntoIterator<Item = Cell>) -> Expr {
+        let values: Vec<Cell> = values.into_iter().collect();
+        let kind = values.iter().find(|cell| **cell != Cell::Null).cloned();
+        let list: Vec<serde_json::Value> = values.into_iter().map(Into::into).collect();
+        let bound = [Value::from(serde_json::Value::from(list).to_string())];
+        match (self, kind) {
+            (Self::Sqlite, _) => {
+                let values = Expr::cust_with_values("(SELECT value FROM json_each(?))", bound);
+                Expr::cust_with_exprs("? IN ?", [column, values])
+            }
+            (Self::Postgres, kind) => {
+                let values = match kind {
+                    Some(Cell::Integer(_)) => "ARRAY(SELECT json_array_elements_text($1::json)::bigint)",
+                    Some(Cell::Real(_)) => "ARRAY(SELECT json_array_elements_text($1::json)::double precision)",
+                    Some(Cell::Text(_) | Cell::Null) | None => "ARRAY(SELECT json_array_elements_text($1::json))",
+                };
+                Expr::cust_with_exprs("$1 = ANY ($2)", [column, Expr::cust_with_values(values, bound)])
+            }
+        }
+    }
+
+    /// `column` contains the text, whatever the case of its ASCII letters.
+    pub(crate) fn contains(self, column: Expr, text: &str) -> Expr {
+        self.like(column, &format!("%{}%", escape(text)))
+    }
+
+    /// `column` starts with the text.
+    pub(crate) fn starts_with(self, column: Expr, text: &str) -> Expr {
+        self.like(column, &format!("{}%", escape(text)))
+    }
+
+    /// `column` ends with the text.
+    pub(crate) fn ends_with(self, column: Expr, text: &str) -> Expr {
+        self.like(column, &format!("%{}", escape(text)))
+    }
+
+    /// `column` matches a pattern of `%` and `_`.
+    pub(crate) fn like(self, column: Expr, pattern: &str) -> Expr {
+        match self {
+            Self::Sqlite => column.like(LikeExpr::new(pattern).escape('\\')),
+            // To SQLite such a pattern matches nothing; here it would be an error.
+            Self::Postgres if ends_open(pattern) => column.and(Expr::cust("1 = 0")),
+            Self::Postgres => self.folded(column).like(LikeExpr::new(pattern.to_ascii_lowercase()).escape('\\')),
+        }
+    }
+
+    /// A text column as it compares without regard to the case of ASCII letters. SQLite's columns compare so by themselves.
+    pub(crate) fn folded(self, column: Expr) -> Expr {
+        match self {
+            Self::Sqlite => column,
+            Self::Postgres => Expr::cust_with_exprs("lower($1 COLLATE \"C\")", [column]),
+        }
+    }
+
+    /// What is compared with a [`folded`](Self::folded) column.
+    pub(crate) fn folded_value(self, cell: Cell) -> Cell {
+        match (self, cell) {
+            (Self::Postgres, Cell::Text(text)) => Cell::Text(text.to_ascii_lowercase()),
+            (_, cell) => cell,
+        }
+    }
+
+    /// The different values of an expression, within a call that aggregates.
+    pub(crate) fn distinct(self, values: Expr) -> Expr {
+        match self {
+            Self::Sqlite => Expr::cust_with_exprs("DISTINCT ?", [values]),
+            Self::Postgres => Expr::cust_with_exprs("DISTINCT $1", [values]),
+        }
+    }
+
+    /// Gives a column the type that holds a field's values; `None` if the field has no column.
+    pub(crate) fn column_type<'c>(
+        self,
+        column: &'c mut ColumnDef,
+        field_type: &FieldType,
+    ) -> Option<&'c mut ColumnDef> {
+        Some(match field_type {
+            FieldType::Integer | FieldType::BigInt | FieldType::Decimal { .. } => column.big_integer(),
+            FieldType::Double => column.double(),
+            FieldType::Boolean => match self {
+                Self::Sqlite => column.boolean(),
+                Self::Postgres => column.big_integer(),
+            },
+            FieldType::String { .. }
+            | FieldType::Text
+            | FieldType::DateTime
+            | FieldType::Date
+            | FieldType::Time
+            | FieldType::Json
+            | FieldType::Uuid
+            | FieldType::Array { .. }
+            | FieldType::Password => match self {
+                Self::Sqlite => column.text(),
+                Self::Postgres => column.text().extra("COLLATE \"C\""),
+            },
+            FieldType::Association(_) => return None,
+        })
+    }
+
+    /// Makes a column the primary key that counts by itself.
+    pub(crate) fn sequence(self, column: &mut ColumnDef) -> &mut ColumnDef {
+        match self {
+            Self::Sqlite => column.integer(),
+            Self::Postgres => column.big_integer(),
+        }
+        .auto_increment()
+        .primary_key()
+    }
+
+    /// The statement after which a column that counts by itself goes on above a value that was given; bound are the value, the
+    /// table's quoted name and the column's. SQLite's do so by themselves.
+    pub(crate) fn count_above(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(
+                r#"SELECT setval("name"::regclass, ?1)
+                   FROM (SELECT pg_get_serial_sequence(?2, ?3) AS "name") AS "sequence"
+                   WHERE coalesce(pg_sequence_last_value("name"::regclass), 0) < ?1"#,
+            ),
+        }
     }
 }
 
-/// The database's result codes for what may pass by itself: busy, locked, out of memory, read-only (as after a full disk),
-/// input or output error, disk full, cannot open, locking protocol.
-const TRANSIENT_CODES: [u32; 8] = [5, 6, 7, 8, 10, 13, 14, 15];
-
-/// Says whether a failure is of the circumstances rather than of the statement.
-pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(refused) => {
-            // The low byte is the kind; the rest says more about it.
-            let code = refused.code().and_then(|code| code.parse::<u32>().ok());
-            code.is_some_and(|code| TRANSIENT_CODES.contains(&(code & 0xff)))
-        }
-        other => matches!(
-            other,
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed
-        ),
-    }
-}
-
-/// The columns in `UNIQUE constraint failed: posts.code, posts.title`.
-fn columns_in(message: &str) -> String {
-    let columns = message.rsplit_once(": ").map_or(message, |(_, columns)| columns);
-    let names: Vec<&str> =
-        columns.split(", ").map(|column| column.rsplit_once('.').map_or(column, |(_, name)| name)).collect();
-    names.join(", ")
-}
-
-/// Says whether a table of this name would hide something that statements use: [`is_one_of`] reads from a function.
+/// Says whether a table of this name would hide something that statements use, or be hidden by something: lists are read
+/// from a function in SQLite, and PostgreSQL's catalog comes before other tables.
 pub(crate) fn is_reserved_table(name: &str) -> bool {
-    name.eq_ignore_ascii_case("json_each")
+    name.eq_ignore_ascii_case("json_each") || name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("pg_"))
 }
 
-/// `column` is one of the values. The list is one bound value, so that its length does not change the statement's text and
-/// has no limit.
-pub(crate) fn is_one_of(column: Expr, values: impl IntoIterator<Item = Cell>) -> Expr {
-    let list: Vec<serde_json::Value> = values.into_iter().map(Into::into).collect();
-    let values = Expr::cust_with_values(
-        "(SELECT value FROM json_each(?))",
-        [Value::from(serde_json::Value::from(list).to_string())],
-    );
-    Expr::cust_with_exprs("? IN ?", [column, values])
+/// Says whether no column can have this name.
+pub(crate) fn is_reserved_column(name: &str) -> bool {
+    SYSTEM_COLUMNS.iter().any(|column| column.eq_ignore_ascii_case(name))
 }
 
-/// `column` contains the text, whatever the case of its ASCII letters.
-pub(crate) fn contains(column: Expr, text: &str) -> Expr {
-    column.like(LikeExpr::new(format!("%{}%", escape(text))).escape('\\'))
-}
-
-/// `column` starts with the text.
-pub(crate) fn starts_with(column: Expr, text: &str) -> Expr {
-    column.like(LikeExpr::new(format!("{}%", escape(text))).escape('\\'))
-}
-
-/// `column` ends with the text.
-pub(crate) fn ends_with(column: Expr, text: &str) -> Expr {
-    column.like(LikeExpr::new(format!("%{}", escape(text))).escape('\\'))
-}
-
-/// `column` matches a pattern of `%` and `_`.
-pub(crate) fn like(column: Expr, pattern: &str) -> Expr {
-    column.like(LikeExpr::new(pattern).escape('\\'))
+/// A name of at most as many bytes as the databases take: of a longer one, its beginning and a number that it leads to.
+pub(crate) fn short_name(name: &str) -> String {
+    if name.len() <= IDENTIFIER_BYTES {
+        return name.to_owned();
+    }
+    // FNV-1a, which is the same everywhere and for ever.
+    let hash = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let mut end = IDENTIFIER_BYTES - 17;
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}.{hash:016x}", &name[..end])
 }
 
 fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
-/// Gives a column the type that holds a field's values; `None` if the field has no column.
-pub(crate) fn column_type<'c>(column: &'c mut ColumnDef, field_type: &FieldType) -> Option<&'c mut ColumnDef> {
-    Some(match field_type {
-        FieldType::Integer | FieldType::BigInt | FieldType::Decimal { .. } => column.big_integer(),
-        FieldType::Double => column.double(),
-        FieldType::Boolean => column.boolean(),
-        FieldType::String { .. }
-        | FieldType::Text
-        | FieldType::DateTime
-        | FieldType::Date
-        | FieldType::Time
-        | FieldType::Json
-        | FieldType::Uuid
-        | FieldType::Array { .. }
-        | FieldType::Password => column.text(),
-        FieldType::Association(_) => return None,
-    })
+/// Says whether a pattern ends in a `\` that nothing follows.
+fn ends_open(pattern: &str) -> bool {
+    pattern.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ends_open, short_name};
+
+    #[test]
+    fn long_names_are_cut_and_stay_different() {
+        let long = |end: &str| format!("{}.{end}", "a".repeat(70));
+        assert_eq!(short_name("posts.title"), "posts.title");
+        assert_eq!(short_name(&long("b")).len(), 63);
+        assert_ne!(short_name(&long("b")), short_name(&long("c")));
+        assert_eq!(short_name(&long("b")), short_name(&long("b")));
+    }
+
+    #[test]
+    fn patterns_end_open_with_an_odd_number_of_backslashes() {
+        for (pattern, open) in [("a", false), ("\\", true), ("a\\\\", false), ("a\\\\\\", true), ("", false)] {
+            assert_eq!(ends_open(pattern), open, "{pattern}");
+        }
+    }
 }

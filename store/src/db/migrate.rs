@@ -1,12 +1,18 @@
-//! The migrations, which are part of the program.
+//! The migrations, which are part of the program. Those of the two databases go in step.
 
-use sqlx::{SqliteConnection, migrate::Migrator};
+use sqlx::{PgConnection, SqliteConnection, migrate::Migrator};
 
 use crate::error::StoreError;
 
-static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Applies the migrations that the database does not have yet.
-pub(super) async fn run(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    MIGRATOR.run(connection).await.map_err(StoreError::Migration)
+pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    SQLITE.run(connection).await.map_err(StoreError::Migration)
+}
+
+/// The same, one process at a time.
+pub(super) async fn postgres(connection: &mut PgConnection) -> Result<(), StoreError> {
+    POSTGRES.run(connection).await.map_err(StoreError::Migration)
 }

@@ -1,49 +1,57 @@
-//! Opening the database, reading from it, and the one writer.
+//! Opening the database, reading from it, and writing.
 //!
-//! SQLite has one writer: [`Store::write`] hands a closure to a task that runs many of them in one transaction, commits
-//! once, and only then answers each. A closure that fails is rolled back alone. Readers have connections of their own and
-//! never wait for the writer. Only this module names the database; it knows nothing of filters or associations.
+//! [`Store::write`] takes a closure, runs it in a transaction and answers after the commit. How depends on the database: in
+//! SQLite one task runs the closures of many callers, one after the other, and commits them together ([`sqlite`]); in
+//! PostgreSQL each has a connection and a transaction of its own, beside others ([`postgres`]). Readers have connections of
+//! their own and never wait for writers. Only this module knows the databases; it knows nothing of filters or associations.
 
+mod arguments;
+mod bell;
 mod conn;
 pub(crate) mod dialect;
 mod faults;
+mod fixed;
+mod link;
 mod migrate;
+mod postgres;
+pub(crate) mod refusal;
 mod row;
+mod sqlite;
 mod writer;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use futures::{FutureExt as _, future::BoxFuture};
-use sqlx::{
-    ConnectOptions as _, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use sea_query_sqlx::SqlxValues;
+use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     changes::{Change, Feed},
     clock::Clock,
     error::StoreError,
+    hosts::{Hint, Message},
     record_changes::{Listener, RecordListener},
     schema::Schema,
 };
 use faults::FaultPoint;
+use postgres::Postgres;
+use sqlite::Sqlite;
 
 pub use conn::{Conn, Tx};
+pub(crate) use dialect::Dialect;
 pub use faults::Faults;
+pub(crate) use fixed::{Fixed, each, listed, listed_texts};
 pub(crate) use row::{Cell, Row};
 
-/// Requests that wait for the writer. At a few thousand small ones a second this is well under a second of work; more
+/// Requests that wait to be written. At a few thousand small ones a second this is well under a second of work; more
 /// callers than that wait in [`Store::write`].
 const WAITING_REQUESTS: usize = 1_024;
 /// Reads are short; more connections than this only compete for the processor and the page cache.
 const READERS: u32 = 8;
 /// Prepared statements kept per connection. Their texts depend on the collection and the shape of the filter.
 const CACHED_STATEMENTS: usize = 512;
-/// How long a statement waits for another process that holds the database's lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
@@ -52,21 +60,31 @@ pub struct Store {
 }
 
 struct Shared {
+    engine: Engine,
+    common: Common,
+}
+
+/// What does the work.
+enum Engine {
+    Sqlite(Box<Sqlite>),
+    Postgres(Arc<Postgres>),
+}
+
+/// What both databases have to do with.
+#[derive(Clone)]
+struct Common {
     schema: Arc<ArcSwap<Schema>>,
     clock: Clock,
     faults: FaultPoint,
     feed: Feed,
     listener: Listener,
-    readers: SqlitePool,
-    /// For connections beside those of the pool.
-    read_options: SqliteConnectOptions,
-    requests: mpsc::Sender<Box<dyn writer::Request>>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Store {
-    /// Opens, or makes, the database and applies the migrations. `url`: `sqlite:PATH`.
+    /// Opens the database and applies the migrations. `url`: `sqlite:PATH`, whose file is made if there is none, or
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
     ///
     /// # Errors
     ///
@@ -94,77 +112,68 @@ impl Store {
     }
 
     async fn open_on(url: &str, clock: Clock, faults: FaultPoint) -> Result<Self, StoreError> {
-        let options = connect_options(url)?;
-        let mut connection = options
-            .clone()
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .connect()
-            .await
-            .map_err(StoreError::Database)?;
-        migrate::run(&mut connection).await?;
-        let listener = Listener::default();
-        let tx = Tx::open(connection, clock.clone(), faults.clone(), Arc::clone(&listener)).await?;
-
-        let read_options = options.read_only(true);
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            // A connection to a file does not go away by itself.
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(read_options.clone())
-            .await
-            .map_err(StoreError::Database)?;
-        let schema = Arc::new(ArcSwap::new(Arc::clone(tx.schema())));
-        let (requests, waiting) = mpsc::channel(WAITING_REQUESTS);
-        let feed = Feed::default();
-        let stop = CancellationToken::new();
-        let tasks = TaskTracker::new();
-        tasks.spawn(writer::Writer::new(tx, Arc::clone(&schema), feed.clone()).run(waiting, stop.clone()));
-        tasks.close();
-        Ok(Self {
-            shared: Arc::new(Shared {
-                schema,
-                clock,
-                faults,
-                feed,
-                listener,
-                readers,
-                read_options,
-                requests,
-                stop,
-                tasks,
-            }),
-        })
-    }
-
-    /// How to make a connection that cannot write.
-    pub(crate) fn read_options(&self) -> &SqliteConnectOptions {
-        &self.shared.read_options
+        let common = Common {
+            schema: Arc::default(),
+            clock,
+            faults,
+            feed: Feed::default(),
+            listener: Listener::default(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        let engine = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            Engine::Postgres(Arc::new(Postgres::open(url, &common).await?))
+        } else {
+            Engine::Sqlite(Box::new(Sqlite::open(url, &common).await?))
+        };
+        common.tasks.close();
+        Ok(Self { shared: Arc::new(Shared { engine, common }) })
     }
 
     /// What time it is for what starts by the clock.
     pub fn clock(&self) -> &Clock {
-        &self.shared.clock
+        &self.shared.common.clock
     }
 
     /// Today's schema.
     pub fn schema(&self) -> Arc<Schema> {
-        self.shared.schema.load_full()
+        self.shared.common.schema.load_full()
     }
 
-    /// Hears of every change of executions and jobs that is committed from now on, in order. See [`crate::changes`].
+    /// Hears of every change of executions and jobs that is committed from now on, by this process, and, a moment later, by
+    /// others. See [`crate::changes`].
     pub fn changes(&self) -> broadcast::Receiver<Change> {
-        self.shared.feed.subscribe()
+        let receiver = self.shared.common.feed.subscribe();
+        if let Engine::Postgres(postgres) = &self.shared.engine {
+            postgres.bell().ring([Message::Watching]);
+        }
+        receiver
+    }
+
+    /// Says whether other hosts may work on the same database.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.shared.engine, Engine::Postgres(_))
+    }
+
+    /// Hears the hints of other hosts from now on; `None` if there can be no others. See [`crate::hosts`].
+    pub fn hints(&self) -> Option<broadcast::Receiver<Hint>> {
+        match &self.shared.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => Some(postgres.bell().hints()),
+        }
+    }
+
+    /// Gives other hosts a hint, if there are any. It may be lost.
+    pub fn hint(&self, hint: Hint) {
+        if let Engine::Postgres(postgres) = &self.shared.engine {
+            postgres.bell().ring([Message::Hint(hint)]);
+        }
     }
 
     /// Tells `listener` of changed records from now on, in the transactions that change them. See [`crate::record_changes`].
     /// A store has one listener: later ones are passed over.
     pub fn listen(&self, listener: Arc<dyn RecordListener>) {
-        if self.shared.listener.set(listener).is_err() {
+        if self.shared.common.listener.set(listener).is_err() {
             tracing::warn!("the store has a listener already");
         }
     }
@@ -175,17 +184,20 @@ impl Store {
     ///
     /// Database errors.
     pub async fn read(&self) -> Result<Conn, StoreError> {
-        self.shared.faults.pass("ACQUIRE").map_err(StoreError::Database)?;
-        let connection = self.shared.readers.acquire().await.map_err(|error| match error {
-            sqlx::Error::PoolClosed => StoreError::Closed,
-            other => StoreError::Database(other),
-        })?;
-        Ok(Conn::reader(connection, self.schema(), self.shared.faults.clone()))
+        let (schema, faults) = (self.schema(), self.shared.common.faults.clone());
+        faults.pass("ACQUIRE").map_err(StoreError::Database)?;
+        Ok(match &self.shared.engine {
+            Engine::Sqlite(sqlite) => Conn::sqlite_reader(sqlite.reader().await?, schema, faults),
+            Engine::Postgres(postgres) => Conn::postgres_reader(postgres.reader().await?, schema, faults),
+        })
     }
 
-    /// Runs `work` in a transaction and answers after the commit. On an error nothing of `work` is stored.
-    /// Work runs in the order of the calls. Once handed over it is carried out even if the caller goes away; a caller that
-    /// goes away while the queue is full has not handed it over.
+    /// Runs `work` in a transaction and answers after the commit. On an error nothing of `work` is stored. Once handed over
+    /// it is carried out even if the caller goes away; a caller that goes away while the queue is full has not handed it
+    /// over.
+    ///
+    /// Transactions of SQLite follow each other in the order of the calls. Those of PostgreSQL run beside each other, and
+    /// each statement sees what others have committed before it: what `work` reads and then relies on it has to hold.
     ///
     /// # Errors
     ///
@@ -196,10 +208,30 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        let request = Box::new(Write { work, reply });
-        self.shared.requests.send(request).await.map_err(|_closed| StoreError::Closed)?;
-        answer.await.unwrap_or_else(|_gone| Err(StoreError::Closed.into()))
+        match &self.shared.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(work).await,
+            Engine::Postgres(postgres) => postgres.write(work).await,
+        }
+    }
+
+    /// Runs a reading statement that others have written, on a connection that cannot write, and takes its rows one by one. It
+    /// is interrupted when its time is over.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Invalid`] with `SQL` if the database refuses the statement or the time is over; what `take` answers;
+    /// database errors.
+    pub(crate) async fn read_guarded(
+        &self,
+        text: String,
+        values: SqlxValues,
+        time: Duration,
+        take: impl FnMut(&Row) -> Result<(), StoreError> + Send,
+    ) -> Result<(), StoreError> {
+        match &self.shared.engine {
+            Engine::Sqlite(sqlite) => sqlite.read_guarded(text, values, time, take).await,
+            Engine::Postgres(postgres) => postgres.read_guarded(text, values, time, take).await,
+        }
     }
 
     /// Checks that the database answers.
@@ -213,59 +245,37 @@ impl Store {
 
     /// Finishes what was handed over, waits for the readers and closes the database. Later requests get [`StoreError::Closed`].
     pub async fn close(&self) {
-        self.shared.stop.cancel();
-        self.shared.tasks.wait().await;
-        self.shared.readers.close().await;
+        self.shared.common.stop.cancel();
+        self.shared.common.tasks.wait().await;
+        match &self.shared.engine {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => postgres.close().await,
+        }
     }
 }
 
-fn connect_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
-    let path = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
-    match path {
-        // A database in memory belongs to one connection; readers would not see it.
-        Some(path) if !path.is_empty() && path != ":memory:" => Ok(SqliteConnectOptions::new()
-            .filename(path)
-            .statement_cache_capacity(CACHED_STATEMENTS)
-            .busy_timeout(LOCK_TIMEOUT)),
-        Some(_) | None => Err(StoreError::invalid("INVALID_VALUE", "the database URL must be sqlite:PATH")),
-    }
+/// A connection of a pool, or why there is none.
+fn acquired<T>(acquired: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+    acquired.map_err(|error| match error {
+        sqlx::Error::PoolClosed => StoreError::Closed,
+        other => StoreError::Database(other),
+    })
 }
 
-/// A caller's closure with the channel on which the caller waits.
-struct Write<F, T, E> {
-    work: F,
-    reply: oneshot::Sender<Result<T, E>>,
-}
-
-impl<F, T, E> writer::Request for Write<F, T, E>
+/// Runs a caller's closure, and tells the listener what it has changed. A panic of it, or of its future, is contained and its own
+/// error.
+async fn contained<T, E, F>(work: F, tx: &mut Tx) -> Result<T, E>
 where
-    F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T, E>> + Send + 'static,
-    T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
+    F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T, E>>,
+    E: From<StoreError>,
 {
-    fn run<'tx>(self: Box<Self>, tx: &'tx mut Tx) -> BoxFuture<'tx, writer::Outcome> {
-        let Self { work, reply } = *self;
-        Box::pin(async move {
-            // The closure itself may panic too, not only its future. A half-changed transaction is rolled back whole.
-            let work = async move {
-                tx.begin_notes();
-                let done = work(&mut *tx).await?;
-                tx.tell_notes().await?;
-                Ok(done)
-            };
-            let result =
-                AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_panic| Err(StoreError::Panicked.into()));
-            let verdict = if result.is_ok() { writer::Verdict::Keep } else { writer::Verdict::Undo };
-            let answer: writer::Answer = Box::new(move |commit: Result<(), StoreError>| {
-                let answer = commit.map_err(E::from).and(result);
-                // The caller may have gone away; the work is done all the same.
-                drop(reply.send(answer));
-            });
-            writer::Outcome { verdict, answer }
-        })
-    }
-
-    fn refuse(self: Box<Self>, error: StoreError) {
-        drop(self.reply.send(Err(error.into())));
-    }
+    let work = async move {
+        tx.begin_notes();
+        tx.let_listener_catch_up().await?;
+        let done = work(&mut *tx).await?;
+        tx.tell_notes().await?;
+        tx.write_host_changes().await?;
+        Ok(done)
+    };
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_panic| Err(StoreError::Panicked.into()))
 }

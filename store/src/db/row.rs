@@ -1,13 +1,18 @@
 //! Rows that came back, read by name into types or by position into cells.
 
 use serde_json::Value;
-use sqlx::{Column as _, Decode, Row as _, Sqlite, Type, TypeInfo as _, ValueRef as _, sqlite::SqliteRow};
+use sqlx::{
+    ColumnIndex, Decode, Postgres, Row as _, Sqlite, TypeInfo as _, ValueRef as _, postgres::PgRow, sqlite::SqliteRow,
+};
 
 use crate::error::StoreError;
 
 /// One row of a result.
 #[derive(Debug)]
-pub(crate) struct Row(SqliteRow);
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
 
 /// What a column holds, as the database has it.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
@@ -40,19 +45,41 @@ impl From<Cell> for Value {
     }
 }
 
-/// A type that a column can be read into: `i64`, `f64`, `bool`, `String`, and each as an `Option`.
-pub(crate) trait Column: for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
+/// A type that a column can be read into: `i64`, `bool`, `String`, and each as an `Option`.
+pub(crate) trait Column: Sized {
+    /// Reads it; `None` if the cell holds something else.
+    fn read(cell: Cell) -> Option<Self>;
+}
 
-impl<T: for<'r> Decode<'r, Sqlite> + Type<Sqlite>> Column for T {}
+impl Column for i64 {
+    fn read(cell: Cell) -> Option<Self> {
+        if let Cell::Integer(number) = cell { Some(number) } else { None }
+    }
+}
+
+impl Column for bool {
+    fn read(cell: Cell) -> Option<Self> {
+        if let Cell::Integer(number) = cell { Some(number != 0) } else { None }
+    }
+}
+
+impl Column for String {
+    fn read(cell: Cell) -> Option<Self> {
+        if let Cell::Text(text) = cell { Some(text) } else { None }
+    }
+}
+
+impl<T: Column> Column for Option<T> {
+    fn read(cell: Cell) -> Option<Self> {
+        if cell == Cell::Null { Some(None) } else { T::read(cell).map(Some) }
+    }
+}
 
 impl Row {
-    pub(crate) fn new(row: SqliteRow) -> Self {
-        Self(row)
-    }
-
     /// Reads a column by name.
     pub(crate) fn get<T: Column>(&self, column: &str) -> Result<T, StoreError> {
-        self.0.try_get(column).map_err(StoreError::Database)
+        T::read(self.at(column)?)
+            .ok_or_else(|| StoreError::Corrupt { what: format!("something of another type in {column}") })
     }
 
     /// Reads a column that holds JSON; `NULL` is `null`.
@@ -66,22 +93,54 @@ impl Row {
 
     /// Reads all columns with their names, whatever they hold.
     pub(crate) fn named_cells(&self) -> Result<Vec<(String, Cell)>, StoreError> {
-        let columns = self.0.columns().iter().enumerate();
-        columns.map(|(index, column)| Ok((column.name().to_owned(), self.cell(index)?))).collect()
+        let names: Vec<&str> = match self {
+            Self::Sqlite(row) => row.columns().iter().map(sqlx::Column::name).collect(),
+            Self::Postgres(row) => row.columns().iter().map(sqlx::Column::name).collect(),
+        };
+        names.into_iter().enumerate().map(|(index, name)| Ok((name.to_owned(), self.cell(index)?))).collect()
     }
 
     /// Reads a column by position, whatever it holds.
     pub(crate) fn cell(&self, index: usize) -> Result<Cell, StoreError> {
-        let value = self.0.try_get_raw(index).map_err(StoreError::Database)?;
-        if value.is_null() {
-            return Ok(Cell::Null);
-        }
-        let type_name = value.type_info().name().to_owned();
-        let cell = match type_name.as_str() {
-            "INTEGER" => i64::decode(value).map(Cell::Integer),
-            "REAL" => f64::decode(value).map(Cell::Real),
-            _ => String::decode(value).map(Cell::Text),
-        };
-        cell.map_err(|error| StoreError::Database(sqlx::Error::Decode(error)))
+        self.at(index)
     }
+
+    fn at<I: ColumnIndex<SqliteRow> + ColumnIndex<PgRow>>(&self, index: I) -> Result<Cell, StoreError> {
+        match self {
+            Self::Sqlite(row) => sqlite_cell(row, index),
+            Self::Postgres(row) => postgres_cell(row, index),
+        }
+        .map_err(StoreError::Database)
+    }
+}
+
+fn sqlite_cell(row: &SqliteRow, index: impl ColumnIndex<SqliteRow>) -> Result<Cell, sqlx::Error> {
+    let value = row.try_get_raw(index)?;
+    if value.is_null() {
+        return Ok(Cell::Null);
+    }
+    let type_name = value.type_info().name().to_owned();
+    let cell = match type_name.as_str() {
+        "INTEGER" => <i64 as Decode<'_, Sqlite>>::decode(value).map(Cell::Integer),
+        "REAL" => <f64 as Decode<'_, Sqlite>>::decode(value).map(Cell::Real),
+        _ => <String as Decode<'_, Sqlite>>::decode(value).map(Cell::Text),
+    };
+    cell.map_err(sqlx::Error::Decode)
+}
+
+fn postgres_cell(row: &PgRow, index: impl ColumnIndex<PgRow>) -> Result<Cell, sqlx::Error> {
+    let value = row.try_get_raw(index)?;
+    if value.is_null() {
+        return Ok(Cell::Null);
+    }
+    let type_name = value.type_info().name().to_owned();
+    let cell = match type_name.as_str() {
+        "BOOL" => <bool as Decode<'_, Postgres>>::decode(value).map(|truth| Cell::Integer(truth.into())),
+        "INT8" => <i64 as Decode<'_, Postgres>>::decode(value).map(Cell::Integer),
+        "INT4" => <i32 as Decode<'_, Postgres>>::decode(value).map(|number| Cell::Integer(number.into())),
+        "FLOAT8" => <f64 as Decode<'_, Postgres>>::decode(value).map(Cell::Real),
+        "TEXT" => <String as Decode<'_, Postgres>>::decode(value).map(Cell::Text),
+        other => Err(format!("no statement answers with the type {other}").into()),
+    };
+    cell.map_err(sqlx::Error::Decode)
 }

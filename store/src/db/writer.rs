@@ -1,4 +1,4 @@
-//! The writer: one task that commits the requests of many callers together.
+//! SQLite's writer: one task that commits the requests of many callers together.
 //!
 //! The first request of a transaction needs no savepoint: while nothing else is in the transaction, undoing the request is
 //! undoing the transaction. Requests that follow get one each, so that a lone request costs a `BEGIN` and a `COMMIT` only.
@@ -71,9 +71,15 @@ impl Writer {
             let Some(first) = request else { break };
             self.transaction(first, &mut requests).await;
         }
-        if let Err(error) = self.tx.close().await {
+        if let Err(error) = self.close().await {
             tracing::warn!(%error, "the writing connection did not close cleanly");
         }
+    }
+
+    /// Brings the log into the database's file and closes the connection.
+    async fn close(mut self) -> Result<(), sqlx::Error> {
+        self.tx.control("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        self.tx.close().await
     }
 
     async fn transaction(&mut self, first: Box<dyn Request>, requests: &mut mpsc::Receiver<Box<dyn Request>>) {
@@ -96,12 +102,11 @@ impl Writer {
             return;
         }
         let requests = answers.len();
-        match self.tx.control("COMMIT").await {
+        match self.tx.commit().await {
             Ok(()) => {
                 self.publish();
-                let (changes, afterwards) = self.tx.take_noted();
-                self.feed.publish(changes);
-                afterwards.into_iter().for_each(|work| work());
+                // A file has one host: there is nobody to tell.
+                drop(self.tx.announce(&self.feed));
                 measure(requests, begun.elapsed());
                 for answer in answers {
                     answer(Ok(()));
@@ -175,7 +180,7 @@ impl Writer {
 }
 
 /// Counts a commit: how many requests shared it, and how long it took with their work.
-fn measure(requests: usize, took: Duration) {
+pub(super) fn measure(requests: usize, took: Duration) {
     // Never more than REQUESTS_PER_COMMIT.
     let requests = u32::try_from(requests).unwrap_or(u32::MAX);
     metrics::histogram!("store_commit_requests").record(requests);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::ExecutionFinish;
 use crate::{
-    db::Tx,
+    db::{Tx, each, listed},
     error::StoreError,
     id::{ExecutionId, JobId, WorkflowId},
     status::ExecutionStatus,
@@ -13,6 +13,26 @@ use crate::{
 
 /// Why a child is aborted.
 const REASON: &str = "parent_ended";
+
+macro_rules! waiting_jobs {
+    ($database:ident) => {
+        concat!(
+            r#"SELECT "jobs"."id" FROM "executions" JOIN "jobs" ON "jobs"."executionId" = "executions"."id"
+               WHERE "executions"."status" = 0 AND "jobs"."status" = 0 AND "executions"."id" IN "#,
+            listed!($database)
+        )
+    };
+}
+
+macro_rules! remove {
+    ($database:ident) => {
+        concat!(
+            r#"DELETE FROM "executions" WHERE "id" IN "#,
+            listed!($database),
+            r#" RETURNING "id", "parentJobId", coalesce("status", 0) = 0 AS "open""#
+        )
+    };
+}
 
 impl Tx {
     /// Aborts the executions that these jobs, which have ended otherwise or are gone, have waited for: with reason
@@ -38,16 +58,16 @@ impl Tx {
     /// The executions that have not ended and that a job waits for.
     async fn open_children(&mut self, job: JobId) -> Result<Vec<ExecutionId>, StoreError> {
         let rows = self
-            .query(
+            .query_held(
                 r#"SELECT "id" FROM "executions"
-                   WHERE "parentJobId" = ? AND "parentJobId" IS NOT NULL AND coalesce("status", 0) = 0"#,
+                   WHERE "parentJobId" = ? AND "parentJobId" IS NOT NULL AND coalesce("status", 0) = 0 ORDER BY "id""#,
                 [job.0.into()],
             )
             .await?;
         rows.iter().map(|row| row.get("id").map(ExecutionId)).collect()
     }
 
-    /// Deletes executions, ended or not, with their jobs. Jobs that wait for one of them fall due; what one of them waits for is
+    /// Deletes executions that are held, ended or not, with their jobs. Jobs that wait for one of them fall due; what one of them waits for is
     /// aborted.
     ///
     /// # Errors
@@ -55,21 +75,8 @@ impl Tx {
     /// Database errors.
     pub(super) async fn remove_executions(&mut self, ids: &[ExecutionId]) -> Result<(), StoreError> {
         let ids = ids.iter().map(|id| id.0).collect::<Value>().to_string();
-        let waiting = self
-            .query(
-                r#"SELECT "jobs"."id" FROM "executions" JOIN "jobs" ON "jobs"."executionId" = "executions"."id"
-                   WHERE "executions"."id" IN (SELECT "value" FROM json_each(?)) AND "executions"."status" = 0
-                     AND "jobs"."status" = 0"#,
-                [ids.as_str().into()],
-            )
-            .await?;
-        let removed = self
-            .query(
-                r#"DELETE FROM "executions" WHERE "id" IN (SELECT "value" FROM json_each(?))
-                   RETURNING "id", "parentJobId", coalesce("status", 0) = 0 AS "open""#,
-                [ids.as_str().into()],
-            )
-            .await?;
+        let waiting = self.query(each!(waiting_jobs), [ids.as_str().into()]).await?;
+        let removed = self.query(each!(remove), [ids.as_str().into()]).await?;
         for row in &removed {
             if let (Some(parent), true) = (row.get::<Option<i64>>("parentJobId")?, row.get("open")?) {
                 self.tell_parent(JobId(parent), ExecutionId(row.get("id")?), None, None).await?;
@@ -88,6 +95,10 @@ impl Tx {
         status: Option<ExecutionStatus>,
         output: Option<Value>,
     ) -> Result<(), StoreError> {
+        let rows = self.query(r#"SELECT "executionId" FROM "jobs" WHERE "id" = ?"#, [parent.0.into()]).await?;
+        let Some(row) = rows.first() else { return Ok(()) };
+        // An execution is held before its jobs.
+        self.execution_status(ExecutionId(row.get("executionId")?)).await?;
         let status = status.and_then(ExecutionStatus::code);
         let result = json!({"execution": child.0, "status": status, "output": output});
         let now = chrono::Utc::now().timestamp_millis();

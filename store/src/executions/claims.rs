@@ -2,7 +2,7 @@
 
 use super::{ClaimedBy, Execution};
 use crate::{
-    db::Tx,
+    db::{Dialect, Tx, each},
     error::StoreError,
     id::{ExecutionId, WorkflowId},
     moment,
@@ -10,19 +10,91 @@ use crate::{
 
 /// When an execution that begins at the bound moment is to be aborted.
 macro_rules! expires_at {
-    () => {
+    (sqlite) => {
         r#"(SELECT strftime('%Y-%m-%dT%H:%M:%fZ', ?, '+' || (json_extract("options", '$.timeout') / 1000.0) || ' seconds')
             FROM "workflows" WHERE "workflows"."id" = "executions"."workflowId"
               AND json_type("options", '$.timeout') = 'integer' AND json_extract("options", '$.timeout') > 0)"#
+    };
+    (postgres) => {
+        r#"(SELECT to_char((?::timestamptz + (("options"::json ->> 'timeout') || ' milliseconds')::interval)
+                             AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+            FROM "workflows" WHERE "workflows"."id" = "executions"."workflowId"
+              AND ("options"::json ->> 'timeout') ~ '^0*[1-9][0-9]*$' AND json_typeof("options"::json -> 'timeout') = 'number')"#
     };
 }
 
 /// How many executions of a workflow may run at once; those with keys hold each other back instead.
 macro_rules! concurrency {
-    () => {
+    (sqlite) => {
         r#"coalesce((SELECT CASE WHEN json_type("options", '$.concurrencyKey') = 'text' THEN 1000
                                  ELSE json_extract("options", '$.concurrency') END
                      FROM "workflows" WHERE "workflows"."id" = "executions"."workflowId"), 1)"#
+    };
+    (postgres) => {
+        r#"coalesce((SELECT CASE WHEN json_typeof("options"::json -> 'concurrencyKey') = 'string' THEN 1000
+                                 ELSE ("options"::json ->> 'concurrency')::bigint END
+                     FROM "workflows" WHERE "workflows"."id" = "executions"."workflowId"), 1)"#
+    };
+}
+
+/// The execution that is to be claimed next; bound is the workflow.
+macro_rules! first_in_queue {
+    (sqlite) => {
+        first_in_queue!()
+    };
+    // One that somebody else is about to change is not waited for, and not passed by either.
+    (postgres) => {
+        concat!(
+            r#"(SELECT "id" FROM "executions"
+                WHERE "status" IS NULL AND "claimedBy" IS NULL AND "id" = "#,
+            first_in_queue!(),
+            r#" FOR NO KEY UPDATE SKIP LOCKED)"#
+        )
+    };
+    () => {
+        r#"(SELECT "id" FROM "executions"
+            WHERE "workflowId" = ? AND "status" IS NULL AND "claimedBy" IS NULL
+              AND "waitsFor" IS NULL AND "notBefore" IS NULL AND "heldBack" IS NULL
+            ORDER BY "id" LIMIT 1)"#
+    };
+}
+
+macro_rules! claim_next {
+    ($database:ident) => {
+        concat!(
+            r#"UPDATE "executions"
+               SET "status" = 0, "dispatched" = 1, "claimedBy" = ?, "startedAt" = ?, "updatedAt" = ?, "expiresAt" = "#,
+            expires_at!($database),
+            r#" WHERE "id" = "#,
+            first_in_queue!($database),
+            r#" AND (SELECT count(*) FROM "executions" AS "running" WHERE "running"."workflowId" = ?
+                       AND "running"."status" = 0
+                       AND ("running"."claimedBy" IS NOT NULL OR "running"."ready" = 1)) < "#,
+            concurrency!($database),
+            r#" AND NOT EXISTS (SELECT 1 FROM "workflowRemains" AS "gone" WHERE "gone"."workflowId" = "executions"."workflowId")
+               RETURNING "id", "workflowId", "status", "context", "stack", "manually", "eventKey", "expiresAt", "retryOf",
+                 "key", "createdAt", "startedAt", "#,
+            concurrency!($database),
+            r#" AS "concurrency""#
+        )
+    };
+}
+
+macro_rules! claim {
+    ($database:ident) => {
+        concat!(
+            r#"UPDATE "executions"
+               SET "status" = 0, "dispatched" = 1, "claimedBy" = ?, "startedAt" = coalesce("startedAt", ?),
+                   "updatedAt" = ?, "ready" = NULL, "heldBack" = NULL,
+                   "expiresAt" = CASE WHEN "status" IS NULL THEN "#,
+            expires_at!($database),
+            r#" ELSE "expiresAt" END
+               WHERE "id" = ? AND "waitsFor" IS NULL
+                 AND (("status" IS NULL AND "claimedBy" = ?) OR ("status" = 0 AND "claimedBy" IS NULL))
+                 AND NOT EXISTS (SELECT 1 FROM "workflowRemains" AS "gone" WHERE "gone"."workflowId" = "executions"."workflowId")
+               RETURNING "id", "workflowId", "status", "context", "stack", "manually", "eventKey", "expiresAt", "retryOf",
+                 "key", "createdAt", "startedAt""#
+        )
     };
 }
 
@@ -51,27 +123,11 @@ impl Tx {
     ///
     /// Database errors.
     pub async fn claim_next(&mut self, workflow: WorkflowId, by: &ClaimedBy) -> Result<Option<Claimed>, StoreError> {
+        self.take_turns(workflow).await?;
         let now = moment::now();
         let rows = self
             .query(
-                concat!(
-                    r#"UPDATE "executions"
-                       SET "status" = 0, "dispatched" = 1, "claimedBy" = ?, "startedAt" = ?, "updatedAt" = ?, "expiresAt" = "#,
-                    expires_at!(),
-                    r#"WHERE "id" = (SELECT "id" FROM "executions"
-                                     WHERE "workflowId" = ? AND "status" IS NULL AND "claimedBy" IS NULL
-                                       AND "waitsFor" IS NULL AND "notBefore" IS NULL AND "heldBack" IS NULL
-                                     ORDER BY "id" LIMIT 1)
-                         AND (SELECT count(*) FROM "executions" AS "running" WHERE "running"."workflowId" = ?
-                                AND "running"."status" = 0
-                                AND ("running"."claimedBy" IS NOT NULL OR "running"."ready" = 1)) < "#,
-                    concurrency!(),
-                    r#" AND NOT EXISTS (SELECT 1 FROM "workflowRemains" AS "gone" WHERE "gone"."workflowId" = "executions"."workflowId")
-                       RETURNING "id", "workflowId", "status", "context", "stack", "manually", "eventKey", "expiresAt", "retryOf",
-                         "key", "createdAt", "startedAt", "#,
-                    concurrency!(),
-                    r#" AS "concurrency""#
-                ),
+                each!(claim_next),
                 [
                     by.0.as_str().into(),
                     now.as_str().into(),
@@ -87,6 +143,16 @@ impl Tx {
         Claimed::read(row).map(Some)
     }
 
+    /// Waits until nobody else claims executions of this workflow, so that all see the claims of the others.
+    async fn take_turns(&mut self, workflow: WorkflowId) -> Result<(), StoreError> {
+        match self.dialect() {
+            Dialect::Sqlite => Ok(()),
+            Dialect::Postgres => {
+                self.query("SELECT 1 FROM pg_advisory_xact_lock(?)", [workflow.0.into()]).await.map(drop)
+            }
+        }
+    }
+
     /// Starts a queued execution that `by` holds already, or takes up a started one again that nobody holds; `None` if
     /// somebody else has it, it has ended, or it is gone. How many others run does not matter.
     ///
@@ -97,19 +163,7 @@ impl Tx {
         let now = moment::now();
         let rows = self
             .query(
-                concat!(
-                    r#"UPDATE "executions"
-                       SET "status" = 0, "dispatched" = 1, "claimedBy" = ?, "startedAt" = coalesce("startedAt", ?),
-                           "updatedAt" = ?, "ready" = NULL, "heldBack" = NULL,
-                           "expiresAt" = CASE WHEN "status" IS NULL THEN "#,
-                    expires_at!(),
-                    r#" ELSE "expiresAt" END
-                       WHERE "id" = ? AND "waitsFor" IS NULL
-                         AND (("status" IS NULL AND "claimedBy" = ?) OR ("status" = 0 AND "claimedBy" IS NULL))
-                         AND NOT EXISTS (SELECT 1 FROM "workflowRemains" AS "gone" WHERE "gone"."workflowId" = "executions"."workflowId")
-                       RETURNING "id", "workflowId", "status", "context", "stack", "manually", "eventKey", "expiresAt", "retryOf",
-                         "key", "createdAt", "startedAt""#
-                ),
+                each!(claim),
                 [
                     by.0.as_str().into(),
                     now.as_str().into(),

@@ -2,12 +2,32 @@
 //! with what there is to do, not with the history.
 
 use crate::{
-    db::{Conn, Tx},
+    db::{Conn, Tx, each},
     error::StoreError,
     executions::ClaimedBy,
     id::{ExecutionId, WorkflowId},
     moment,
 };
+
+macro_rules! queue_due {
+    (sqlite) => {
+        queue_due!("")
+    };
+    (postgres) => {
+        queue_due!(" FOR NO KEY UPDATE SKIP LOCKED")
+    };
+    ($rivals:literal) => {
+        concat!(
+            r#"UPDATE "executions" SET "notBefore" = NULL
+               WHERE "id" IN (SELECT "id" FROM "executions"
+                              WHERE "status" IS NULL AND "notBefore" IS NOT NULL AND "notBefore" <= ?
+                              ORDER BY "notBefore" LIMIT ?"#,
+            $rivals,
+            r#")
+               RETURNING "id", "workflowId", "concurrencyKey" IS NOT NULL AS "keyed""#
+        )
+    };
+}
 
 impl Conn {
     /// The workflow versions that have executions a dispatcher may claim. Its cost grows with their number, not with the
@@ -180,16 +200,7 @@ impl Tx {
     ///
     /// Database errors.
     pub async fn queue_due(&mut self, now_ms: i64, limit: u32) -> Result<Vec<WorkflowId>, StoreError> {
-        let rows = self
-            .query(
-                r#"UPDATE "executions" SET "notBefore" = NULL
-                   WHERE "id" IN (SELECT "id" FROM "executions"
-                                  WHERE "status" IS NULL AND "notBefore" IS NOT NULL AND "notBefore" <= ?
-                                  ORDER BY "notBefore" LIMIT ?)
-                   RETURNING "id", "workflowId", "concurrencyKey" IS NOT NULL AS "keyed""#,
-                [moment::from_millis(now_ms).into(), i64::from(limit).into()],
-            )
-            .await?;
+        let rows = self.query(each!(queue_due), [moment::from_millis(now_ms).into(), i64::from(limit).into()]).await?;
         let mut workflows = Vec::with_capacity(rows.len());
         for row in &rows {
             if row.get("keyed")? {

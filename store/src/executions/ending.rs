@@ -7,12 +7,84 @@ use serde_json::Value;
 use super::ExecutionFinish;
 use crate::{
     changes::{Change, ExecutionChange, ExecutionStep},
-    db::Tx,
+    db::{Row, Tx, each, listed},
     error::StoreError,
     id::{ExecutionId, JobId, WorkflowId},
     moment,
     status::ExecutionStatus,
 };
+
+/// The states, of the workflow's option, in which executions are not kept.
+macro_rules! unkept {
+    (sqlite) => {
+        r#"EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
+                   WHERE "workflows"."id" = "executions"."workflowId"
+                     AND "unkept"."value" = "executions"."status")"#
+    };
+    (postgres) => {
+        r#"EXISTS (SELECT 1 FROM "workflows",
+                     LATERAL json_array_elements_text(
+                       CASE json_typeof("workflows"."options"::json -> 'deleteExecutionOnStatus')
+                       WHEN 'array' THEN "workflows"."options"::json -> 'deleteExecutionOnStatus' ELSE '[]' END) AS "unkept" ("value")
+                   WHERE "workflows"."id" = "executions"."workflowId"
+                     AND "unkept"."value" = "executions"."status"::text)"#
+    };
+}
+
+macro_rules! finish {
+    ($database:ident) => {
+        concat!(
+            r#"UPDATE "executions"
+               SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL,
+                   "ready" = NULL, "notBefore" = NULL, "heldBack" = NULL, "updatedAt" = ?
+               WHERE "id" = ? AND ("status" = 0 OR ? = 0)
+               RETURNING "parentJobId", "id", "workflowId", "key", "createdAt", "startedAt", "concurrencyKey",
+                         "deadLetter" IS NULL AND "#,
+            unkept!($database),
+            r#" AS "unkept",
+                         EXISTS (SELECT 1 FROM "workflowTasks"
+                                 WHERE "workflowTasks"."executionId" = "executions"."id"
+                                   AND "workflowTasks"."status" = 0) AS "asks",
+                         EXISTS (SELECT 1 FROM "executions" AS "next"
+                                 WHERE "next"."waitsFor" = "executions"."id") AS "awaited""#
+        )
+    };
+}
+
+/// The variable of a workflow's concurrency key.
+macro_rules! variable {
+    (sqlite) => {
+        r#"json_type("options", '$.concurrencyKey') = 'text' THEN json_extract("options", '$.concurrencyKey')"#
+    };
+    (postgres) => {
+        r#"json_typeof("options"::json -> 'concurrencyKey') = 'string' THEN "options"::json ->> 'concurrencyKey'"#
+    };
+}
+
+macro_rules! count {
+    ($database:ident) => {
+        concat!(
+            r#"UPDATE "workflows"
+               SET "allExecuted" = CASE WHEN "allExecuted" + ?1 > 0 THEN "allExecuted" + ?1 ELSE 0 END,
+                   "executed" = CASE WHEN "id" <> ?2 THEN "executed" WHEN "executed" + ?1 > 0 THEN "executed" + ?1 ELSE 0 END
+               WHERE "key" = ?3
+               RETURNING CASE WHEN "id" = ?2 AND "#,
+            variable!($database),
+            r#" END AS "variable""#
+        )
+    };
+}
+
+macro_rules! versions {
+    ($database:ident) => {
+        concat!(
+            r#"SELECT "id" FROM "workflows"
+               WHERE "key" IN (SELECT "key" FROM "workflows" WHERE "id" IN "#,
+            listed!($database),
+            r#") ORDER BY "id""#
+        )
+    };
+}
 
 impl Tx {
     /// Ends an execution; its chain goes on if it is resolved, and is deleted otherwise. An execution whose workflow says
@@ -23,52 +95,36 @@ impl Tx {
     ///
     /// [`StoreError::IllegalMove`] if it has ended, or has not begun and is not aborted; [`StoreError::NotFound`].
     pub async fn finish(&mut self, id: ExecutionId, finish: ExecutionFinish) -> Result<Vec<WorkflowId>, StoreError> {
-        let Some(before) = self.execution_status(id).await? else {
-            return Err(StoreError::NotFound { what: "execution".into() });
-        };
-        let status = before.to(finish.status)?;
         let now = moment::now();
-        let rows = self
-            .query(
-                r#"UPDATE "executions"
-                   SET "status" = ?, "reason" = ?, "output" = ?, "claimedBy" = NULL, "waitsFor" = NULL,
-                       "ready" = NULL, "notBefore" = NULL, "heldBack" = NULL, "updatedAt" = ?
-                   WHERE "id" = ?
-                   RETURNING "parentJobId", "id", "workflowId", "key", "createdAt", "startedAt", "concurrencyKey",
-                             "deadLetter" IS NULL AND
-                             EXISTS (SELECT 1 FROM "workflows", json_each("workflows"."options", '$.deleteExecutionOnStatus') AS "unkept"
-                                     WHERE "workflows"."id" = "executions"."workflowId"
-                                       AND "unkept"."value" = "executions"."status") AS "unkept",
-                             EXISTS (SELECT 1 FROM "workflowTasks"
-                                     WHERE "workflowTasks"."executionId" = "executions"."id"
-                                       AND "workflowTasks"."status" = 0) AS "asks""#,
-                [
-                    status.code().into(),
-                    finish.reason.into(),
-                    finish.output.as_ref().map(Value::to_string).into(),
-                    now.as_str().into(),
-                    id.0.into(),
-                ],
-            )
-            .await?;
-        if let Some(parent) = rows.first().map_or(Ok(None), |row| row.get("parentJobId"))? {
+        // Nearly all that end have begun: asking each of them first would cost a statement.
+        let mut rows = Vec::new();
+        if ExecutionStatus::Started.to(finish.status).is_ok() {
+            rows = self.end(id, &finish, true, &now).await?;
+        }
+        if rows.is_empty() {
+            let Some(before) = self.execution_status(id).await? else {
+                return Err(StoreError::NotFound { what: "execution".into() });
+            };
+            before.to(finish.status)?;
+            rows = self.end(id, &finish, false, &now).await?;
+        }
+        let Some(row) = rows.first() else { return Ok(Vec::new()) };
+        let status = finish.status;
+        if let Some(parent) = row.get("parentJobId")? {
             self.tell_parent(JobId(parent), id, Some(status), finish.output).await?;
         }
-        for row in &rows {
-            self.note(Change::Execution(ExecutionChange::read(row, ExecutionStep::Ended(status), &now)?));
-        }
-        if rows.first().map_or(Ok(false), |row| row.get("asks"))? {
+        self.note(Change::Execution(ExecutionChange::read(row, ExecutionStep::Ended(status), &now)?));
+        if row.get("asks")? {
             self.close_approvals(id).await?;
             self.close_tasks(id).await?;
         }
-        let mut released = match status {
-            ExecutionStatus::Resolved => self.release_chain(id).await?,
-            _ => {
-                self.drop_chain(id).await?;
-                Vec::new()
+        let mut released = Vec::new();
+        if row.get("awaited")? {
+            match status {
+                ExecutionStatus::Resolved => released = self.release_chain(id).await?,
+                _ => self.drop_chain(id).await?,
             }
-        };
-        let Some(row) = rows.first() else { return Ok(released) };
+        }
         if let Some(key) = row.get::<Option<String>>("concurrencyKey")? {
             let workflow = WorkflowId(row.get("workflowId")?);
             if self.let_next(workflow, &key).await? {
@@ -79,6 +135,28 @@ impl Tx {
             self.run(r#"DELETE FROM "executions" WHERE "id" = ?"#, [id.0.into()]).await?;
         }
         Ok(released)
+    }
+
+    /// Writes the end of an execution, and if `only_begun`, only of one that has begun.
+    async fn end(
+        &mut self,
+        id: ExecutionId,
+        finish: &ExecutionFinish,
+        only_begun: bool,
+        now: &str,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.query(
+            each!(finish),
+            [
+                finish.status.code().into(),
+                finish.reason.clone().into(),
+                finish.output.as_ref().map(Value::to_string).into(),
+                now.into(),
+                id.0.into(),
+                only_begun.into(),
+            ],
+        )
+        .await
     }
 
     async fn release_chain(&mut self, id: ExecutionId) -> Result<Vec<WorkflowId>, StoreError> {
@@ -122,12 +200,15 @@ impl Tx {
         for row in &rows {
             let dropped = ExecutionChange::read(row, ExecutionStep::Dropped, &now)?;
             counts.add(dropped.workflow_id, dropped.key.clone());
-            if let Some(key) = row.get::<Option<String>>("concurrencyKey")? {
-                self.let_next(dropped.workflow_id, &key).await?;
-            }
             self.note(Change::Execution(dropped));
         }
-        self.count_executions(&counts, -1).await.map(drop)
+        self.count_executions(&counts, -1).await?;
+        for row in &rows {
+            if let Some(key) = row.get::<Option<String>>("concurrencyKey")? {
+                self.let_next(WorkflowId(row.get("workflowId")?), &key).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds executions to the numbers in their workflows, or takes them off. Answers the versions among these that have a
@@ -137,19 +218,18 @@ impl Tx {
         counts: &Counts,
         sign: i64,
     ) -> Result<Vec<(WorkflowId, String)>, StoreError> {
+        if counts.0.is_empty() {
+            return Ok(Vec::new());
+        }
+        // All at once and in order, so that transactions do not wait for each other in circles.
+        let ids: Value = counts.0.keys().map(|(workflow, _)| workflow.0).collect();
+        self.query_held(each!(versions), [ids.to_string().into()]).await?;
+        // What was held since is behind what others have stored.
+        self.renew_ids();
         let mut keyed = Vec::new();
         for ((workflow, key), count) in &counts.0 {
-            let rows = self
-                .query(
-                    r#"UPDATE "workflows"
-                       SET "allExecuted" = max("allExecuted" + ?1, 0),
-                           "executed" = CASE "id" WHEN ?2 THEN max("executed" + ?1, 0) ELSE "executed" END
-                       WHERE "key" = ?3
-                       RETURNING CASE WHEN "id" = ?2 AND json_type("options", '$.concurrencyKey') = 'text'
-                                 THEN json_extract("options", '$.concurrencyKey') END AS "variable""#,
-                    [(sign * count).into(), workflow.0.into(), key.as_str().into()],
-                )
-                .await?;
+            let rows =
+                self.query(each!(count), [(sign * count).into(), workflow.0.into(), key.as_str().into()]).await?;
             for row in &rows {
                 if let Some(variable) = row.get::<Option<String>>("variable")? {
                     keyed.push((*workflow, variable));

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::{
-    db::{Conn, Row, Tx},
+    db::{Conn, Row, Tx, each, listed},
     error::StoreError,
     id::{ExecutionId, WorkflowId},
     moment,
@@ -20,6 +20,27 @@ pub struct HistoryPage {
     pub next: Option<ExecutionId>,
 }
 
+macro_rules! that_forget {
+    (sqlite) => {
+        r#"SELECT "id", "options" FROM "workflows"
+           WHERE json_type("options", '$.keepExecutionsForMs') = 'object' ORDER BY "id""#
+    };
+    (postgres) => {
+        r#"SELECT "id", "options" FROM "workflows"
+           WHERE json_typeof("options"::json -> 'keepExecutionsForMs') = 'object' ORDER BY "id""#
+    };
+}
+
+macro_rules! delete_ended {
+    ($database:ident) => {
+        concat!(
+            r#"DELETE FROM "executions" WHERE "id" IN "#,
+            listed!($database),
+            r#" AND "status" IS NOT NULL AND "status" <> 0 AND "deadLetter" IS NULL"#
+        )
+    };
+}
+
 impl Conn {
     /// The workflow versions that keep some of their executions for a time only, with their options.
     ///
@@ -27,13 +48,7 @@ impl Conn {
     ///
     /// Database errors.
     pub async fn workflows_that_forget(&mut self) -> Result<Vec<(WorkflowId, Value)>, StoreError> {
-        let rows = self
-            .query(
-                r#"SELECT "id", "options" FROM "workflows"
-                   WHERE json_type("options", '$.keepExecutionsForMs') = 'object' ORDER BY "id""#,
-                [],
-            )
-            .await?;
+        let rows = self.query(each!(that_forget), []).await?;
         rows.iter().map(|row| Ok((WorkflowId(row.get("id")?), row.json("options")?))).collect()
     }
 
@@ -94,12 +109,7 @@ impl Tx {
     /// Database errors.
     pub async fn delete_ended(&mut self, ids: &[ExecutionId]) -> Result<u64, StoreError> {
         let ids: Value = ids.iter().map(|id| id.0).collect();
-        self.run(
-            r#"DELETE FROM "executions" WHERE "id" IN (SELECT "value" FROM json_each(?))
-                 AND "status" IS NOT NULL AND "status" <> 0 AND "deadLetter" IS NULL"#,
-            [ids.to_string().into()],
-        )
-        .await
+        self.run(each!(delete_ended), [ids.to_string().into()]).await
     }
 
     /// Deletes at most `limit` executions that a workflow version has left behind; jobs of other executions do not wait for them
@@ -110,7 +120,7 @@ impl Tx {
     /// Database errors.
     pub async fn delete_remains(&mut self, workflow: WorkflowId, limit: u32) -> Result<bool, StoreError> {
         let rows = self
-            .query(
+            .query_held(
                 r#"SELECT "id" FROM "executions" WHERE "workflowId" = ? ORDER BY "id" LIMIT ?"#,
                 [workflow.0.into(), i64::from(limit).into()],
             )
@@ -127,14 +137,18 @@ impl Tx {
     /// more, later.
     pub(crate) async fn leave_behind(&mut self, workflow: WorkflowId) -> Result<(), StoreError> {
         let running = self
-            .query(
+            .query_held(
                 r#"SELECT "id" FROM "executions" WHERE "workflowId" = ? AND "status" = 0
-                     AND ("claimedBy" IS NOT NULL OR "ready" = 1)"#,
+                     AND ("claimedBy" IS NOT NULL OR "ready" = 1) ORDER BY "id""#,
                 [workflow.0.into()],
             )
             .await?;
         self.remove_executions(&ids(&running)?).await?;
-        self.run(r#"INSERT OR IGNORE INTO "workflowRemains" ("workflowId") VALUES (?)"#, [workflow.0.into()]).await?;
+        self.run(
+            r#"INSERT INTO "workflowRemains" ("workflowId") VALUES (?) ON CONFLICT DO NOTHING"#,
+            [workflow.0.into()],
+        )
+        .await?;
         self.delete_remains(workflow, EXECUTIONS_PER_BATCH).await.map(drop)
     }
 }

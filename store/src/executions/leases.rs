@@ -40,16 +40,16 @@ pub enum HandBack {
 }
 
 impl Conn {
-    /// Says how an execution stands towards a process, or towards nobody: whether it is free. `None` if there is no such
-    /// execution.
+    /// Says how an execution stands towards a process, or towards nobody: whether it is free. In a transaction it stands so
+    /// until that ends. `None` if there is no such execution.
     ///
     /// # Errors
     ///
     /// Database errors.
     pub async fn standing(&mut self, id: ExecutionId, by: Option<&ClaimedBy>) -> Result<Option<Standing>, StoreError> {
         let rows = self
-            .query(
-                r#"SELECT "status", "claimedBy" IS ? AS "held" FROM "executions" WHERE "id" = ?"#,
+            .query_held(
+                r#"SELECT "status", "claimedBy" IS NOT DISTINCT FROM ? AS "held" FROM "executions" WHERE "id" = ?"#,
                 [by.map(|by| by.0.as_str()).into(), id.0.into()],
             )
             .await?;
@@ -112,7 +112,7 @@ impl Tx {
             .query(
                 r#"UPDATE "executions"
                    SET "claimedBy" = NULL, "ready" = CASE "status" WHEN 0 THEN 1 END,
-                       "takeovers" = "takeovers" + coalesce("status" = 0, 0)
+                       "takeovers" = "takeovers" + CASE "status" WHEN 0 THEN 1 ELSE 0 END
                    WHERE "claimedBy" IS NOT NULL
                      AND "claimedBy" NOT IN (SELECT "id" FROM "claimants" WHERE "leaseUntil" > ?)
                    RETURNING "id", "takeovers", "status" IS NOT NULL AS "started""#,

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use super::ending::Counts;
 use crate::{
     changes::{Change, ExecutionChange, ExecutionStep},
-    db::{Conn, Tx},
+    db::{Conn, Tx, each},
     error::StoreError,
     id::{ExecutionId, JobId, NodeId, WorkflowId},
     jobs::Job,
@@ -33,6 +33,24 @@ pub struct Repetition {
     pub workflow_id: WorkflowId,
 }
 
+macro_rules! retryable {
+    (sqlite) => {
+        retryable!(r#"json_type("workflows"."options", '$.retry')"#)
+    };
+    (postgres) => {
+        retryable!(r#"json_typeof("workflows"."options"::json -> 'retry')"#)
+    };
+    ($type:literal) => {
+        concat!(
+            r#"SELECT "workflows"."options", "executions"."attempt"
+               FROM "executions" JOIN "workflows" ON "workflows"."id" = "executions"."workflowId"
+               WHERE "executions"."id" = ? AND "#,
+            $type,
+            " = 'object'"
+        )
+    };
+}
+
 impl Conn {
     /// Reads what decides whether an execution is run again; `None` if its workflow never wants that.
     ///
@@ -40,14 +58,7 @@ impl Conn {
     ///
     /// Database errors.
     pub async fn retryable(&mut self, id: ExecutionId) -> Result<Option<Retryable>, StoreError> {
-        let rows = self
-            .query(
-                r#"SELECT "workflows"."options", "executions"."attempt"
-                   FROM "executions" JOIN "workflows" ON "workflows"."id" = "executions"."workflowId"
-                   WHERE "executions"."id" = ? AND json_type("workflows"."options", '$.retry') = 'object'"#,
-                [id.0.into()],
-            )
-            .await?;
+        let rows = self.query(each!(retryable), [id.0.into()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         Ok(Some(Retryable { options: row.json("options")?, attempt: row.get("attempt")? }))
     }
@@ -65,14 +76,21 @@ impl Tx {
         attempt: i64,
         not_before_ms: Option<i64>,
     ) -> Result<Repetition, StoreError> {
-        let (new, now) = (ExecutionId(self.next_id()), moment::now());
+        // Whoever counts holds the workflow from here to the commit, so ids rise in the order of the commits.
+        let rows = self.query(r#"SELECT "workflowId", "key" FROM "executions" WHERE "id" = ?"#, [id.0.into()]).await?;
+        let mut counts = Counts::default();
+        for row in &rows {
+            counts.add(WorkflowId(row.get("workflowId")?), row.get("key")?);
+        }
+        self.count_executions(&counts, 1).await?;
+        let (new, now) = (ExecutionId(self.next_id().await?), moment::now());
         let rows = self
             .query(
                 r#"INSERT INTO "executions" ("id", "workflowId", "key", "eventKey", "context", "manually", "stack",
                      "parentExecutionId", "parentJobId", "concurrencyKey", "attempt", "retryOf", "notBefore", "createdAt", "updatedAt")
                    SELECT ?, "workflowId", "key", "eventKey", "context", "manually", "stack", "parentExecutionId",
                      "parentJobId", "concurrencyKey", ?, "id", ?, ?, ?
-                   FROM "executions" WHERE "id" = ? AND EXISTS (SELECT 1 FROM "workflows" WHERE "workflows"."id" = "workflowId")
+                   FROM "executions" WHERE "id" = ? AND EXISTS (SELECT 1 FROM "workflows" WHERE "workflows"."id" = "executions"."workflowId")
                    RETURNING "id", "workflowId", "key", "createdAt", "startedAt""#,
                 [
                     new.0.into(),
@@ -89,10 +107,7 @@ impl Tx {
         self.run(r#"UPDATE "executions" SET "parentJobId" = NULL WHERE "id" = ?"#, [id.0.into()]).await?;
         let queued = ExecutionChange::read(row, ExecutionStep::Repeated, &now)?;
         let workflow_id = queued.workflow_id;
-        let mut counts = Counts::default();
-        counts.add(workflow_id, queued.key.clone());
         self.note(Change::Execution(queued));
-        self.count_executions(&counts, 1).await?;
         if not_before_ms.is_none() {
             self.hold_back(new).await?;
         }
@@ -149,12 +164,13 @@ impl Tx {
             if !pending && job.status != JobStatus::Resolved {
                 continue;
             }
-            let copy = self.next_id();
+            let copy = self.next_id().await?;
             let upstream: Option<i64> = job.upstream_id.and_then(|upstream| copies.get(&upstream).copied());
             self.run(
                 r#"INSERT INTO "jobs" ("id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta", "log",
                      "startedAt", "createdAt", "updatedAt")
-                   SELECT ?, ?, "nodeId", "nodeKey", ?, iif(?, 0, "status"), iif(?, NULL, "result"), "meta", "log", "startedAt", ?, ?
+                   SELECT ?, ?, "nodeId", "nodeKey", ?, CASE WHEN ? = 1 THEN 0 ELSE "status" END,
+                     CASE WHEN ? = 0 THEN "result" END, "meta", "log", "startedAt", ?, ?
                    FROM "jobs" WHERE "id" = ?"#,
                 [
                     copy.into(),

@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use sea_query::{Expr, ExprTrait as _, Func, FunctionCall, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait as _, Func, Query, SelectStatement};
 use serde_json::{Number, Value};
 
 use super::Filter;
 use crate::{
     codec,
-    db::{Cell, Conn},
+    db::{Cell, Conn, Dialect},
     error::StoreError,
     schema::{Association, Collection, Field, FieldType, Join},
 };
@@ -78,13 +78,16 @@ impl Conn {
     pub async fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Value, StoreError> {
         let Aggregate { collection, filter, related_to, aggregator, field, repeated } = aggregate;
         let field = field.as_deref().map(|name| collection.readable_scalar(name)).transpose()?;
-        let expression = expression(collection, *aggregator, field, *repeated)?;
+        let expression = expression(collection, *aggregator, field, *repeated, self.dialect())?;
         let mut statement = Query::select();
-        statement.expr(expression).from(collection.name.clone()).cond_where(filter.compile(&collection.name));
+        statement
+            .expr(expression)
+            .from(collection.name.clone())
+            .cond_where(filter.compile(self.dialect(), &collection.name));
         if let Some(related_to) = related_to {
             let association = related_to.association(collection)?;
             let column = Expr::col((collection.name.clone(), association.target_column().to_owned()));
-            statement.and_where(column.in_subquery(related_to.keys(association)?));
+            statement.and_where(column.in_subquery(related_to.keys(self.dialect(), association)?));
         }
         let row = self.fetch_optional(&statement).await?;
         let cell = row.map_or(Ok(Cell::Null), |row| row.cell(0))?;
@@ -104,10 +107,11 @@ fn expression(
     aggregator: Aggregator,
     field: Option<&Field>,
     repeated: Repeated,
-) -> Result<FunctionCall, StoreError> {
+    dialect: Dialect,
+) -> Result<Expr, StoreError> {
     let Some(field) = field else {
         return match aggregator {
-            Aggregator::Count => Ok(Func::count(Expr::cust("*"))),
+            Aggregator::Count => Ok(Func::count(Expr::cust("*")).into()),
             Aggregator::Sum | Aggregator::Average | Aggregator::Minimum | Aggregator::Maximum => {
                 Err(StoreError::invalid("REQUIRED", "a field is required, unless records are counted"))
             }
@@ -131,16 +135,19 @@ fn expression(
         return Err(StoreError::invalid_value(&field.name, "only numbers have a sum and an average"));
     }
     let column = Expr::col((collection.name.clone(), field.name.clone()));
-    Ok(match (aggregator, repeated) {
-        (Aggregator::Count, Repeated::Counted) => Func::count(column),
-        (Aggregator::Count, Repeated::Once) => Func::count_distinct(column),
-        (Aggregator::Sum, Repeated::Counted) => Func::sum(column),
-        (Aggregator::Sum, Repeated::Once) => Func::sum(Expr::cust_with_exprs("DISTINCT ?", [column])),
-        (Aggregator::Average, Repeated::Counted) => Func::avg(column),
-        (Aggregator::Average, Repeated::Once) => Func::avg(Expr::cust_with_exprs("DISTINCT ?", [column])),
+    let values = match repeated {
+        Repeated::Counted => column.clone(),
+        Repeated::Once => dialect.distinct(column.clone()),
+    };
+    // Sums and means of whole numbers are of a wider type in some databases.
+    let sum_type = if field.field_type == FieldType::Double { "double precision" } else { "bigint" };
+    Ok(match aggregator {
+        Aggregator::Count => Func::count(values).into(),
+        Aggregator::Sum => Expr::from(Func::sum(values)).cast_as(sum_type),
+        Aggregator::Average => Expr::from(Func::avg(values)).cast_as("double precision"),
         // The same whether values repeat or not.
-        (Aggregator::Minimum, _) => Func::min(column),
-        (Aggregator::Maximum, _) => Func::max(column),
+        Aggregator::Minimum => Func::min(column).into(),
+        Aggregator::Maximum => Func::max(column).into(),
     })
 }
 
@@ -169,12 +176,12 @@ impl RelatedTo {
     }
 
     /// The values of the target's column by which records belong to the one with the key.
-    fn keys(&self, association: &Association) -> Result<SelectStatement, StoreError> {
+    fn keys(&self, dialect: Dialect, association: &Association) -> Result<SelectStatement, StoreError> {
         let filter = Filter::by_key(&self.collection, &self.key)?;
         let source = Query::select()
             .expr(Expr::col((self.collection.name.clone(), association.source_column().to_owned())))
             .from(self.collection.name.clone())
-            .cond_where(filter.compile(&self.collection.name))
+            .cond_where(filter.compile(dialect, &self.collection.name))
             .take();
         Ok(match association.join() {
             Join::BelongsTo | Join::Has => source,

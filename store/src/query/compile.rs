@@ -2,21 +2,21 @@
 
 use sea_query::{Cond, Expr, ExprTrait, Func, Query};
 
-use super::filter::{Condition, Filter, Test};
+use super::filter::{Case, Condition, Filter, Test};
 use crate::{
-    db::{Cell, dialect},
+    db::{Cell, Dialect},
     schema::{Association, Join},
 };
 
 impl Filter {
     /// The condition on a table that goes by `table` in the statement.
-    pub(crate) fn compile(&self, table: &str) -> Cond {
-        Cond::all().add(Compiler::default().condition(table, &self.condition))
+    pub(crate) fn compile(&self, dialect: Dialect, table: &str) -> Cond {
+        Cond::all().add(Compiler { dialect, tables: 0 }.condition(table, &self.condition))
     }
 }
 
-#[derive(Default)]
 struct Compiler {
+    dialect: Dialect,
     tables: usize,
 }
 
@@ -31,7 +31,9 @@ impl Compiler {
             }
             // What cannot be said of a missing value does not hold.
             Condition::Not(inner) => Expr::from(Func::coalesce([self.condition(table, inner), never()])).not(),
-            Condition::Field { column, test } => field(Expr::col((table.to_owned(), column.clone())), test),
+            Condition::Field { column, case, test } => {
+                field(self.dialect, Expr::col((table.to_owned(), column.clone())), *case, test)
+            }
             Condition::Related { name: _, association, condition } => self.related(table, association, condition),
         }
     }
@@ -75,26 +77,30 @@ fn never() -> Expr {
     Expr::cust("1 = 0")
 }
 
-fn field(column: Expr, test: &Test) -> Expr {
+fn field(dialect: Dialect, column: Expr, case: Case, test: &Test) -> Expr {
+    let (column, value): (Expr, &dyn Fn(&Cell) -> Cell) = match case {
+        Case::Told => (column, &Cell::clone),
+        Case::Ignored => (dialect.folded(column), &|cell| dialect.folded_value(cell.clone())),
+    };
     match test {
-        Test::Equal(value) => column.eq(value.clone()),
-        Test::NotEqual(value) => column.clone().ne(value.clone()).or(column.is_null()),
+        Test::Equal(operand) => column.eq(value(operand)),
+        Test::NotEqual(operand) => column.clone().ne(value(operand)).or(column.is_null()),
         Test::OneOf { values, or_null } => {
             let listed = match values.as_slice() {
                 [] => never(),
-                [value] => column.clone().eq(value.clone()),
-                values => dialect::is_one_of(column.clone(), values.iter().cloned()),
+                [operand] => column.clone().eq(value(operand)),
+                values => dialect.is_one_of(column.clone(), values.iter().map(value)),
             };
             if *or_null { listed.or(column.is_null()) } else { listed }
         }
-        Test::Greater(value) => column.gt(value.clone()),
-        Test::AtLeast(value) => column.gte(value.clone()),
-        Test::Less(value) => column.lt(value.clone()),
-        Test::AtMost(value) => column.lte(value.clone()),
-        Test::Like(pattern) => dialect::like(column, pattern),
-        Test::Contains(text) => dialect::contains(column, text),
-        Test::StartsWith(text) => dialect::starts_with(column, text),
-        Test::EndsWith(text) => dialect::ends_with(column, text),
+        Test::Greater(operand) => column.gt(value(operand)),
+        Test::AtLeast(operand) => column.gte(value(operand)),
+        Test::Less(operand) => column.lt(value(operand)),
+        Test::AtMost(operand) => column.lte(value(operand)),
+        Test::Like(pattern) => dialect.like(column, pattern),
+        Test::Contains(text) => dialect.contains(column, text),
+        Test::StartsWith(text) => dialect.starts_with(column, text),
+        Test::EndsWith(text) => dialect.ends_with(column, text),
         Test::IsNull => column.is_null(),
         Test::IsEmpty(None) => column.is_null(),
         Test::IsEmpty(Some(empty)) => column.clone().is_null().or(column.eq(Cell::Text((*empty).to_owned()))),

@@ -7,7 +7,7 @@ use crate::{
     codec,
     db::Cell,
     error::StoreError,
-    schema::{Association, Collection, Schema},
+    schema::{Association, Collection, Field, Schema},
 };
 
 /// A condition on records, checked against the schema: every name exists, every operand has the field's type.
@@ -26,7 +26,7 @@ pub(crate) enum Condition {
     /// It does not hold, or nothing can be said.
     Not(Box<Condition>),
     /// A field passes a test.
-    Field { column: String, test: Test },
+    Field { column: String, case: Case, test: Test },
     /// There is a record at the other end of the association of this name for which the condition holds.
     Related { name: String, association: Association, condition: Box<Condition> },
 }
@@ -34,6 +34,19 @@ pub(crate) enum Condition {
 impl Default for Condition {
     fn default() -> Self {
         Self::All(Vec::new())
+    }
+}
+
+/// Whether capitals differ from small letters in a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Case {
+    Told,
+    Ignored,
+}
+
+impl Case {
+    pub(super) fn of(field: &Field) -> Self {
+        if field.ignores_case { Self::Ignored } else { Self::Told }
     }
 }
 
@@ -90,7 +103,11 @@ impl Filter {
             ([column], Value::Array(keys)) => {
                 let values: Vec<Cell> =
                     keys.iter().map(|key| key_cell(collection, column, key)).collect::<Result<_, _>>()?;
-                Condition::Field { column: column.clone(), test: Test::OneOf { values, or_null: false } }
+                Condition::Field {
+                    column: column.clone(),
+                    case: Case::Told,
+                    test: Test::OneOf { values, or_null: false },
+                }
             }
             (_, Value::Array(keys)) => {
                 Condition::Any(keys.iter().map(|key| by_fields(collection, key)).collect::<Result<_, _>>()?)
@@ -102,12 +119,13 @@ impl Filter {
 
     /// Matches the records that have one of these values in a column.
     pub(crate) fn one_of(column: &str, values: Vec<Cell>) -> Self {
-        Self { condition: Condition::Field { column: column.to_owned(), test: Test::OneOf { values, or_null: false } } }
+        let test = Test::OneOf { values, or_null: false };
+        Self { condition: Condition::Field { column: column.to_owned(), case: Case::Told, test } }
     }
 
     /// Matches the records that have this value in a column.
     pub(crate) fn equal(column: &str, value: Cell) -> Self {
-        Self { condition: Condition::Field { column: column.to_owned(), test: Test::Equal(value) } }
+        Self { condition: Condition::Field { column: column.to_owned(), case: Case::Told, test: Test::Equal(value) } }
     }
 
     /// The opposite.
@@ -149,7 +167,7 @@ fn by_fields(collection: &Collection, key: &Value) -> Result<Condition, StoreErr
         .iter()
         .map(|column| {
             let value = key_cell(collection, column, key)?;
-            Ok(Condition::Field { column: column.clone(), test: Test::Equal(value) })
+            Ok(Condition::Field { column: column.clone(), case: Case::Told, test: Test::Equal(value) })
         })
         .collect::<Result<_, StoreError>>()?;
     Ok(Condition::All(conditions))

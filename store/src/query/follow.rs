@@ -34,7 +34,7 @@ impl Conn {
         }
         let plan = Plan::new(&schema, collection, &prefixed(path, select, end))?;
         let filter = Filter::by_key(collection, &Value::Array(keys.to_vec()))?;
-        let records = plan.read(&self.fetch_all(&plan.statement(&filter)).await?)?;
+        let records = plan.read(&self.fetch_all(&plan.statement(self.dialect(), &filter)).await?)?;
         let mut records = in_order_of(collection, keys, records)?;
         self.load_appends(&plan, &mut records).await?;
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Record, codec,
-    db::{Cell, Conn, dialect},
+    db::{Cell, Conn},
     error::StoreError,
     schema::{Collection, Join},
 };
@@ -76,7 +76,7 @@ impl Conn {
                 let own = Expr::col((target.name.clone(), association.target_column().to_owned()));
                 statement.join(JoinType::InnerJoin, through.to_owned(), own.eq(other));
             }
-            statement.and_where(dialect::is_one_of(group, keys));
+            statement.and_where(self.dialect().is_one_of(group, keys));
             order_by_key(&mut statement, target, &target.name);
             for row in self.fetch_all(&statement).await? {
                 groups.push(identity(&codec::decode(group_field, row.cell(0)?)?));

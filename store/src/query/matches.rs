@@ -33,7 +33,7 @@ fn holds(condition: &Condition, schema: &Schema, collection: &Collection, record
         Condition::All(parts) => parts.iter().all(|part| holds(part, schema, collection, record)),
         Condition::Any(parts) => parts.iter().any(|part| holds(part, schema, collection, record)),
         Condition::Not(inner) => !holds(inner, schema, collection, record),
-        Condition::Field { column, test } => passes(test, &stored(collection, column, record)),
+        Condition::Field { column, case: _, test } => passes(test, &stored(collection, column, record)),
         Condition::Related { name, association, condition } => {
             let Ok(target) = schema.collection(&association.target) else { return false };
             let related = match record.get(name) {

@@ -15,7 +15,7 @@ mod sql;
 
 use std::sync::Arc;
 
-use sea_query::{Expr, Order, Query, SelectStatement};
+use sea_query::{Expr, NullOrdering, Order, Query, SelectStatement};
 
 use crate::{
     Record,
@@ -111,11 +111,15 @@ impl Conn {
     pub async fn find(&mut self, find: &Find) -> Result<Vec<Record>, StoreError> {
         let schema = Arc::clone(self.schema());
         let plan = Plan::new(&schema, &find.collection, &find.select)?;
-        let mut statement = plan.statement(&find.filter);
+        let mut statement = plan.statement(self.dialect(), &find.filter);
         for sort in &find.sort {
             let field = find.collection.readable_scalar(&sort.field)?;
             let order = if sort.descending { Order::Desc } else { Order::Asc };
-            statement.order_by((find.collection.name.clone(), field.name.clone()), order);
+            // A missing value is the smallest.
+            let nulls = if sort.descending { NullOrdering::Last } else { NullOrdering::First };
+            let column = Expr::col((find.collection.name.clone(), field.name.clone()));
+            let column = if field.ignores_case { self.dialect().folded(column) } else { column };
+            statement.order_by_expr_with_nulls(column, order, nulls);
         }
         order_by_key(&mut statement, &find.collection, &find.collection.name);
         if let Some(page) = find.page {
@@ -144,7 +148,7 @@ impl Conn {
         let statement = Query::select()
             .expr_as(Expr::cust("count(*)"), "records")
             .from(collection.name.clone())
-            .cond_where(filter.compile(&collection.name))
+            .cond_where(filter.compile(self.dialect(), &collection.name))
             .take();
         let row = self.fetch_optional(&statement).await?;
         let count: i64 = row.map_or(Ok(0), |row| row.get("records"))?;

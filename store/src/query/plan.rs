@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Filter, MAX_DEPTH, Select, target};
 use crate::{
     Record, codec,
-    db::Row,
+    db::{Dialect, Row},
     error::StoreError,
     schema::{Association, Collection, Schema},
 };
@@ -105,11 +105,11 @@ impl Plan {
     }
 
     /// Reads the matching records of the collection.
-    pub(super) fn statement(&self, filter: &Filter) -> SelectStatement {
+    pub(super) fn statement(&self, dialect: Dialect, filter: &Filter) -> SelectStatement {
         let table = &self.collection.name;
         let mut statement = Query::select();
         self.add_columns(&mut statement);
-        statement.from(table.clone()).cond_where(filter.compile(table));
+        statement.from(table.clone()).cond_where(filter.compile(dialect, table));
         statement
     }
 

@@ -4,26 +4,22 @@
 //! functions and bound parameters. Hidden fields are out of sight, whatever the query names. It runs on a connection of its
 //! own that cannot write, and is interrupted when its time is over.
 
-use std::{
-    collections::HashSet,
-    ops::ControlFlow,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, ops::ControlFlow, time::Duration};
 
-use futures::TryStreamExt as _;
 use sea_query::Values;
 use sea_query_sqlx::SqlxValues;
 use serde_json::Value;
 use sqlparser::{
     ast::{Expr, Function, ObjectName, Query, Statement, Value as SqlValue, ValueWithSpan, VisitMut as _, VisitorMut},
-    dialect::SQLiteDialect,
-    parser::Parser,
+    dialect::{PostgreSqlDialect, SQLiteDialect},
+    keywords::Keyword,
+    parser::{Parser, ParserError},
+    tokenizer::{Token, Tokenizer},
 };
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use crate::{
     Record, Store,
-    db::{Cell, Row},
+    db::{Cell, Dialect, Row},
     error::StoreError,
     schema::Schema,
 };
@@ -36,11 +32,9 @@ const MAX_ROWS: usize = 1_000;
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 /// How long a query may take.
 const TIME: Duration = Duration::from_secs(5);
-/// Steps of the database's machine between two looks at the clock: well below a millisecond.
-const STEPS_PER_LOOK: i32 = 10_000;
 
-/// What a query may call: what reads, counts and writes out. Not what makes values of any size, or loads code.
-const FUNCTIONS: &[&str] = &[
+/// What a query may call in SQLite: what reads, counts and writes out. Not what makes values of any size, or loads code.
+const SQLITE_FUNCTIONS: &[&str] = &[
     "abs",
     "avg",
     "coalesce",
@@ -92,6 +86,59 @@ const FUNCTIONS: &[&str] = &[
     "upper",
 ];
 
+/// The same in PostgreSQL.
+const POSTGRES_FUNCTIONS: &[&str] = &[
+    "abs",
+    "array_agg",
+    "avg",
+    "bool_and",
+    "bool_or",
+    "coalesce",
+    "count",
+    "date_part",
+    "date_trunc",
+    "dense_rank",
+    "first_value",
+    "json_agg",
+    "json_array_elements",
+    "json_array_elements_text",
+    "json_array_length",
+    "json_build_array",
+    "json_build_object",
+    "json_each",
+    "json_each_text",
+    "json_extract_path",
+    "json_extract_path_text",
+    "json_object_agg",
+    "json_typeof",
+    "lag",
+    "last_value",
+    "lead",
+    "left",
+    "length",
+    "lower",
+    "ltrim",
+    "max",
+    "min",
+    "now",
+    "ntile",
+    "nullif",
+    "rank",
+    "right",
+    "round",
+    "row_number",
+    "rtrim",
+    "sign",
+    "string_agg",
+    "strpos",
+    "substr",
+    "substring",
+    "sum",
+    "to_char",
+    "to_timestamp",
+    "upper",
+];
+
 /// A checked query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlQuery {
@@ -100,7 +147,8 @@ pub struct SqlQuery {
 }
 
 impl SqlQuery {
-    /// Reads one `SELECT` (or `WITH … SELECT`, `VALUES`) over collections. Parameters are `:name`.
+    /// Reads one `SELECT` (or `WITH … SELECT`, `VALUES`) over collections, in the language of the database that they are in.
+    /// Parameters are `:name`.
     ///
     /// # Errors
     ///
@@ -110,15 +158,24 @@ impl SqlQuery {
         if text.len() > MAX_BYTES {
             return Err(refused(format!("the SQL is longer than {MAX_BYTES} bytes")));
         }
-        let statements = Parser::parse_sql(&SQLiteDialect {}, text)
-            .map_err(|error| refused(format!("the SQL cannot be read: {error}")))?;
+        let dialect = schema.dialect();
+        let statements = match dialect {
+            Dialect::Sqlite => Parser::parse_sql(&SQLiteDialect {}, text),
+            Dialect::Postgres => parse_with_capitals(text),
+        };
+        let statements = statements.map_err(|error| refused(format!("the SQL cannot be read: {error}")))?;
         let [Statement::Query(query)]: [Statement; 1] =
             statements.try_into().map_err(|_| refused("one statement is expected"))?
         else {
             return Err(refused("only queries are allowed: SELECT, WITH or VALUES"));
         };
         let mut query = query;
-        let mut check = Check { schema, own: own_names(&query), parameters: Vec::new() };
+        let own = own_names(&query);
+        // Beyond the part that it names, such a name would lead to the database's own tables.
+        if let Some(name) = own.iter().find(|name| is_databases_own(name)) {
+            return Err(refused(format!("{name} cannot be the name of a part of a query")));
+        }
+        let mut check = Check { schema, own, parameters: Vec::new() };
         if let ControlFlow::Break(error) = query.visit(&mut check) {
             return Err(error);
         }
@@ -130,11 +187,24 @@ impl SqlQuery {
             .map(|collection| {
                 let seen = collection.scalars().filter(|field| !field.hidden).map(|field| quoted(&field.name));
                 let (name, fields) = (quoted(&collection.name), seen.collect::<Vec<_>>().join(", "));
-                format!("{name} AS (SELECT {fields} FROM \"main\".{name})")
+                let table = match dialect {
+                    Dialect::Sqlite => format!("\"main\".{name}"),
+                    // Within itself, the name is still the table's.
+                    Dialect::Postgres => name.clone(),
+                };
+                format!("{name} AS (SELECT {fields} FROM {table})")
             })
             .collect();
         let with = if views.is_empty() { String::new() } else { format!("WITH {} ", views.join(", ")) };
-        Ok(Self { text: format!("{with}SELECT * FROM ({query}) LIMIT {}", MAX_ROWS + 1), parameters })
+        let limit = MAX_ROWS + 1;
+        let text = match dialect {
+            Dialect::Sqlite => format!("{with}SELECT * FROM ({query}) LIMIT {limit}"),
+            // Whatever types the query answers with, the database writes them as JSON.
+            Dialect::Postgres => {
+                format!("{with}SELECT row_to_json(\".row\")::text AS \".row\" FROM ({query}) AS \".row\" LIMIT {limit}")
+            }
+        };
+        Ok(Self { text, parameters })
     }
 
     /// The names of the parameters, without their colons.
@@ -156,41 +226,58 @@ impl Store {
             let value = values.get(name).ok_or_else(|| refused(format!("the parameter \":{name}\" has no value")))?;
             bound.push(sea_query::Value::from(cell(value)));
         }
-        let mut connection = self.read_options().connect().await.map_err(StoreError::Database)?;
-        let deadline = Instant::now() + TIME;
-        connection
-            .lock_handle()
-            .await
-            .map_err(StoreError::Database)?
-            .set_progress_handler(STEPS_PER_LOOK, move || Instant::now() < deadline);
-        let mut records = Vec::new();
-        {
-            // Written by [`SqlQuery::parse`] from a checked tree; values are bound.
-            let statement = AssertSqlSafe(query.text.clone());
-            let mut rows = sqlx::query_with(statement, SqlxValues(Values(bound))).fetch(&mut connection);
-            let mut bytes_left = MAX_ANSWER_BYTES;
-            while let Some(row) = rows.try_next().await.map_err(failed)? {
-                if records.len() == MAX_ROWS {
-                    return Err(refused(format!("the answer has more than {MAX_ROWS} rows")));
-                }
-                records.push(record(&Row::new(row), &mut bytes_left)?);
+        let dialect = self.schema().dialect();
+        let (mut records, mut bytes_left) = (Vec::new(), MAX_ANSWER_BYTES);
+        let take = |row: &Row| {
+            if records.len() == MAX_ROWS {
+                return Err(refused(format!("the answer has more than {MAX_ROWS} rows")));
             }
-        }
-        connection.close().await.map_err(StoreError::Database)?;
+            records.push(record(dialect, row, &mut bytes_left)?);
+            Ok(())
+        };
+        // Written by [`SqlQuery::parse`] from a checked tree; values are bound.
+        self.read_guarded(query.text.clone(), SqlxValues(Values(bound)), TIME, take).await?;
         Ok(records)
     }
 }
 
-fn record(row: &Row, bytes_left: &mut usize) -> Result<Record, StoreError> {
+fn record(dialect: Dialect, row: &Row, bytes_left: &mut usize) -> Result<Record, StoreError> {
+    let mut spend = |bytes: usize| {
+        *bytes_left = bytes_left
+            .checked_sub(bytes)
+            .ok_or_else(|| refused(format!("the answer is longer than {MAX_ANSWER_BYTES} bytes")))?;
+        Ok(())
+    };
+    if dialect == Dialect::Postgres {
+        let written: String = row.get(".row")?;
+        spend(written.len())?;
+        return serde_json::from_str(&written)
+            .map_err(|error| StoreError::Corrupt { what: format!("JSON in a row: {error}") });
+    }
     let mut record = Record::new();
     for (name, cell) in row.named_cells()? {
-        let bytes = if let Cell::Text(text) = &cell { text.len() } else { 8 };
-        *bytes_left = bytes_left
-            .checked_sub(bytes + name.len())
-            .ok_or_else(|| refused(format!("the answer is longer than {MAX_ANSWER_BYTES} bytes")))?;
+        spend(name.len() + if let Cell::Text(text) = &cell { text.len() } else { 8 })?;
         record.insert(name, cell.into());
     }
     Ok(record)
+}
+
+/// Reads PostgreSQL's language, in which a name without quotation marks has small letters only: here capitals stay, as names
+/// of fields have them.
+fn parse_with_capitals(text: &str) -> Result<Vec<Statement>, ParserError> {
+    let dialect = PostgreSqlDialect {};
+    let mut tokens = Tokenizer::new(&dialect, text).tokenize()?;
+    let is_space = |token: &Token| matches!(token, Token::Whitespace(_));
+    for index in 0..tokens.len() {
+        let called = tokens[index + 1..].iter().find(|token| !is_space(token)) == Some(&Token::LParen);
+        if let Token::Word(word) = &mut tokens[index]
+            && word.keyword == Keyword::NoKeyword
+            && !called
+        {
+            word.quote_style.get_or_insert('"');
+        }
+    }
+    Parser::new(&dialect).with_tokens(tokens).parse_statements()
 }
 
 fn cell(value: &Value) -> Cell {
@@ -206,20 +293,13 @@ fn cell(value: &Value) -> Cell {
     }
 }
 
-fn failed(error: sqlx::Error) -> StoreError {
-    // SQLITE_INTERRUPT
-    const INTERRUPTED: &str = "9";
-    match error.as_database_error() {
-        Some(refusal) if refusal.code().as_deref() == Some(INTERRUPTED) => {
-            refused(format!("the query took longer than {} s", TIME.as_secs()))
-        }
-        Some(refusal) => refused(format!("the query failed: {}", refusal.message())),
-        None => StoreError::Database(error),
-    }
-}
-
 fn refused(sentence: impl Into<String>) -> StoreError {
     StoreError::invalid("SQL", sentence)
+}
+
+fn is_databases_own(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["_", "pg_", "sqlite_", "pragma_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn quoted(name: &str) -> String {
@@ -249,28 +329,41 @@ struct Check<'s> {
     parameters: Vec<String>,
 }
 
+impl Check<'_> {
+    /// What stands where a table does, and is called.
+    fn table_functions(&self) -> &'static [&'static str] {
+        match self.schema.dialect() {
+            Dialect::Sqlite => &["json_each", "json_tree"],
+            Dialect::Postgres => &["json_array_elements", "json_array_elements_text", "json_each", "json_each_text"],
+        }
+    }
+}
+
 impl VisitorMut for Check<'_> {
     type Break = StoreError;
 
     fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<StoreError> {
-        let name = match relation.0.as_slice() {
-            [part] => part.as_ident().map(|ident| ident.value.as_str()),
-            _ => None,
-        };
-        let known = name.is_some_and(|name| {
+        let parts = relation.0.iter().map(|part| part.as_ident().map_or("", |ident| ident.value.as_str()));
+        let name = parts.collect::<Vec<_>>().join(".");
+        let known = relation.0.len() == 1 && {
+            let name = name.as_str();
             self.own.contains(name)
                 || self.schema.collection(name).is_ok()
-                || matches!(name.to_ascii_lowercase().as_str(), "json_each" | "json_tree")
-        });
+                || self.table_functions().contains(&name.to_ascii_lowercase().as_str())
+        };
         if known {
             return ControlFlow::Continue(());
         }
-        ControlFlow::Break(refused(format!("there is no collection {relation}")))
+        ControlFlow::Break(refused(format!("there is no collection {name}")))
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<StoreError> {
         let Expr::Function(Function { name, .. }) = expr else { return ControlFlow::Continue(()) };
-        if FUNCTIONS.contains(&name.to_string().to_ascii_lowercase().as_str()) {
+        let allowed = match self.schema.dialect() {
+            Dialect::Sqlite => SQLITE_FUNCTIONS,
+            Dialect::Postgres => POSTGRES_FUNCTIONS,
+        };
+        if allowed.contains(&name.to_string().to_ascii_lowercase().as_str()) {
             return ControlFlow::Continue(());
         }
         ControlFlow::Break(refused(format!("the function {name} is not allowed")))
@@ -285,7 +378,11 @@ impl VisitorMut for Check<'_> {
             self.parameters.push(name.to_owned());
             self.parameters.len() - 1
         });
-        value.value = SqlValue::Placeholder(format!("?{}", number + 1));
+        let mark = match self.schema.dialect() {
+            Dialect::Sqlite => '?',
+            Dialect::Postgres => '$',
+        };
+        value.value = SqlValue::Placeholder(format!("{mark}{}", number + 1));
         ControlFlow::Continue(())
     }
 }

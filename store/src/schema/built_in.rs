@@ -29,8 +29,8 @@ pub(super) fn collections() -> Vec<Collection> {
 fn users() -> Collection {
     let mut fields = vec![
         id(Generated::Sequence),
-        field("username", FieldType::STRING).unique(),
-        field("email", FieldType::STRING).unique(),
+        field("username", FieldType::STRING).unique().ignoring_case(),
+        field("email", FieldType::STRING).unique().ignoring_case(),
         field("nickname", FieldType::STRING),
         field("phone", FieldType::STRING),
         field("password", FieldType::Password).hidden(),
@@ -316,6 +316,7 @@ fn field(name: &str, field_type: FieldType) -> Field {
         field_type,
         required: false,
         unique: false,
+        ignores_case: false,
         default: None,
         generated: None,
         hidden: false,
@@ -392,6 +393,10 @@ impl Field {
 
     fn unique(self) -> Self {
         Self { unique: true, ..self }
+    }
+
+    fn ignoring_case(self) -> Self {
+        Self { ignores_case: true, ..self }
     }
 
     fn hidden(self) -> Self {

@@ -27,6 +27,7 @@ impl Tx {
     ///
     /// [`StoreError::Invalid`] for a bad name, a taken name, an unknown type, a dangling association.
     pub async fn create_collection(&mut self, definition: &Record) -> Result<Arc<Collection>, StoreError> {
+        self.hold_schema().await?;
         let mut options = definition.clone();
         let given = match options.shift_remove("fields") {
             None | Some(Value::Null) => Vec::new(),
@@ -76,6 +77,7 @@ impl Tx {
     ///
     /// [`StoreError::Invalid`] for a built-in collection and for options that make up the table.
     pub async fn update_collection(&mut self, name: &str, options: &Record) -> Result<Arc<Collection>, StoreError> {
+        self.hold_schema().await?;
         let mut collection = self.changeable(name)?;
         for (option, value) in options {
             if STRUCTURAL.contains(&option.as_str()) && collection.options.get(option) != Some(value) {
@@ -101,6 +103,7 @@ impl Tx {
     ///
     /// [`StoreError::Invalid`] for a built-in or unknown collection.
     pub async fn destroy_collection(&mut self, name: &str) -> Result<(), StoreError> {
+        self.hold_schema().await?;
         self.changeable(name)?;
         let leads_here = |field: &Field| {
             field
@@ -136,6 +139,7 @@ impl Tx {
     /// [`StoreError::Invalid`] for a bad or taken name, an unknown type, a target that does not exist
     /// (`DANGLING_ASSOCIATION`); [`StoreError::NotUnique`] if a unique field's default is not unique among the records.
     pub async fn create_field(&mut self, collection: &str, definition: &Record) -> Result<Field, StoreError> {
+        self.hold_schema().await?;
         let mut collection = self.changeable(collection)?;
         let mut definition = definition.clone();
         if let Some(kind) = definition::association_kind(&definition) {
@@ -167,6 +171,7 @@ impl Tx {
     ///
     /// [`StoreError::Invalid`] for an unknown field, a key, or a column that an association needs (`FIELD_IN_USE`).
     pub async fn destroy_field(&mut self, collection: &str, field: &str) -> Result<(), StoreError> {
+        self.hold_schema().await?;
         let mut collection = self.changeable(collection)?;
         let (is_scalar, is_sequence) = {
             let field = collection.field(field)?;

@@ -23,6 +23,7 @@ pub(super) fn field(definition: &Record) -> Result<Field, StoreError> {
         name: name.to_owned(),
         required: flag("allowNull") == Some(false) || flag("required") == Some(true),
         unique: flag("unique") == Some(true),
+        ignores_case: false,
         default: definition.get("defaultValue").filter(|value| !value.is_null()).cloned(),
         hidden: field_type == FieldType::Password || flag("hidden") == Some(true),
         generated,

@@ -16,6 +16,8 @@ pub struct Field {
     pub required: bool,
     /// No two records share a value.
     pub unique: bool,
+    /// Values that differ in the case of ASCII letters only are the same.
+    pub ignores_case: bool,
     /// Taken when a create does not give a value.
     pub default: Option<Value>,
     /// What the store puts there by itself.

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::{
     Record,
-    db::{Conn, Row},
+    db::{Conn, Dialect, Row},
     error::StoreError,
 };
 
@@ -33,21 +33,36 @@ pub use field::{Field, FieldType, Generated};
 pub struct Schema {
     order: Vec<Arc<Collection>>,
     by_name: HashMap<String, Arc<Collection>>,
+    dialect: Dialect,
+    /// Rises with every change that is committed, where processes tell each other so.
+    version: i64,
+}
+
+impl Default for Schema {
+    fn default() -> Self {
+        Self::built_in(Dialect::default())
+    }
 }
 
 impl Schema {
     /// The schema of a new database.
-    pub(crate) fn built_in() -> Self {
-        Self::new(built_in::collections())
+    pub(crate) fn built_in(dialect: Dialect) -> Self {
+        Self::ordered(built_in::collections().into_iter().map(Arc::new).collect(), dialect, 0)
     }
 
-    fn new(collections: impl IntoIterator<Item = Collection>) -> Self {
-        Self::ordered(collections.into_iter().map(Arc::new).collect())
-    }
-
-    fn ordered(order: Vec<Arc<Collection>>) -> Self {
+    fn ordered(order: Vec<Arc<Collection>>, dialect: Dialect, version: i64) -> Self {
         let by_name = order.iter().map(|collection| (collection.name.clone(), Arc::clone(collection))).collect();
-        Self { order, by_name }
+        Self { order, by_name, dialect, version }
+    }
+
+    /// The database that the collections are in.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Larger than that of every schema before it; 0 where there is one process only.
+    pub fn version(&self) -> i64 {
+        self.version
     }
 
     /// The schema with a collection added or replaced.
@@ -58,11 +73,12 @@ impl Schema {
             Some(place) => *place = collection,
             None => order.push(collection),
         }
-        Self::ordered(order)
+        Self::ordered(order, self.dialect, self.version)
     }
 
     fn without(&self, name: &str) -> Self {
-        Self::ordered(self.order.iter().filter(|collection| collection.name != name).cloned().collect())
+        let order = self.order.iter().filter(|collection| collection.name != name).cloned().collect();
+        Self::ordered(order, self.dialect, self.version)
     }
 
     /// Finds a collection by name.
@@ -85,6 +101,13 @@ impl Schema {
 impl Conn {
     /// Reads the whole schema, as at the start.
     pub(crate) async fn load_schema(&mut self) -> Result<Schema, StoreError> {
+        let version = match self.dialect() {
+            Dialect::Sqlite => 0,
+            Dialect::Postgres => {
+                let rows = self.query(r#"SELECT "version" FROM "_schemaVersion""#, []).await?;
+                rows.first().map_or(Ok(0), |row| row.get("version"))?
+            }
+        };
         let mut fields: HashMap<String, Vec<Field>> = HashMap::new();
         for row in self.query("SELECT * FROM fields ORDER BY id", []).await? {
             let collection: String = row.get("collectionName")?;
@@ -95,7 +118,7 @@ impl Conn {
             let field = definition::field(&definition).map_err(|error| corrupt(&collection, &error))?;
             fields.entry(collection).or_default().push(field);
         }
-        let mut schema = Schema::built_in();
+        let mut schema = Schema::built_in(self.dialect());
         for row in self.query("SELECT * FROM collections ORDER BY rowid", []).await? {
             let name: String = row.get("name")?;
             let mut definition = Record::new();
@@ -108,7 +131,7 @@ impl Conn {
             let collection = definition::collection(definition, fields).map_err(|error| corrupt(&name, &error))?;
             schema.order.push(Arc::new(collection));
         }
-        Ok(Schema::ordered(schema.order))
+        Ok(Schema::ordered(schema.order, schema.dialect, version))
     }
 }
 

@@ -22,12 +22,13 @@ impl Tx {
         table.table(collection.name.clone());
         let mut has_primary_key = false;
         for field in &collection.fields {
+            check_column(&field.name)?;
             let mut column = ColumnDef::new(field.name.clone());
             if field.generated == Some(Generated::Sequence) && !has_primary_key {
-                column.integer().auto_increment().primary_key();
+                self.dialect().sequence(&mut column);
                 has_primary_key = true;
             } else {
-                dialect::column_type(&mut column, &field.field_type);
+                self.dialect().column_type(&mut column, &field.field_type);
             }
             table.col(column);
         }
@@ -56,8 +57,9 @@ impl Tx {
 
     /// Adds a column to a table that may have rows.
     pub(super) async fn add_column(&mut self, table: &str, field: &Field) -> Result<(), StoreError> {
+        check_column(&field.name)?;
         let mut column = ColumnDef::new(field.name.clone());
-        dialect::column_type(&mut column, &field.field_type);
+        self.dialect().column_type(&mut column, &field.field_type);
         self.define(&Table::alter().table(table.to_owned()).add_column(column).take()).await?;
         if let Some(default) = &field.default {
             let stored = codec::encode(field, default)?;
@@ -72,9 +74,12 @@ impl Tx {
 
     /// Drops a column with the index on it alone.
     pub(super) async fn drop_column(&mut self, table: &str, column: &str) -> Result<(), StoreError> {
-        let mut drop_index = Index::drop();
-        drop_index.name(index_name(table, &[column])).if_exists();
-        self.define(&drop_index).await?;
+        // Long names were not always cut.
+        for name in [index_name(table, &[column]), format!("{table}.{column}")] {
+            let mut drop_index = Index::drop();
+            drop_index.name(name).if_exists();
+            self.define(&drop_index).await?;
+        }
         self.define(&Table::alter().table(table.to_owned()).drop_column(column.to_owned()).take()).await
     }
 
@@ -98,5 +103,12 @@ impl Tx {
 
 /// Tables and indexes share a namespace; no table has a point in its name.
 fn index_name(table: &str, columns: &[&str]) -> String {
-    format!("{table}.{}", columns.join("."))
+    dialect::short_name(&format!("{table}.{}", columns.join(".")))
+}
+
+fn check_column(name: &str) -> Result<(), StoreError> {
+    if dialect::is_reserved_column(name) {
+        return Err(StoreError::invalid("INVALID_NAME", format!("the name {name} is the database's own")));
+    }
+    Ok(())
 }

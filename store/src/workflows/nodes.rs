@@ -114,7 +114,7 @@ impl Tx {
     /// [`StoreError::Invalid`] (`Node could not be created in executed workflow`) once executed; [`StoreError::NotFound`] if
     /// the workflow or the upstream node is not there.
     pub async fn create_node(&mut self, workflow: WorkflowId, node: NewNode) -> Result<NodeRow, StoreError> {
-        let version = self.present_workflow(workflow).await?;
+        let version = self.held_workflow(workflow).await?;
         if version.executed > 0 {
             return Err(frozen("Node could not be created in executed workflow"));
         }
@@ -148,7 +148,7 @@ impl Tx {
             }
         };
         let row = NodeRow {
-            id: NodeId(self.next_id()),
+            id: NodeId(self.next_id().await?),
             key: new_key(),
             workflow_id: workflow,
             title: node.title,
@@ -181,7 +181,7 @@ impl Tx {
         let before = self.present_node(id).await?;
         let config =
             object(&values, "config")?.map_or_else(|| before.config.clone(), |given| Value::Object(given.clone()));
-        if config != before.config && self.present_workflow(before.workflow_id).await?.executed > 0 {
+        if config != before.config && self.held_workflow(before.workflow_id).await?.executed > 0 {
             return Err(frozen("Node could not be updated in executed workflow"));
         }
         let title = if values.contains_key("title") { text(&values, "title")? } else { before.title.clone() };
@@ -200,7 +200,7 @@ impl Tx {
     /// [`StoreError::Invalid`], [`StoreError::NotFound`].
     pub async fn destroy_node(&mut self, id: NodeId) -> Result<(), StoreError> {
         let node = self.present_node(id).await?;
-        if self.present_workflow(node.workflow_id).await?.executed > 0 {
+        if self.held_workflow(node.workflow_id).await?.executed > 0 {
             return Err(frozen("Node could not be deleted in executed workflow"));
         }
         if let Some(follower) = node.downstream_id {
@@ -228,7 +228,10 @@ impl Tx {
     /// Copies the nodes of a version to another one that has none.
     pub(super) async fn copy_nodes(&mut self, from: WorkflowId, to: WorkflowId) -> Result<(), StoreError> {
         let nodes = self.nodes(from).await?;
-        let copies: HashMap<NodeId, NodeId> = nodes.iter().map(|node| (node.id, NodeId(self.next_id()))).collect();
+        let mut copies: HashMap<NodeId, NodeId> = HashMap::with_capacity(nodes.len());
+        for node in &nodes {
+            copies.insert(node.id, NodeId(self.next_id().await?));
+        }
         let copy_of = |id: Option<NodeId>| id.and_then(|id| copies.get(&id).copied());
         for node in &nodes {
             let copy = NodeRow {

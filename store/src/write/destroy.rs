@@ -41,7 +41,7 @@ impl Tx {
     ) -> Result<Vec<Record>, StoreError> {
         let statement = DeleteStatement::new()
             .from_table(collection.name.clone())
-            .cond_where(filter.compile(&collection.name))
+            .cond_where(filter.compile(self.dialect(), &collection.name))
             .returning(all_columns(collection))
             .take();
         let rows = self.fetch_all(&statement).await?;
@@ -58,12 +58,16 @@ impl Tx {
 
     /// Deletes links.
     pub(super) async fn unlink_rows(&mut self, through: &Collection, filter: &Filter) -> Result<(), StoreError> {
+        let mut those = filter.clone();
         if self.is_heard(through, RecordChangeKind::Destroyed) {
             let doomed = self.rows_matching(through, filter).await?;
+            those = self.exactly(through, &doomed, filter)?;
             self.note_records(through, doomed.into_iter().map(|record| (Some(record), None)));
         }
-        let statement =
-            DeleteStatement::new().from_table(through.name.clone()).cond_where(filter.compile(&through.name)).take();
+        let statement = DeleteStatement::new()
+            .from_table(through.name.clone())
+            .cond_where(those.compile(self.dialect(), &through.name))
+            .take();
         self.execute(&statement).await.map(drop)
     }
 
@@ -75,9 +79,11 @@ impl Tx {
         cell: Cell,
         filter: &Filter,
     ) -> Result<(), StoreError> {
+        let mut those = filter.clone();
         if self.is_heard(collection, RecordChangeKind::Updated) {
             let value = codec::decode(column, cell.clone())?;
             let mut before = self.rows_matching(collection, filter).await?;
+            those = self.exactly(collection, &before, filter)?;
             // What has the value already is linked as it was.
             before.retain(|record| record.get(&column.name) != Some(&value));
             self.note_records(
@@ -92,7 +98,7 @@ impl Tx {
         let statement = UpdateStatement::new()
             .table(collection.name.clone())
             .value(column.name.clone(), cell)
-            .cond_where(filter.compile(&collection.name))
+            .cond_where(those.compile(self.dialect(), &collection.name))
             .take();
         self.execute(&statement).await.map(drop)
     }

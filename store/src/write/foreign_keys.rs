@@ -3,7 +3,7 @@
 //! There are no database constraints between run-time collections: this, and the clearing of foreign keys when a record is
 //! deleted, is what keeps them whole.
 
-use sea_query::{Expr, Query};
+use sea_query::{Expr, LockType, Query};
 
 use crate::{
     db::{Cell, Tx},
@@ -31,8 +31,10 @@ impl Tx {
                 statement
                     .expr(Expr::val(1))
                     .from(target.name.clone())
-                    .cond_where(filter.compile(&target.name))
-                    .limit(1);
+                    .cond_where(filter.compile(self.dialect(), &target.name))
+                    .limit(1)
+                    // It is not deleted before this is stored.
+                    .lock(LockType::KeyShare);
                 if self.fetch_optional(&statement).await?.is_none() {
                     let message = format!("{}: there is no such record in {}", column.name, target.name);
                     return Err(StoreError::invalid("DANGLING_ASSOCIATION", message));

@@ -233,7 +233,7 @@ impl Tx {
             }
             None => Filter::by_key(target, value)?,
         };
-        self.rows_matching(target, &filter).await?.into_iter().next().ok_or_else(|| {
+        self.rows_referred_to(target, &filter).await?.into_iter().next().ok_or_else(|| {
             StoreError::invalid("DANGLING_ASSOCIATION", format!("{name}: there is no such record in {}", target.name))
         })
     }

@@ -1,6 +1,6 @@
 //! Single rows: inserting with defaults and stamps, updating, reading back.
 
-use sea_query::{Expr, InsertStatement, Query, ReturningClause, SelectStatement, UpdateStatement};
+use sea_query::{Expr, InsertStatement, LockType, Query, ReturningClause, SelectStatement, UpdateStatement};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -29,11 +29,11 @@ impl Tx {
         let now = moment::now();
         let author = author.map_or(Cell::Null, |author| Cell::Integer(author.0));
         for field in collection.scalars() {
-            let given = given.iter().find(|(given, _)| given.name == field.name).map(|(_, cell)| cell.clone());
-            let cell = match (given, field.generated) {
+            let value = given.iter().find(|(given, _)| given.name == field.name).map(|(_, cell)| cell.clone());
+            let cell = match (value, field.generated) {
                 (Some(cell), _) => Some(cell),
                 (None, Some(Generated::Sequence)) => None,
-                (None, Some(Generated::EngineId)) => Some(Cell::Integer(self.next_id())),
+                (None, Some(Generated::EngineId)) => Some(Cell::Integer(self.next_id().await?)),
                 (None, Some(Generated::CreatedAt | Generated::UpdatedAt)) => Some(Cell::Text(now.clone())),
                 (None, Some(Generated::CreatedBy | Generated::UpdatedBy)) => Some(author.clone()),
                 (None, None) => initial(field)?,
@@ -56,12 +56,23 @@ impl Tx {
         }
         statement.returning(all_columns(collection));
         let rows = self.fetch_all(&statement).await?;
+        self.count_above(collection, &given).await?;
         let row = rows.first().ok_or_else(|| StoreError::NotFound { what: collection.name.clone() })?;
         let record = read(collection, row)?;
         if self.is_heard(collection, RecordChangeKind::Created) {
             self.note_records(collection, [(None, Some(record.clone()))]);
         }
         Ok(record)
+    }
+
+    /// Lets the columns that count by themselves go on above the numbers that were given for them.
+    async fn count_above(&mut self, collection: &Collection, given: &[(&Field, Cell)]) -> Result<(), StoreError> {
+        let Some(statement) = self.dialect().count_above() else { return Ok(()) };
+        for (field, cell) in given.iter().filter(|(field, _)| field.generated == Some(Generated::Sequence)) {
+            let table = format!("\"{}\"", collection.name);
+            self.query(statement, [cell.clone().into(), table.into(), field.name.as_str().into()]).await?;
+        }
+        Ok(())
     }
 
     /// Changes the matching rows and answers them, hidden fields too, in key order.
@@ -95,7 +106,11 @@ impl Tx {
             true => Some(self.rows_matching(collection, filter).await?),
             false => None,
         };
-        statement.cond_where(filter.compile(&collection.name)).returning(all_columns(collection));
+        let those = match &before {
+            Some(before) => self.exactly(collection, before, filter)?,
+            None => filter.clone(),
+        };
+        statement.cond_where(those.compile(self.dialect(), &collection.name)).returning(all_columns(collection));
         let rows = self.fetch_all(&statement).await?;
         let mut records: Vec<Record> = rows.iter().map(|row| read(collection, row)).collect::<Result<_, _>>()?;
         sort_by_key(collection, &mut records);
@@ -105,18 +120,54 @@ impl Tx {
         Ok(records)
     }
 
-    /// Reads the matching rows whole, hidden fields too, in key order.
+    /// What matches the rows that were read and held, and none that has begun to match since: nobody would hear of that one.
+    /// Rows without a key of one column cannot be told apart so.
+    pub(super) fn exactly(
+        &self,
+        collection: &Collection,
+        held: &[Record],
+        filter: &Filter,
+    ) -> Result<Filter, StoreError> {
+        let [key] = collection.key.as_slice() else { return Ok(filter.clone()) };
+        if !self.has_rivals() {
+            return Ok(filter.clone());
+        }
+        let field = collection.field(key)?;
+        let keys = held.iter().map(|record| codec::operand(field, record.get(key).unwrap_or(&Value::Null)));
+        Ok(Filter::one_of(key, keys.collect::<Result<_, _>>()?))
+    }
+
+    /// Reads the matching rows whole, hidden fields too, in key order. Nobody else changes them before the transaction ends.
     pub(super) async fn rows_matching(
         &mut self,
         collection: &Collection,
         filter: &Filter,
     ) -> Result<Vec<Record>, StoreError> {
+        self.rows_held(collection, filter, LockType::NoKeyUpdate).await
+    }
+
+    /// The same for rows that are referred to: others may change, but not delete them.
+    pub(super) async fn rows_referred_to(
+        &mut self,
+        collection: &Collection,
+        filter: &Filter,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.rows_held(collection, filter, LockType::KeyShare).await
+    }
+
+    async fn rows_held(
+        &mut self,
+        collection: &Collection,
+        filter: &Filter,
+        lock: LockType,
+    ) -> Result<Vec<Record>, StoreError> {
         let mut statement: SelectStatement = Query::select();
         for field in collection.scalars() {
             statement.expr(Expr::col((collection.name.clone(), field.name.clone())));
         }
-        statement.from(collection.name.clone()).cond_where(filter.compile(&collection.name));
+        statement.from(collection.name.clone()).cond_where(filter.compile(self.dialect(), &collection.name));
         order_by_key(&mut statement, collection, &collection.name);
+        statement.lock(lock);
         let rows = self.fetch_all(&statement).await?;
         rows.iter().map(|row| read(collection, row)).collect()
     }

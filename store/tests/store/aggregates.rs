@@ -63,7 +63,7 @@ async fn aggregated(
     conn.aggregate(&Aggregate { collection, filter, related_to, aggregator, field, repeated }).await
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn values_keep_their_form() {
     let shop = shop().await;
     let all = || json!({});
@@ -98,7 +98,7 @@ async fn values_keep_their_form() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn related_records_only() {
     let shop = shop().await;
     for (related, filter, want) in [
@@ -117,7 +117,7 @@ async fn related_records_only() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn mistakes_are_told() {
     let shop = shop().await;
     for (aggregator, field, want) in [

@@ -27,7 +27,7 @@ async fn select(blog: &Fixture, fields: &[&str], except: &[&str], appends: &[&st
     blog.store.read().await?.find(&Find { select, ..Find::all(blog.get("posts")) }).await
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn selections() -> Result<(), StoreError> {
     let blog = blog().await;
     for (fields, except, appends, expected) in [
@@ -65,7 +65,7 @@ async fn selections() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn appends_fill_every_record() -> Result<(), StoreError> {
     let blog = blog().await;
     let posts = blog.find("posts", json!({}), &["category.owner", "tags", "comments", "summary"]).await?;
@@ -80,7 +80,7 @@ async fn appends_fill_every_record() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn paths_are_followed_to_distinct_records() -> Result<(), StoreError> {
     let blog = blog().await;
     let follow =

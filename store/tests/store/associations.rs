@@ -52,7 +52,7 @@ async fn check(association: &str, steps: &[(AssociationChange, Value, Value)]) {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn to_many_links_change() {
     use AssociationChange::{Add, Remove, Set};
     for association in ["tags", "comments"] {
@@ -71,7 +71,7 @@ async fn to_many_links_change() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn to_one_links_change() {
     use AssociationChange::{Add, Remove, Set};
     for association in ["category", "summary"] {
@@ -90,7 +90,7 @@ async fn to_one_links_change() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn both_ends_have_to_be_there() {
     let blog = blog().await;
     let missing = associate(&blog, ("posts", json!(404)), "tags", json!([1]), AssociationChange::Add).await;

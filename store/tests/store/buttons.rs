@@ -33,7 +33,7 @@ async fn set(fixture: &Fixture, key: &'static str, drafts: Vec<BindingDraft>) ->
     fixture.store.write(move |tx| Box::pin(async move { tx.set_bindings(key, drafts).await })).await
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_list_keeps_its_order_and_its_ids_across_changes_and_restarts() {
     let fixture = Fixture::empty().await;
     make(&fixture, Some("b")).await.expect("a button");
@@ -55,7 +55,7 @@ async fn a_list_keeps_its_order_and_its_ids_across_changes_and_restarts() {
     assert_eq!(stored.facts, facts("posts"));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_list_that_is_refused_changes_nothing() {
     let fixture = Fixture::empty().await;
     for key in ["b", "other"] {
@@ -80,7 +80,7 @@ async fn a_list_that_is_refused_changes_nothing() {
     assert_eq!(after[1], before);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn keys_are_unique_or_made_and_bindings_go_with_their_button() {
     let fixture = Fixture::empty().await;
     make(&fixture, Some("b")).await.expect("a button");
@@ -98,7 +98,7 @@ async fn keys_are_unique_or_made_and_bindings_go_with_their_button() {
     assert_eq!(fixture.find("buttons", json!({}), &[]).await.expect("rows")[0]["key"], made);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_version_that_counts_is_the_enabled_one_or_else_the_current_one() -> Result<(), StoreError> {
     let fixture = Fixture::empty().await;
     let write = async |values: serde_json::Value| {

@@ -5,7 +5,7 @@ use store::StoreError;
 
 use crate::fixture::{Fixture, by, code};
 
-#[tokio::test]
+#[test_database::test]
 async fn deleted_records_are_answered_as_they_were() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     for title in ["a", "b", "c"] {
@@ -21,7 +21,7 @@ async fn deleted_records_are_answered_as_they_were() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_refers_to_a_deleted_record_lets_go() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let post = blog
@@ -42,7 +42,7 @@ async fn what_refers_to_a_deleted_record_lets_go() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn users_leave_their_roles_and_their_records() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     blog.create("roles", json!({"name": "writer", "resources": [{"name": "posts", "actions": [{"name": "view"}]}]}))
@@ -67,7 +67,7 @@ async fn users_leave_their_roles_and_their_records() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_record_that_must_be_referred_to_stays() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let fields = json!([{"type": "bigInt", "name": "tagId", "allowNull": false},

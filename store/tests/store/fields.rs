@@ -54,7 +54,7 @@ async fn refused(field: &str, values: &[Value]) {
     assert_eq!(fixture.find("things", json!({}), &[]).await.expect("nothing"), Vec::<Value>::new());
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn texts() {
     let hard = "ü\"'\\\n\u{2028}{{x}}😀 %_";
     check(
@@ -73,7 +73,7 @@ async fn texts() {
     refused("select", &[json!("c")]).await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn numbers() {
     check(
         "integer",
@@ -105,13 +105,13 @@ async fn numbers() {
     refused("decimal", &[json!("90000000000000000000"), json!("1,5"), json!(false)]).await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn booleans() {
     check("boolean", &[(json!(true), json!(true)), (json!("false"), json!(false)), (json!(1), json!(true))]).await;
     refused("boolean", &[json!("yes"), json!(2), json!([])]).await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn times() {
     check(
         "moment",
@@ -129,7 +129,7 @@ async fn times() {
     refused("time", &[json!("25:00"), json!(7)]).await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn structures() {
     let value = json!({"a": [1, "b", null, {"c": 1.5}], "z": "\u{0}"});
     check("json", &[(value.clone(), value), (json!([]), json!([])), (json!("text"), json!("text"))]).await;
@@ -140,7 +140,7 @@ async fn structures() {
     refused("uuid", &[json!("1"), json!(1)]).await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_uuid_is_made_when_none_is_given() -> Result<(), StoreError> {
     let fixture = things().await;
     let (first, second) = (fixture.create("things", json!({})).await?, fixture.create("things", json!({})).await?);
@@ -149,7 +149,7 @@ async fn a_uuid_is_made_when_none_is_given() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn required_fields_and_defaults() -> Result<(), StoreError> {
     let fixture = Fixture::empty().await;
     let fields = json!([
@@ -170,7 +170,7 @@ async fn required_fields_and_defaults() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn stamps_and_authors_are_the_stores_own() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let given = json!({"title": "x", "createdAt": "2001-01-01", "updatedAt": "2001-01-01", "createdById": 77,

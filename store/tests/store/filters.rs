@@ -25,7 +25,7 @@ async fn posts() -> Fixture {
     blog
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn filters_match() {
     let blog = posts().await;
     let all = [1, 2, 3, 4];
@@ -112,7 +112,7 @@ async fn filters_match() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn filters_that_make_no_sense_are_refused() {
     let blog = posts().await;
     let mut deep = json!({"id": 1});
@@ -149,7 +149,7 @@ async fn filters_that_make_no_sense_are_refused() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn keys_match() -> Result<(), StoreError> {
     let blog = posts().await;
     let by_key = async |collection: &str, key: Value| -> Result<usize, StoreError> {
@@ -180,7 +180,7 @@ async fn keys_match() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn sorted_pages() -> Result<(), StoreError> {
     let blog = posts().await;
     let posts = blog.get("posts");

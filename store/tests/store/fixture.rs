@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use store::{Collection, Filter, Find, Record, Select, Store, StoreError, UserId, WriteOptions};
-use tempfile::TempDir;
+use test_database::TestDatabase;
 
-/// A store in a temporary folder.
+/// A store on a database of its own.
 pub(crate) struct Fixture {
     pub(crate) store: Store,
-    folder: TempDir,
+    database: TestDatabase,
 }
 
 impl Fixture {
     /// A new database with the built-in collections.
     pub(crate) async fn empty() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = open(&folder).await;
-        Self { store, folder }
+        let database = TestDatabase::new();
+        let store = open(&database).await;
+        Self { store, database }
     }
 
     /// A new database with posts, categories, tags, comments and summaries.
@@ -75,11 +75,21 @@ impl Fixture {
         fixture
     }
 
+    /// The database once more, as another process would have it.
+    pub(crate) async fn open_again(&self) -> Store {
+        open(&self.database).await
+    }
+
+    /// Carries out a statement past the store.
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        self.database.execute(statement).await;
+    }
+
     /// Closes the database and opens it again.
     pub(crate) async fn reopen(self) -> Self {
         self.store.close().await;
-        let store = open(&self.folder).await;
-        Self { store, folder: self.folder }
+        let store = open(&self.database).await;
+        Self { store, database: self.database }
     }
 
     pub(crate) fn get(&self, collection: &str) -> Arc<Collection> {
@@ -157,8 +167,8 @@ impl Fixture {
     }
 }
 
-async fn open(folder: &TempDir) -> Store {
-    Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.expect("an open store")
+async fn open(database: &TestDatabase) -> Store {
+    Store::open(database.url()).await.expect("an open store")
 }
 
 /// The members of a JSON object.

@@ -20,7 +20,7 @@ const ATTACKS: [&str; 12] = [
     "/* */ UNION SELECT password FROM users",
 ];
 
-#[tokio::test]
+#[test_database::test]
 async fn values_stay_values() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     blog.create("posts", json!({"title": "innocent"})).await?;
@@ -45,7 +45,7 @@ async fn values_stay_values() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn names_are_known_or_refused() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let posts = blog.get("posts");
@@ -74,7 +74,7 @@ async fn names_are_known_or_refused() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn words_of_the_language_are_names_like_any_other() -> Result<(), StoreError> {
     let fixture = Fixture::empty().await;
     let words =

@@ -1,4 +1,4 @@
-//! Drives the store over a real database in a temporary folder.
+//! Drives the store over real databases: each test over a file and over a server.
 
 mod aggregates;
 mod agreement;
@@ -12,9 +12,11 @@ mod fields;
 mod filters;
 mod fixture;
 mod hostile;
+mod hosts;
 mod marks;
 mod nested;
 mod record_changes;
 mod records;
+mod rivals;
 mod schema;
 mod statements;

@@ -13,7 +13,7 @@ fn column(records: &Value, name: &str) -> Vec<Value> {
     records.as_array().expect("a list").iter().map(|record| record[name].clone()).collect()
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn every_kind_of_association_is_created() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let user = blog.create("users", json!({"username": "u"})).await?;
@@ -39,7 +39,7 @@ async fn every_kind_of_association_is_created() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn two_levels_up() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let comment = blog.create("comments", json!({"content": "c", "post": {"category": {"title": "c1"}}})).await?;
@@ -48,7 +48,7 @@ async fn two_levels_up() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn existing_records_are_linked_and_changed_only_where_allowed() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let category = blog.create("categories", json!({"title": "before"})).await?;
@@ -70,7 +70,7 @@ async fn existing_records_are_linked_and_changed_only_where_allowed() -> Result<
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_update_sets_the_whole_association() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let post = blog
@@ -100,7 +100,7 @@ async fn an_update_sets_the_whole_association() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_bulk_update_creates_one_for_each_record() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     for _ in 0..2 {
@@ -115,7 +115,7 @@ async fn a_bulk_update_creates_one_for_each_record() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn links_lead_somewhere_or_nothing_is_stored() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let mut deep = json!({"title": "end"});
@@ -144,7 +144,7 @@ async fn links_lead_somewhere_or_nothing_is_stored() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_category_may_lead_back_to_its_kind() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     blog.field("categories", json!({"type": "belongsTo", "name": "parent", "target": "categories"})).await?;

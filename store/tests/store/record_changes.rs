@@ -73,7 +73,7 @@ async fn write(store: &Store, writes: &'static [(&'static str, &'static str)]) -
     store.write(move |tx| Box::pin(posts(tx, writes))).await
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_record_changes_once_in_a_request_from_what_it_was_to_what_it_is() {
     use RecordChangeKind::{Created, Destroyed, Updated};
     let fixture = Fixture::blog().await;
@@ -92,7 +92,7 @@ async fn a_record_changes_once_in_a_request_from_what_it_was_to_what_it_is() {
     check(&[("nosuch", "a")], &[]).await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn nobody_hears_of_what_is_taken_back_and_an_error_takes_it_back() {
     let fixture = Fixture::blog().await;
     let ear = Ear::at(&fixture.store, "posts");
@@ -113,7 +113,7 @@ async fn nobody_hears_of_what_is_taken_back_and_an_error_takes_it_back() {
     assert_eq!(ear.heard().len(), 0, "it was not stored");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_cause_holds_for_its_request() {
     let fixture = Fixture::blog().await;
     let ear = Ear::at(&fixture.store, "posts");
@@ -126,5 +126,5 @@ async fn a_cause_holds_for_its_request() {
     let (first, second) = tokio::join!(first, write(&fixture.store, &[("", "b")]));
     first.and(second).expect("writes");
     let causes: Vec<Cause> = ear.heard.lock().expect("not poisoned").iter().map(|(cause, _)| cause.clone()).collect();
-    assert_eq!(causes, [cause, Cause::default()]);
+    assert!(causes.len() == 2 && causes.contains(&cause) && causes.contains(&Cause::default()), "{causes:?}");
 }

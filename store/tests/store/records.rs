@@ -11,7 +11,7 @@ fn keys(value: &Value) -> Vec<String> {
     keys
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_created_record_is_answered_whole() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let user = blog.create("users", json!({"nickname": "someone", "username": "someone"})).await?;
@@ -49,7 +49,7 @@ async fn a_created_record_is_answered_whole() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_value_that_exists_already_is_refused_by_name() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     blog.create("posts", json!({"code": "a"})).await?;
@@ -61,7 +61,7 @@ async fn a_value_that_exists_already_is_refused_by_name() -> Result<(), StoreErr
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_is_told_about_values_has_no_secrets() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let schema = blog.store.schema();
@@ -82,7 +82,7 @@ async fn what_is_told_about_values_has_no_secrets() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn users_come_without_their_passwords() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     blog.create("roles", json!({"name": "writer"})).await?;
@@ -102,7 +102,7 @@ async fn users_come_without_their_passwords() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn updates_change_what_matches() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     for title in ["a", "b", "c"] {

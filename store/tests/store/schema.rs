@@ -9,7 +9,7 @@ fn names(fields: &[store::Field]) -> Vec<&str> {
     fields.iter().map(|field| field.name.as_str()).collect()
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_collection_has_the_fields_that_were_asked_for() -> Result<(), StoreError> {
     let fixture = Fixture::empty().await;
     let plain = fixture.collection(json!({"name": "plain", "fields": [{"type": "string", "name": "a"}]})).await?;
@@ -38,7 +38,7 @@ async fn a_collection_has_the_fields_that_were_asked_for() -> Result<(), StoreEr
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn keys_of_ones_own() -> Result<(), StoreError> {
     let fixture = Fixture::empty().await;
     let fields = json!([{"type": "string", "name": "code"}, {"type": "string", "name": "title"}]);
@@ -63,7 +63,7 @@ async fn keys_of_ones_own() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_association_makes_the_columns_it_needs() -> Result<(), StoreError> {
     let fixture = Fixture::empty().await;
     for name in ["a", "b"] {
@@ -89,7 +89,7 @@ async fn an_association_makes_the_columns_it_needs() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn definitions_that_make_no_sense_change_nothing() {
     let blog = Fixture::blog().await;
     let before: Vec<String> = blog.store.schema().collections().map(|collection| collection.name.clone()).collect();
@@ -141,7 +141,7 @@ async fn definitions_that_make_no_sense_change_nothing() {
     assert_eq!(blog.find("fields", json!({"collectionName": "fresh"}), &[]).await.expect("fields").len(), 5);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn built_in_collections_keep_their_structure() {
     let blog = Fixture::blog().await;
     assert_eq!(code(blog.field("users", json!({"type": "string", "name": "x"})).await), "BUILT_IN");
@@ -165,7 +165,7 @@ async fn built_in_collections_keep_their_structure() {
     assert_eq!(code(blog.destroy("workflows", json!({})).await), "BUILT_IN");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn fields_come_and_go() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     blog.create("posts", json!({"title": "a", "tags": [{"name": "t"}]})).await?;
@@ -200,7 +200,7 @@ async fn fields_come_and_go() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_unique_field_needs_records_that_differ() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     for _ in 0..2 {
@@ -213,7 +213,7 @@ async fn a_unique_field_needs_records_that_differ() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_dropped_collection_takes_the_ways_to_it_along() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     blog.create("posts", json!({"title": "p", "category": {"title": "c"}, "tags": [{"name": "t"}]})).await?;
@@ -231,7 +231,7 @@ async fn a_dropped_collection_takes_the_ways_to_it_along() -> Result<(), StoreEr
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn options_that_do_not_make_the_table_change() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let change = async |options: Value| {
@@ -248,7 +248,7 @@ async fn options_that_do_not_make_the_table_change() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn everything_is_there_after_opening_again() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let post = blog
@@ -264,7 +264,7 @@ async fn everything_is_there_after_opening_again() -> Result<(), StoreError> {
     Ok(())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_schema_change_that_fails_later_is_undone() -> Result<(), StoreError> {
     let blog = Fixture::blog().await;
     let result: Result<(), StoreError> = blog

@@ -4,6 +4,7 @@ use std::sync::{Mutex, OnceLock};
 
 use serde_json::{Value, json};
 use store::StoreError;
+use test_database::Database;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::fixture::Fixture;
@@ -48,37 +49,34 @@ fn listen() {
     });
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn appends_cost_one_statement_for_each_path() -> Result<(), StoreError> {
     listen();
     let fixture = Fixture::empty().await;
-    // Only this test's statements mention these names.
-    fixture.collection(json!({"name": "counted", "fields": [{"type": "string", "name": "countedTitle"}]})).await?;
-    for (kind, name, target) in [
-        ("belongsTo", "countedParent", "counted"),
-        ("hasMany", "countedChildren", "counted"),
-        ("belongsToMany", "countedFriends", "counted"),
-    ] {
-        let definition = json!({"type": kind, "name": name, "target": target,
-            "foreignKey": if kind == "belongsToMany" { "oneId" } else { "countedParentId" }, "otherKey": "otherId"});
-        fixture.field("counted", definition).await?;
+    // Only this test's statements mention this name.
+    let counted = match Database::of_this_test() {
+        Database::Sqlite => "countedInFile",
+        Database::Postgres => "countedOnServer",
+    };
+    fixture.collection(json!({"name": counted, "fields": [{"type": "string", "name": "title"}]})).await?;
+    for (kind, name) in [("belongsTo", "parent"), ("hasMany", "children"), ("belongsToMany", "friends")] {
+        let definition = json!({"type": kind, "name": name, "target": counted, "through": format!("{counted}Friends"),
+            "foreignKey": if kind == "belongsToMany" { "oneId" } else { "parentId" }, "otherKey": "otherId"});
+        fixture.field(counted, definition).await?;
     }
     for number in 0..30 {
         let parent = if number == 0 { Value::Null } else { json!(1) };
         let friends = if number == 0 { json!([]) } else { json!([1, number]) };
-        let values = json!({"countedTitle": "x", "countedParent": parent, "countedFriends": friends});
-        fixture.create("counted", values).await?;
+        let values = json!({"title": "x", "parent": parent, "friends": friends});
+        fixture.create(counted, values).await?;
     }
-    for (appends, expected) in [
-        (&[][..], 1),
-        (&["countedParent"], 2),
-        (&["countedParent", "countedChildren", "countedFriends"], 4),
-        (&["countedFriends.countedFriends.countedParent"], 4),
-    ] {
-        let before = statements_with("counted");
-        let found = fixture.find("counted", json!({}), appends).await?;
+    for (appends, expected) in
+        [(&[][..], 1), (&["parent"], 2), (&["parent", "children", "friends"], 4), (&["friends.friends.parent"], 4)]
+    {
+        let before = statements_with(counted);
+        let found = fixture.find(counted, json!({}), appends).await?;
         assert_eq!(found.len(), 30);
-        assert_eq!(statements_with("counted") - before, expected, "{appends:?}");
+        assert_eq!(statements_with(counted) - before, expected, "{appends:?}");
     }
     Ok(())
 }

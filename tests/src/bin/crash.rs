@@ -1,11 +1,11 @@
 //! Kills a server under load, again and again; `cargo xtask crash` builds and calls it.
 //!
-//! Arguments: the server's program, the number of kills, the seed.
+//! Arguments: the server's program, the database (`sqlite` or `postgres`), the number of hosts, the number of kills, the seed.
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use tests::crash::{Options, run};
+use anyhow::{Context, Result, bail};
+use tests::crash::{Data, Options, run};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -22,11 +22,14 @@ async fn main() -> ExitCode {
 async fn crash() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let mut next = |name: &'static str| arguments.next().with_context(|| format!("{name} is missing"));
-    let options = Options {
-        program: next("the server's program")?.into(),
-        kills: next("the number of kills")?.parse()?,
-        seed: next("the seed")?.parse()?,
+    let program = next("the server's program")?.into();
+    let data = match (next("the database")?.as_str(), next("the number of hosts")?.parse()?) {
+        ("sqlite", 1) => Data::Sqlite,
+        ("postgres", hosts @ 1..) => Data::Postgres { hosts },
+        (database, hosts) => bail!("{hosts} hosts on {database}: a file has one host, a server any number"),
     };
+    let options =
+        Options { program, data, kills: next("the number of kills")?.parse()?, seed: next("the seed")?.parse()? };
     let report = run(&options).await?;
     println!("{report}");
     report.verdict()

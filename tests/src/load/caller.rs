@@ -8,8 +8,8 @@ use tokio::sync::watch;
 
 use crate::place::{EMAIL, PASSWORD};
 
-/// Where the server is; `None` while it is away.
-pub(crate) type Address = watch::Receiver<Option<String>>;
+/// Where the servers are; none while all are away.
+pub(crate) type Address = watch::Receiver<Vec<String>>;
 
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,6 +22,8 @@ pub(crate) struct Caller {
     http: reqwest::Client,
     address: Address,
     token: String,
+    /// Counts the calls, which go to the servers by turns.
+    calls: usize,
 }
 
 /// What came of a call.
@@ -38,7 +40,7 @@ pub(crate) enum Reply {
 impl Caller {
     pub(crate) async fn sign_in(address: Address) -> Result<Self> {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
-        let mut caller = Self { http, address, token: String::new() };
+        let mut caller = Self { http, address, token: String::new(), calls: 0 };
         let answer = caller.done("auth:signIn", &json!({"account": EMAIL, "password": PASSWORD})).await?;
         caller.token = answer["token"].as_str().context("a token")?.to_owned();
         Ok(caller)
@@ -54,9 +56,11 @@ impl Caller {
     }
 
     async fn try_post(&mut self, path: &str, body: &Value) -> Reply {
-        let Ok(url) = self.address.wait_for(Option::is_some).await.map(|url| url.clone().unwrap_or_default()) else {
+        let Ok(urls) = self.address.wait_for(|urls| !urls.is_empty()).await.map(|urls| urls.clone()) else {
             return Reply::Broken;
         };
+        self.calls = self.calls.wrapping_add(1);
+        let url = &urls[self.calls % urls.len()];
         let request = self.http.post(format!("{url}/api/{path}")).bearer_auth(&self.token).json(body);
         let Ok(response) = request.send().await else { return Reply::Broken };
         let status = response.status().as_u16();

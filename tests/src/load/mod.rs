@@ -18,7 +18,7 @@ pub(crate) use scene::{Kind, Scene};
 
 /// Callers at work.
 pub(crate) struct Load {
-    address: watch::Sender<Option<String>>,
+    address: watch::Sender<Vec<String>>,
     stop: CancellationToken,
     callers: JoinSet<Ledger>,
     scene: Arc<Scene>,
@@ -36,7 +36,7 @@ pub(crate) struct Shape {
 impl Load {
     /// Makes the collections and workflows on a fresh server at `url`.
     pub(crate) async fn prepare(url: &str, kinds: &[Kind]) -> Result<(Self, Caller)> {
-        let (address, door) = watch::channel(Some(url.to_owned()));
+        let (address, door) = watch::channel(vec![url.to_owned()]);
         let mut caller = Caller::sign_in(door).await?;
         let scene = Scene::set_up(&mut caller, kinds).await.context("the scene is not set up")?;
         let load = Self { address, stop: CancellationToken::new(), callers: JoinSet::new(), scene: Arc::new(scene) };
@@ -65,9 +65,9 @@ impl Load {
         }
     }
 
-    /// Tells the callers where the server is now; `None` makes them wait.
-    pub(crate) fn point_to(&self, url: Option<&str>) {
-        self.address.send_replace(url.map(str::to_owned));
+    /// Tells the callers where the servers are now; none makes them wait.
+    pub(crate) fn point_to<'u>(&self, urls: impl IntoIterator<Item = &'u str>) {
+        self.address.send_replace(urls.into_iter().map(str::to_owned).collect());
     }
 
     /// Lets each caller finish its action, for which the server has to be there; answers what all of them have asked.

@@ -12,6 +12,7 @@ mod depth;
 mod explain;
 mod guide;
 mod harness;
+mod hosts;
 mod lifecycle;
 mod misbehaving;
 mod plugins;

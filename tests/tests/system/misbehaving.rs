@@ -215,6 +215,11 @@ async fn a_hook_that_waits_for_a_thread_that_waits_for_the_hook_gets_away() {
     let post = scene.blog.create("posts", &own.to_string(), json!({"title": "a"})).await.ok();
     scene.blog.finished(&scene.workflow, 1).await;
     let journal = scene.journal();
+    if test_database::Database::of_this_test() == test_database::Database::Postgres {
+        // Transactions run beside each other: nobody waits for the one that the hook is called in.
+        assert!(!journal.contains("thread of a hook: Unavailable"), "{journal}");
+        return;
+    }
     let expected = "thread of a hook: Unavailable: The host did not answer within 5 seconds";
     assert!(journal.lines().any(|line| line == expected), "{journal}");
 
@@ -253,7 +258,9 @@ async fn threads_hear_that_the_host_is_stopping_and_stay_harmless() {
         data_dir: folder.path().join("data"),
         listen: "127.0.0.1:0".parse().expect("an address"),
         manifest: Some(path),
-        database_url: None,
+        database_url: test_database::chosen_for(folder.path()),
+        role: Default::default(),
+        token_secret: None,
         admin: Admin { email: EMAIL.to_owned(), password: Some(PASSWORD.to_owned()) },
         outside: Default::default(),
         strictness: Default::default(),

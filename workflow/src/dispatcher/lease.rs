@@ -3,13 +3,13 @@
 //! A process that was paused for so long that others took over finds that out in its next transaction: every one of them
 //! asks whether the claim is still its own.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use store::{ClaimedBy, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::{engine::Instance, processor::millis};
+use crate::engine::Instance;
 
 /// A lease is renewed this often while it lasts, so that it survives a renewal or two that fail.
 const RENEWALS_PER_LEASE: u32 = 3;
@@ -69,7 +69,7 @@ impl Lease {
         self.store
             .write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
                 Box::pin(async move {
-                    let until_ms = millis(SystemTime::now()).saturating_add(lease_ms);
+                    let until_ms = tx.now_ms().await?.saturating_add(lease_ms);
                     tx.lease(&claim, name.as_deref(), until_ms).await
                 })
             })

@@ -132,6 +132,12 @@ impl Line {
         }
     }
 
+    /// How many tasks are with workers.
+    pub(super) fn running(&self) -> usize {
+        let state = self.state();
+        state.known.len() - state.waiting.len()
+    }
+
     /// Says whether no task waits or runs.
     pub(super) fn is_empty(&self) -> bool {
         self.state().known.is_empty()

@@ -77,6 +77,12 @@ impl Dispatcher {
         self.processor.hand_back_interrupted().await?;
         let now_ms = millis(SystemTime::now());
         let mut conn = self.store.read().await?;
+        if !self.works() {
+            for id in self.processor.abandoned(&mut conn).await? {
+                self.line.push(Task::This(id));
+            }
+            return Ok(None);
+        }
         // What may begin now, with what is taken back, is in the queue before it is read.
         let not_before = conn.next_not_before().await?;
         if not_before.is_some_and(|not_before| not_before <= now_ms) {
@@ -85,7 +91,8 @@ impl Dispatcher {
             conn = self.store.read().await?;
         }
         let not_before = conn.next_not_before().await?;
-        if conn.has_expired_claims(now_ms).await? {
+        let lease_clock_ms = conn.now_ms().await?;
+        if conn.has_expired_claims(lease_clock_ms).await? {
             drop(conn);
             self.processor.take_back().await?;
             conn = self.store.read().await?;

@@ -10,7 +10,7 @@ async fn aggregate(harness: &Harness, config: Value, data: Value) -> (JobStatus,
     (job, result)
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn records_are_counted_and_summed() {
     let harness = Harness::new().await;
     for (title, read) in [("a", 1), ("a", 2), ("b", 2), ("c", 100)] {
@@ -38,7 +38,7 @@ async fn records_are_counted_and_summed() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn only_what_a_record_leads_to() {
     let harness = Harness::new().await;
     harness
@@ -65,7 +65,7 @@ async fn only_what_a_record_leads_to() {
     assert_eq!(got, (JobStatus::Resolved, json!(0)));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn mistakes_are_told() {
     let harness = Harness::new().await;
     let check = |config: Value| harness.engine.check_node("aggregate", &config).map_err(|error| error.to_string());

@@ -20,7 +20,7 @@ fn at_least(least: i64) -> Value {
     json!({"engine": "cel", "expression": format!("{{{{$context.data}}}} >= {least}")})
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_first_condition_that_holds_leads() {
     let harness = Harness::new().await;
     let conditions = |go_on: bool| {
@@ -79,7 +79,7 @@ async fn keyed(harness: &Harness, rows: &[NodeRow]) {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_loop_goes_through_lists_texts_and_numbers() {
     let harness = Harness::new().await;
     let tag = "{{$scopes.LOOP.item}} {{$scopes.LOOP.index}} {{$scopes.LOOP.sequence}}/{{$scopes.LOOP.length}}";
@@ -106,7 +106,7 @@ async fn a_loop_goes_through_lists_texts_and_numbers() {
     assert_eq!(harness.logs().await.len(), seen);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn jobs_of_a_round_hang_below_the_loop() {
     let harness = Harness::new().await;
     let (workflow, rows) = looping(&harness, json!({"target": 2}), vec![log("a"), log("b")]).await;
@@ -134,7 +134,7 @@ async fn jobs_of_a_round_hang_below_the_loop() {
     assert_eq!(jobs[0].result, json!({"looped": 2, "broken": false}));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_condition_is_asked_before_each_round() {
     let harness = Harness::new().await;
     for (go_on, want) in [(true, vec!["1", "3", "after"]), (false, vec!["1", "after"])] {
@@ -150,7 +150,7 @@ async fn a_condition_is_asked_before_each_round() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_failed_round_fails_breaks_or_is_passed_over() {
     let harness = Harness::new().await;
     for (exit, status, looped, broken, want) in [
@@ -171,7 +171,7 @@ async fn a_failed_round_fails_breaks_or_is_passed_over() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_end_inside_a_loop_ends_the_execution() {
     let harness = Harness::new().await;
     for (end_status, status, job) in
@@ -190,7 +190,7 @@ async fn an_end_inside_a_loop_ends_the_execution() {
     assert_eq!(harness.logs().await.len(), 0);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn variables_are_declared_and_assigned_to() {
     let harness = Harness::new().await;
     let (workflow, rows) = harness
@@ -225,7 +225,7 @@ async fn variables_are_declared_and_assigned_to() {
     );
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_last_output_counts() {
     let harness = Harness::new().await;
     let workflow = harness
@@ -242,7 +242,7 @@ async fn the_last_output_counts() {
     assert_eq!(output(&harness, outcome.id).await, Value::Null);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_loop_goes_on_in_the_round_where_it_was() {
     let mut harness = Harness::new().await;
     let body =
@@ -261,7 +261,7 @@ async fn a_loop_goes_on_in_the_round_where_it_was() {
     assert_eq!(harness.jobs(id).await.len(), 1 + 6 * 3 + 1);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_run_from_a_node_in_a_loop_goes_on_in_its_first_round() {
     let harness = Harness::new().await;
     let body = vec![log("{{$scopes.LOOP.item}}a"), log("{{$scopes.LOOP.item}}b")];

@@ -48,7 +48,7 @@ async fn destroy(harness: &Harness, workflow: &WorkflowRow) {
     harness.write(move |tx| Box::pin(async move { tx.destroy_workflow(id).await.map(drop) })).await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn cancelling_a_parent_aborts_those_it_waits_for_and_no_others() {
     let harness = Harness::new().await;
     let beside = harness.workflow(vec![for_long()]).await;
@@ -69,7 +69,7 @@ async fn cancelling_a_parent_aborts_those_it_waits_for_and_no_others() {
     assert_eq!(harness.logs().await.len(), 0);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_parent_that_is_not_kept_takes_its_children_along() {
     let harness = Harness::new().await;
     let child = harness.workflow(vec![for_long()]).await;
@@ -81,7 +81,7 @@ async fn a_parent_that_is_not_kept_takes_its_children_along() {
     assert_eq!(end(&harness, child).await, parent_ended());
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_parent_that_is_out_of_time_aborts_its_child_which_is_not_run_again() {
     let harness = Harness::new().await;
     let again = json!({"retry": {"attempts": 3, "backoffMs": 1, "on": [-3]}});
@@ -96,7 +96,7 @@ async fn a_parent_that_is_out_of_time_aborts_its_child_which_is_not_run_again() 
     assert_eq!(only(&harness, &child).await, running);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_attempt_that_is_still_to_come_is_aborted_too() {
     let harness = Harness::new().await;
     let later = json!({"retry": {"attempts": 1, "backoffMs": 3_600_000, "on": [-1]}});
@@ -110,7 +110,7 @@ async fn an_attempt_that_is_still_to_come_is_aborted_too() {
     assert_eq!(end(&harness, second).await, parent_ended());
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_branch_that_is_decided_without_the_child_aborts_it() {
     let harness = Harness::new().await;
     let child = harness.workflow(vec![for_long()]).await;
@@ -130,7 +130,7 @@ async fn a_branch_that_is_decided_without_the_child_aborts_it() {
     assert_eq!(harness.logs().await, ["after"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_child_whose_workflow_is_destroyed_does_not_leave_its_parent_waiting() {
     let harness = Harness::new().await;
     let grandchild = harness.workflow(vec![for_long()]).await;
@@ -154,7 +154,7 @@ async fn a_child_whose_workflow_is_destroyed_does_not_leave_its_parent_waiting()
     assert_eq!(harness.logs().await, ["after"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_child_deleted_in_a_later_batch_is_told_of_too() {
     let harness = Harness::new().await;
     let (child, _) = harness.workflow_with(json!({"concurrency": 1_000}), vec![for_long()]).await;
@@ -171,7 +171,7 @@ async fn a_child_deleted_in_a_later_batch_is_told_of_too() {
     harness.until(id, ExecutionStatus::Error).await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_parent_whose_workflow_is_destroyed_aborts_its_child() {
     let harness = Harness::new().await;
     let child = harness.workflow(vec![for_long()]).await;

@@ -39,7 +39,7 @@ async fn enqueue(harness: &Harness, workflow: &WorkflowRow, data: &[Value]) -> V
     harness.enqueue(data.iter().map(context).collect()).await
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn one_after_the_other_also_across_processes() {
     let harness = Harness::new().await;
     let (other_store, other) = harness.another_engine(Instance::default()).await;
@@ -57,7 +57,7 @@ async fn one_after_the_other_also_across_processes() {
     other_store.close().await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn as_many_run_at_once_as_the_options_say() {
     let harness = quiet().await;
     let by = busy(&harness).await;
@@ -78,7 +78,7 @@ async fn as_many_run_at_once_as_the_options_say() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_is_to_be_gone_on_with_comes_first() {
     let harness = quiet().await;
     let by = busy(&harness).await;
@@ -98,7 +98,7 @@ async fn what_is_to_be_gone_on_with_comes_first() {
     assert!(taken.is_some());
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn executions_with_the_same_key_keep_their_order_and_others_do_not_wait() {
     let harness = quiet().await;
     let by = busy(&harness).await;
@@ -129,7 +129,7 @@ async fn executions_with_the_same_key_keep_their_order_and_others_do_not_wait() 
     assert_eq!(records[0]["concurrencyKey"], "a");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn keys_drain_in_order_through_the_engine() {
     let harness = Harness::new().await;
     let options = json!({"concurrencyKey": "{{$context.data.id}}"});

@@ -8,7 +8,7 @@ use workflow::{EngineError, loop_guard};
 
 use crate::harness::{Harness, log, node};
 
-#[tokio::test]
+#[test_database::test]
 async fn a_waiting_execution_is_cancelled_with_its_job() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![node("delay", json!({"unit": 60_000, "duration": 10})), log("never")]).await;
@@ -25,7 +25,7 @@ async fn a_waiting_execution_is_cancelled_with_its_job() {
     assert!(matches!(harness.engine.cancel(store::ExecutionId(1)).await, Err(EngineError::NotFound)));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_queued_execution_is_cancelled_and_never_runs() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![log("ran")]).await;
@@ -36,7 +36,7 @@ async fn a_queued_execution_is_cancelled_and_never_runs() {
     assert_eq!(harness.logs().await.len(), 0);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_running_execution_stops_at_its_next_node() {
     let harness = Harness::new().await;
     // Hundreds of transactions are ahead when the first one is seen.
@@ -58,7 +58,7 @@ async fn a_running_execution_stops_at_its_next_node() {
     assert_eq!(harness.jobs(id).await.len(), ran, "effects and jobs are stored together");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_loop_guard_counts_executions_of_the_same_workflow() {
     let harness = Harness::new().await;
     let (once, twice, other) = (
@@ -82,7 +82,7 @@ async fn the_loop_guard_counts_executions_of_the_same_workflow() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn executions_are_deleted_on_the_states_that_options_name() {
     let harness = Harness::new().await;
     let options = json!({"deleteExecutionOnStatus": [1]});
@@ -96,7 +96,7 @@ async fn executions_are_deleted_on_the_states_that_options_name() {
     assert_eq!(harness.status(outcome.id).await, ExecutionStatus::Failed);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_run_goes_on_without_its_caller() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![log("first"), log("second")]).await;
@@ -112,7 +112,7 @@ async fn a_run_goes_on_without_its_caller() {
     assert_eq!(harness.logs().await, ["first", "second"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn after_a_shutdown_nothing_runs() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![log("late")]).await;
@@ -122,7 +122,7 @@ async fn after_a_shutdown_nothing_runs() {
     assert_eq!(harness.status(id).await, ExecutionStatus::Queued);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_unknown_node_type_is_the_jobs_error() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![]).await;

@@ -24,7 +24,7 @@ fn add(amount: impl Into<Value>, unit: &str) -> Value {
     json!([{"function": "add", "unit": unit, "amount": amount}])
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn moments_move_on_the_calendar_of_a_zone() {
     let harness = Harness::new().await;
     for (input, zone, steps, want) in [
@@ -47,7 +47,7 @@ async fn moments_move_on_the_calendar_of_a_zone() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn periods_begin_and_end() {
     let harness = Harness::new().await;
     let at = json!("2024-05-16T15:45:30.678Z");
@@ -78,7 +78,7 @@ async fn periods_begin_and_end() {
     assert_eq!(got, Ok(json!("2024-03-30T23:59:59.999+02:00")));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn differences_count_whole_units() {
     let harness = Harness::new().await;
     for (from, to, unit, want) in [
@@ -101,7 +101,7 @@ async fn differences_count_whole_units() {
     assert_eq!(calculate(&harness, json!("2024-03-30T12:00:00+01:00"), "Europe/Berlin", steps).await, Ok(json!(1)));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_last_step_may_make_a_number_or_a_text() {
     let harness = Harness::new().await;
     let at = json!("2024-12-30T22:30:00Z");
@@ -120,7 +120,7 @@ async fn the_last_step_may_make_a_number_or_a_text() {
     assert!(now.2.as_i64().unwrap() >= 2025, "{now:?}");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_makes_no_sense_is_refused() {
     let harness = Harness::new().await;
     let refused = |input: Value, zone: &'static str, steps: Value| {

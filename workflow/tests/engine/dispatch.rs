@@ -7,7 +7,7 @@ use store::{ExecutionId, ExecutionStatus, JobStatus, NewExecution};
 
 use crate::harness::{Harness, log, node};
 
-#[tokio::test]
+#[test_database::test]
 async fn a_thousand_queued_executions_run_once_each_and_in_order() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![log("{{$context.data.number}}")]).await;
@@ -23,7 +23,7 @@ async fn a_thousand_queued_executions_run_once_each_and_in_order() {
     assert_eq!(harness.status(ids[999]).await, ExecutionStatus::Resolved);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn executions_without_nodes_drain_too() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![]).await;
@@ -35,7 +35,7 @@ async fn executions_without_nodes_drain_too() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_no_hint_told_of_is_found() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![]).await;
@@ -43,7 +43,7 @@ async fn what_no_hint_told_of_is_found() {
     harness.until(ids[0], ExecutionStatus::Resolved).await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_long_lane_starves_nobody() {
     let harness = Harness::with_workers(1).await;
     let (long, short) = (harness.workflow(vec![log("long")]).await, harness.workflow(vec![log("short")]).await);
@@ -58,7 +58,7 @@ async fn a_long_lane_starves_nobody() {
     assert_eq!(logs.len(), 501);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_waiting_execution_holds_nobody_up() {
     let harness = Harness::with_workers(1).await;
     let config = json!({"unit": 60_000, "duration": "{{$context.data.minutes}}"});
@@ -72,7 +72,7 @@ async fn a_waiting_execution_holds_nobody_up() {
     assert_eq!(harness.logs().await, ["0"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_delay_that_is_over_goes_on_or_fails() {
     let harness = Harness::new().await;
     for (end_status, status, job_status, logs) in
@@ -109,7 +109,7 @@ async fn chain(harness: &Harness, first: &[&str]) -> Vec<ExecutionId> {
     ids
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_chain_goes_on_when_its_first_is_resolved() {
     let harness = Harness::new().await;
     let ids = chain(&harness, &["ends", "second", "third"]).await;
@@ -123,7 +123,7 @@ async fn a_chain_goes_on_when_its_first_is_resolved() {
     assert_eq!(harness.logs().await, ["second", "third"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_chain_is_gone_when_its_first_fails_or_waits() {
     let harness = Harness::new().await;
     for (first, status) in [("fails", ExecutionStatus::Failed), ("waits", ExecutionStatus::Started)] {

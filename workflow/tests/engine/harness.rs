@@ -8,19 +8,19 @@ use store::{
     Execution, ExecutionId, ExecutionStatus, Faults, Filter, Find, Job, JobStatus, NewExecution, NodeRow, Record, Sort,
     Store, StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
-use tempfile::TempDir;
+use test_database::TestDatabase;
 use workflow::{
     Engine, EngineOptions, Instance, NodeFaults, Outcome, OutsideOptions, Permission, provided::ProvidedNodes,
 };
 
 /// Longest wait for a condition: far beyond what any test takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 pub(crate) struct Harness {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
     options: EngineOptions,
-    folder: TempDir,
+    database: TestDatabase,
 }
 
 /// A node of a test workflow: type, configuration, and where it hangs: behind the one before it by default.
@@ -41,10 +41,6 @@ pub(crate) fn node(node_type: &'static str, config: Value) -> Node {
 /// Appends a tag to the logs: shows that, and in which order, nodes ran.
 pub(crate) fn log(tag: &str) -> Node {
     node("create", json!({"collection": "logs", "params": {"values": {"tag": tag}}}))
-}
-
-fn url(folder: &TempDir) -> String {
-    format!("sqlite:{}", folder.path().join("data.db").display())
 }
 
 impl Node {
@@ -74,13 +70,13 @@ impl Harness {
         Self::with(4, outside).await
     }
 
-    /// With nodes that fail when these say so, and an operator who lets nodes do everything.
-    pub(crate) async fn with_node_faults(faults: Arc<dyn NodeFaults>) -> Self {
+    /// With nodes that fail when these say so, node types of others, and an operator who lets nodes do everything.
+    pub(crate) async fn with_node_faults(faults: Arc<dyn NodeFaults>, others: Arc<dyn ProvidedNodes>) -> Self {
         let outside = OutsideOptions { private_requests: Permission::Granted, sql: Permission::Granted, mail: None };
         let mut harness = Self::with_outside(outside).await;
         harness.engine.shutdown(Duration::ZERO).await;
         harness.engine =
-            Engine::start_with_faults(harness.store.clone(), harness.options.clone(), faults).await.unwrap();
+            Engine::start_with_faults(harness.store.clone(), harness.options.clone(), faults, others).await.unwrap();
         harness
     }
 
@@ -94,11 +90,11 @@ impl Harness {
     }
 
     async fn with(parallel_workflows: usize, outside: OutsideOptions) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&url(&folder)).await.unwrap();
+        let database = TestDatabase::new();
+        let store = Store::open(database.url()).await.unwrap();
         let options = EngineOptions { parallel_workflows, outside };
         let engine = Engine::start(store.clone(), options.clone()).await.unwrap();
-        let harness = Self { store, engine, options, folder };
+        let harness = Self { store, engine, options, database };
         for definition in [
             json!({"name": "logs", "fields": [{"type": "string", "name": "tag"}]}),
             json!({"name": "posts", "createdBy": true, "fields": [
@@ -117,21 +113,17 @@ impl Harness {
 
     /// The database once more, as another process would have it.
     pub(crate) async fn open(&self) -> Store {
-        Store::open(&url(&self.folder)).await.unwrap()
+        Store::open(self.database.url()).await.unwrap()
     }
 
     /// The database once more, with failures.
     pub(crate) async fn open_with_faults(&self, faults: Arc<dyn Faults>) -> Result<Store, StoreError> {
-        Store::open_with_faults(&url(&self.folder), faults).await
+        Store::open_with_faults(self.database.url(), faults).await
     }
 
     /// Writes what the store never would.
     pub(crate) async fn damage(&self, statement: &'static str) {
-        use sqlx::{ConnectOptions as _, Connection as _, Executor as _, sqlite::SqliteConnectOptions};
-        let options = SqliteConnectOptions::new().filename(self.folder.path().join("data.db"));
-        let mut connection = options.connect().await.unwrap();
-        connection.execute(statement).await.unwrap();
-        connection.close().await.unwrap();
+        self.database.execute(statement).await;
     }
 
     /// Stops this engine as a crash would, and starts another one on the same database.

@@ -7,7 +7,7 @@ use store::ExecutionStatus;
 
 use crate::harness::{Harness, log, node};
 
-#[tokio::test]
+#[test_database::test]
 async fn outdated_executions_are_deleted_by_state() {
     let mut harness = Harness::new().await;
     let keep = json!({"keepExecutionsForMs": {"1": 0, "-2": 0, "-1": 86_400_000}});
@@ -32,7 +32,7 @@ async fn outdated_executions_are_deleted_by_state() {
     assert_eq!(harness.row(resolved.id).await.executed, 2, "they have been executed all the same");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn dead_letters_are_not_outdated() {
     let mut harness = Harness::new().await;
     let options = json!({"keepExecutionsForMs": {"-1": 0}, "retry": {"attempts": 1, "backoffMs": 1, "on": [-1]}});
@@ -47,7 +47,7 @@ async fn dead_letters_are_not_outdated() {
     assert_eq!((left.len(), &left[0]["attempt"]), (1, &json!(2)));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_long_history_goes_in_batches_and_its_queue_never_runs() {
     let mut harness = Harness::new().await;
     let workflow = harness.workflow(vec![log("ran")]).await;

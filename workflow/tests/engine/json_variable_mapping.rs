@@ -11,7 +11,7 @@ async fn map(harness: &Harness, source: Value, variables: Value) -> (JobStatus, 
     (job, result)
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn parts_get_names() {
     let harness = Harness::new().await;
     let source =
@@ -34,7 +34,7 @@ async fn parts_get_names() {
     assert_eq!(map(&harness, source.clone(), whole).await, (JobStatus::Resolved, json!({"whole": source})));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_text_is_read_as_json() {
     let harness = Harness::new().await;
     let variables = json!([{"path": "a.b", "name": "b"}]);
@@ -45,7 +45,7 @@ async fn a_text_is_read_as_json() {
     assert!(result["message"].as_str().unwrap().starts_with("the source is a text, but not JSON"), "{result}");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_missing_required_part_ends_the_execution() {
     let harness = Harness::new().await;
     let config = json!({"source": {"a": 1}, "variables": [{"path": "b", "name": "x", "required": true}]});
@@ -54,7 +54,7 @@ async fn a_missing_required_part_ends_the_execution() {
     assert_eq!(result["message"], "\"x\" is missing: there is nothing at \"b\"");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn names_are_checked_beforehand() {
     let harness = Harness::new().await;
     let check = |variables: Value| {

@@ -17,7 +17,7 @@ fn named(name: &str, lease: Duration) -> Instance {
     Instance { name: Some(name.to_owned()), lease }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn two_processes_share_the_work_and_do_everything_once() {
     let harness = Harness::new().await;
     let (other_store, other) = harness.another_engine(Instance::default()).await;
@@ -45,7 +45,7 @@ async fn two_processes_share_the_work_and_do_everything_once() {
     other_store.close().await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_a_dead_process_was_doing_is_taken_over_when_its_lease_ends() {
     let harness = Harness::new().await;
     let workflow = harness.workflow((0..300).map(|_| log("x")).collect()).await;
@@ -66,7 +66,7 @@ async fn what_a_dead_process_was_doing_is_taken_over_when_its_lease_ends() {
     assert_eq!((harness.logs().await.len(), harness.jobs(id).await.len()), (300, 300));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_live_process_keeps_what_it_does() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![]).await;
@@ -85,7 +85,7 @@ async fn a_live_process_keeps_what_it_does() {
     other_store.close().await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn who_comes_back_under_the_same_name_does_not_wait() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![log("done")]).await;
@@ -100,7 +100,7 @@ async fn who_comes_back_under_the_same_name_does_not_wait() {
     second_store.close().await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_shutdown_hands_back_at_once() {
     let harness = Harness::new().await;
     let workflow = harness.workflow((0..300).map(|_| log("x")).collect()).await;
@@ -122,7 +122,7 @@ async fn a_shutdown_hands_back_at_once() {
     assert_eq!(harness.logs().await.len(), 600);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_execution_that_kills_its_processes_is_isolated() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![log("{{$context.data}}")]).await;
@@ -153,7 +153,7 @@ async fn an_execution_that_kills_its_processes_is_isolated() {
     assert_eq!(harness.logs().await, ["good"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn getting_somewhere_clears_the_count() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![]).await;
@@ -175,7 +175,7 @@ async fn getting_somewhere_clears_the_count() {
     assert_eq!(times, Some(1));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_execution_that_cannot_be_read_is_isolated() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![log("{{$context.data}}")]).await;

@@ -55,7 +55,7 @@ fn refused(result: Result<(), EngineError>, code: &str, message: &str) {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_first_of_several_decides() {
     let harness = Harness::new().await;
     let asked = harness.ask(2, json!({"description": "for {{$context.data.title}}"})).await;
@@ -79,7 +79,7 @@ async fn the_first_of_several_decides() {
     assert_eq!(decision["comment"], "I approve");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn all_have_to_approve_and_one_can_reject() {
     let harness = Harness::new().await;
     let asked = harness.ask(3, json!({"mode": "all"})).await;
@@ -103,7 +103,7 @@ async fn all_have_to_approve_and_one_can_reject() {
     assert_eq!(harness.logs().await, ["after"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_share_decides() {
     let harness = Harness::new().await;
     let asked = harness.ask(4, json!({"mode": "share", "percent": 50})).await;
@@ -117,7 +117,7 @@ async fn a_share_decides() {
     assert_eq!(decisions.as_array().map(Vec::len), Some(4));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_rejection_may_let_the_execution_go_on() {
     let harness = Harness::new().await;
     let asked = harness.ask(1, json!({"onReject": "continue"})).await;
@@ -127,7 +127,7 @@ async fn a_rejection_may_let_the_execution_go_on() {
     assert_eq!(harness.logs().await, ["after"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn those_who_decide_at_the_same_time_are_counted_once_each() {
     let harness = Harness::new().await;
     let asked = harness.ask(3, json!({"mode": "all"})).await;
@@ -140,7 +140,7 @@ async fn those_who_decide_at_the_same_time_are_counted_once_each() {
     assert_eq!(harness.task_statuses(asked.execution).await, [TaskStatus::Approved; 3]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn values_have_to_fit_the_form() {
     let harness = Harness::new().await;
     let form = json!({"type": "object", "required": ["budget"], "properties": {
@@ -168,7 +168,7 @@ async fn values_have_to_fit_the_form() {
     harness.until(asked.execution, ExecutionStatus::Rejected).await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_decision_is_taken_once_and_by_the_assignee() {
     let harness = Harness::new().await;
     let asked = harness.ask(2, json!({"mode": "all", "actions": ["approve"]})).await;
@@ -192,7 +192,7 @@ async fn a_decision_is_taken_once_and_by_the_assignee() {
     assert_eq!(harness.status(asked.execution).await, ExecutionStatus::Started);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_draft_is_kept_and_decides_nothing() {
     let harness = Harness::new().await;
     let form = json!({"type": "object", "required": ["budget"]});
@@ -209,7 +209,7 @@ async fn a_draft_is_kept_and_decides_nothing() {
     assert!(matches!(closed, EngineError::Store(StoreError::IllegalMove { .. })), "{closed:?}");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn whoever_ends_the_execution_closes_its_tasks() {
     let harness = Harness::new().await;
     let canceled = harness.ask(2, json!({})).await;
@@ -233,7 +233,7 @@ async fn whoever_ends_the_execution_closes_its_tasks() {
     assert_eq!(harness.task_statuses(resumed.execution).await, [TaskStatus::Closed]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_restart_keeps_what_was_asked_and_decided() {
     let mut harness = Harness::new().await;
     let asked = harness.ask(2, json!({"mode": "all"})).await;
@@ -247,7 +247,7 @@ async fn a_restart_keeps_what_was_asked_and_decided() {
     assert_eq!(harness.logs().await, ["after"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn people_are_found_by_id_record_and_role() {
     let harness = Harness::new().await;
     harness.role("boss").await;
@@ -260,7 +260,7 @@ async fn people_are_found_by_id_record_and_role() {
     assert_eq!(users, [UserId(one), UserId(boss)]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_task_for_nobody_is_an_error() {
     let harness = Harness::new().await;
     harness.role("empty").await;
@@ -285,7 +285,7 @@ async fn a_task_for_nobody_is_an_error() {
     assert_eq!(harness.records("workflowTasks").await, Vec::<Value>::new());
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn tasks_in_parallel_branches_hold_up_only_their_own() {
     use crate::harness::Place;
     let harness = Harness::new().await;

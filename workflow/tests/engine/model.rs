@@ -176,13 +176,13 @@ async fn agree(count: usize, restarts: usize) -> BTreeSet<&'static str> {
     met
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_processor_agrees_with_the_model() {
     let all = ["all", "allSettled", "an end in a branch", "an end in a loop", "any", "race"];
     assert_eq!(agree(120, 0).await, BTreeSet::from(all), "the workflows do not show all there is");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn it_still_agrees_when_it_is_cut_short() {
     agree(40, 3).await;
 }

@@ -15,7 +15,7 @@ async fn run(harness: &Harness, node: Node, context: Value) -> (ExecutionStatus,
     (outcome.status, jobs[0].status, jobs[0].result.clone())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_execution_without_nodes_is_resolved() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![]).await;
@@ -24,7 +24,7 @@ async fn an_execution_without_nodes_is_resolved() {
     assert_eq!(harness.row(workflow.id).await.executed, 1);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn calculation() {
     let harness = Harness::new().await;
     let config = json!({"engine": "cel", "expression": "{{$context.data.amount}} * 2"});
@@ -36,7 +36,7 @@ async fn calculation() {
     assert!(result["message"].as_str().unwrap().contains("Division by zero"), "{result}");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn condition() {
     let harness = Harness::new().await;
     let basic = |reject: bool| {
@@ -60,7 +60,7 @@ async fn condition() {
     assert_eq!(status, ExecutionStatus::Error);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_condition_takes_the_right_branch_and_returns_to_the_line() {
     let harness = Harness::new().await;
     let calculation = json!({"group": {"type": "and", "calculations": [
@@ -80,7 +80,7 @@ async fn a_condition_takes_the_right_branch_and_returns_to_the_line() {
     assert_eq!(harness.logs().await, ["yes", "after", "no", "after"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn create() {
     let harness = Harness::new().await;
     let config = json!({"collection": "main:posts", "params": {
@@ -96,7 +96,7 @@ async fn create() {
     assert_eq!(harness.records("posts").await[0]["title"], "a {{$context.roleName}}");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_refused_write_is_the_jobs_error_and_leaves_nothing() {
     let harness = Harness::new().await;
     harness.post(json!({"code": "dup"})).await;
@@ -122,7 +122,7 @@ async fn a_refused_write_is_the_jobs_error_and_leaves_nothing() {
     assert!(result["message"].as_str().unwrap().contains("nosuch"), "{result}");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn passwords_are_hashed() {
     let harness = Harness::new().await;
     let values = json!({"username": "u", "email": "u@example.com", "password": "secret-word"});
@@ -131,7 +131,7 @@ async fn passwords_are_hashed() {
     assert_eq!((status, result.get("password")), (ExecutionStatus::Resolved, None), "{result}");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn update_and_destroy_count_and_refuse_an_empty_filter() {
     let harness = Harness::new().await;
     for read in [1, 2, 3] {
@@ -159,7 +159,7 @@ async fn update_and_destroy_count_and_refuse_an_empty_filter() {
     assert_eq!(harness.records("posts").await.len(), 1);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn query() {
     let harness = Harness::new().await;
     for read in [1, 2, 3] {
@@ -191,7 +191,7 @@ async fn query() {
     assert_eq!((status, none), (ExecutionStatus::Failed, json!([])));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn results_of_earlier_nodes_are_variables() {
     let harness = Harness::new().await;
     harness.post(json!({"title": "seen"})).await;
@@ -223,7 +223,7 @@ async fn results_of_earlier_nodes_are_variables() {
     assert_eq!(harness.logs().await, ["seen!"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn end_ends_and_messages_are_collected() {
     let harness = Harness::new().await;
     let message = |text: &str| node("response-message", json!({"message": text}));
@@ -245,7 +245,7 @@ async fn end_ends_and_messages_are_collected() {
     assert_eq!(harness.logs().await.len(), 0);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn delay_waits() {
     let harness = Harness::new().await;
     let config = json!({"unit": 60_000, "duration": "{{$context.data.minutes}}"});

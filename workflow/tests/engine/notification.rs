@@ -124,7 +124,7 @@ fn notification(config: Value) -> crate::harness::Node {
     node("notification", Value::Object(whole))
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn people_are_told_inside_by_default() {
     let harness = Harness::new().await;
     let (one, two) = (harness.user(json!({})).await, harness.user(json!({})).await);
@@ -138,7 +138,7 @@ async fn people_are_told_inside_by_default() {
     assert_eq!(told, [one, two].map(|id| (json!(id), json!("x!"), json!(false))));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn mail_goes_to_each_with_an_address_under_a_stable_id() {
     let office = PostOffice::open().await;
     let harness = with_mail(&office.url()).await;
@@ -172,7 +172,7 @@ async fn mail_goes_to_each_with_an_address_under_a_stable_id() {
     assert!(!taken[0].message.contains("ben@example.com"), "nobody sees who else is told");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn mail_that_is_refused_fails_the_node_or_not() {
     let office = PostOffice::open().await;
     let harness = with_mail(&office.url()).await;
@@ -193,7 +193,7 @@ async fn mail_that_is_refused_fails_the_node_or_not() {
     assert_eq!(office.taken().len(), 0);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_server_that_is_not_there_fails_the_node() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let harness = with_mail(&format!("smtp://{gone}")).await;
@@ -203,7 +203,7 @@ async fn a_server_that_is_not_there_fails_the_node() {
     assert!(result["message"].as_str().unwrap_or_default().starts_with("the mail could not be sent: "), "{result}");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn without_a_server_there_is_no_mail() {
     let harness = Harness::new().await;
     let people = [harness.user(json!({"email": "ann@example.com"})).await];
@@ -216,7 +216,7 @@ async fn without_a_server_there_is_no_mail() {
     assert_eq!(harness.logs().await, ["after"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_is_no_mail_server_or_sender_is_told() {
     for (url, from, beginning) in [
         ("http://localhost", "a@example.com", "the mail server has to be smtp://"),

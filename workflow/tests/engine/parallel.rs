@@ -44,7 +44,7 @@ fn branches(jobs: &[Job]) -> Vec<(Value, Value)> {
     outcomes.iter().map(|outcome| (outcome["status"].clone(), outcome["result"].clone())).collect()
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn branches_wait_at_the_same_time() {
     let harness = Harness::new().await;
     let (workflow, _) =
@@ -58,7 +58,7 @@ async fn branches_wait_at_the_same_time() {
     assert_eq!(logs, ["a", "b", "c"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn all_end_well_or_the_first_failure_ends_them() {
     let harness = Harness::new().await;
     let (workflow, _) =
@@ -79,7 +79,7 @@ async fn all_end_well_or_the_first_failure_ends_them() {
     assert_eq!(harness.logs().await, ["after"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn any_takes_the_first_that_is_through() {
     let harness = Harness::new().await;
     let (workflow, _) = parallel(&harness, "any", vec![vec![for_long()], vec![fails()], vec![value("7")]]).await;
@@ -92,7 +92,7 @@ async fn any_takes_the_first_that_is_through() {
     assert_eq!(harness.run(&workflow, json!({})).await.status, ExecutionStatus::Failed);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_race_ends_like_the_first_that_is_over() {
     let harness = Harness::new().await;
     for (first, status) in [(fails(), ExecutionStatus::Failed), (value("7"), ExecutionStatus::Resolved)] {
@@ -104,7 +104,7 @@ async fn a_race_ends_like_the_first_that_is_over() {
     assert_eq!(harness.logs().await, ["after"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn all_settled_lists_failures_and_goes_on() {
     let harness = Harness::new().await;
     let (workflow, _) =
@@ -117,7 +117,7 @@ async fn all_settled_lists_failures_and_goes_on() {
     assert_eq!(harness.logs().await, ["after"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_end_in_a_branch_ends_the_execution() {
     let harness = Harness::new().await;
     let (workflow, _) = parallel(
@@ -134,7 +134,7 @@ async fn an_end_in_a_branch_ends_the_execution() {
     assert_eq!(harness.logs().await.len(), 0);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn messages_come_in_the_order_of_the_branches() {
     let harness = Harness::new().await;
     let say = |text: &str| node("response-message", json!({"message": text}));
@@ -148,7 +148,7 @@ async fn messages_come_in_the_order_of_the_branches() {
     assert_eq!(outcome.messages, ["first", "second", "third"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn branches_that_wait_go_on_by_themselves_and_nothing_is_repeated() {
     let mut harness = Harness::new().await;
     let branch = |name: &str| {
@@ -175,7 +175,7 @@ async fn branches_that_wait_go_on_by_themselves_and_nothing_is_repeated() {
     );
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_branches_worked_out_is_known_behind_them() {
     let harness = Harness::new().await;
     let (workflow, rows) = parallel(&harness, "all", vec![vec![value("20"), for_short()], vec![value("3")]]).await;
@@ -220,14 +220,14 @@ async fn beside_work(harness: &Harness, other: Vec<Node>, meanwhile: impl AsyncF
     300 - logs.iter().position(|tag| tag == "through").expect("the other branch ran")
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_delay_that_is_over_does_not_wait_for_the_other_branches() {
     let harness = Harness::new().await;
     let left = beside_work(&harness, vec![for_short(), log("through")], async |_| {}).await;
     assert!(left > 0, "it waited for all of them");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_job_ended_from_outside_does_not_wait_for_the_other_branches() {
     let harness = Harness::new().await;
     let left = beside_work(&harness, vec![for_long(), log("through")], async |id| {
@@ -240,7 +240,7 @@ async fn a_job_ended_from_outside_does_not_wait_for_the_other_branches() {
     assert!(left > 0, "it waited for all of them");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_branch_that_waits_for_outside_goes_on_after_a_restart() {
     let mut harness = Harness::new().await;
     let (workflow, _) =
@@ -268,7 +268,7 @@ async fn logged_again(harness: &Harness, id: ExecutionId, from: &NodeRow) -> (Ve
     (logs, harness.jobs(again).await)
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_run_from_a_node_in_a_branch_repeats_what_came_after_it() {
     let harness = Harness::new().await;
     let (workflow, rows) = parallel(&harness, "all", vec![vec![log("a"), for_short(), log("b")], vec![log("c")]]).await;
@@ -286,7 +286,7 @@ async fn a_run_from_a_node_in_a_branch_repeats_what_came_after_it() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_run_from_a_node_in_a_loop_in_a_branch_goes_on_there() {
     let harness = Harness::new().await;
     let nodes = vec![
@@ -304,7 +304,7 @@ async fn a_run_from_a_node_in_a_loop_in_a_branch_goes_on_there() {
     assert_eq!(jobs[1].result, json!({"looped": 2, "broken": false}));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_run_from_behind_a_race_does_not_run_it_again() {
     let harness = Harness::new().await;
     let (workflow, rows) = parallel(&harness, "race", vec![vec![for_long(), log("never")], vec![log("won")]]).await;

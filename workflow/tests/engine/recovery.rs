@@ -10,7 +10,7 @@ fn dead() -> ClaimedBy {
     ClaimedBy("a former process".into())
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_execution_goes_on_behind_its_stored_jobs() {
     let mut harness = Harness::new().await;
     let (workflow, nodes) = harness.workflow_with(json!({}), vec![log("first"), log("second"), log("third")]).await;
@@ -45,7 +45,7 @@ async fn an_execution_goes_on_behind_its_stored_jobs() {
     assert!(jobs.windows(2).all(|pair| pair[1].upstream_id == Some(pair[0].id)));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_was_queued_for_a_former_process_runs() {
     let mut harness = Harness::new().await;
     let workflow = harness.workflow(vec![log("{{$context.data}}")]).await;
@@ -64,7 +64,7 @@ async fn what_was_queued_for_a_former_process_runs() {
     assert_eq!(harness.logs().await, ["1", "2"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_crash_in_the_middle_repeats_nothing_and_loses_nothing() {
     let mut harness = Harness::new().await;
     let workflow = harness
@@ -94,7 +94,7 @@ async fn a_crash_in_the_middle_repeats_nothing_and_loses_nothing() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_delay_outlives_its_engine() {
     let mut harness = Harness::new().await;
     let workflow = harness.workflow(vec![node("delay", json!({"duration": 50})), log("after")]).await;
@@ -105,7 +105,7 @@ async fn a_delay_outlives_its_engine() {
     assert_eq!(harness.logs().await, ["after"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_its_caller_never_ran_is_found() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![]).await;

@@ -90,7 +90,7 @@ async fn request(harness: &Harness, config: Value) -> (JobStatus, Value) {
     (job, result)
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn json_goes_out_and_comes_back() {
     let (harness, server) = (harness().await, Server::start().await);
     let config = json!({
@@ -109,7 +109,7 @@ async fn json_goes_out_and_comes_back() {
     );
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn forms_and_texts_go_out() {
     let (harness, server) = (harness().await, Server::start().await);
     let form = "application/x-www-form-urlencoded";
@@ -131,7 +131,7 @@ async fn forms_and_texts_go_out() {
     assert_eq!(result, json!("{no json"), "what the server wrongly calls JSON is text");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_request_is_named_after_its_execution_and_node() {
     let (harness, server) = (harness().await, Server::start().await);
     let workflow = harness.workflow(vec![node("request", json!({"url": server.url("/echo")}))]).await;
@@ -147,7 +147,7 @@ async fn a_request_is_named_after_its_execution_and_node() {
     assert_ne!(keys[0], keys[1]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_failure_fails_the_execution_unless_it_is_ignored() {
     let (harness, server) = (harness().await, Server::start().await);
     let config = |ignore: bool| json!({"url": server.url("/broken"), "ignoreFail": ignore});
@@ -169,7 +169,7 @@ async fn a_failure_fails_the_execution_unless_it_is_ignored() {
     assert_eq!(request(&harness, config(true)).await.0, JobStatus::Resolved);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn answers_are_bounded_in_time_and_size() {
     let (harness, server) = (harness().await, Server::start().await);
     let (job, result) = request(&harness, json!({"url": server.url("/silent"), "timeout": 50})).await;
@@ -182,7 +182,7 @@ async fn answers_are_bounded_in_time_and_size() {
     assert_eq!((job, &result["message"]), (JobStatus::Error, &json!("\"timeout\" must be between 1 and 600000")));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn redirects_are_followed_with_care() {
     let (harness, server) = (harness().await, Server::start().await);
     let config =
@@ -205,7 +205,7 @@ async fn redirects_are_followed_with_care() {
     assert_eq!((job, &result["message"]), (JobStatus::Error, &json!("only http and https requests can be sent")));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn private_addresses_are_out_of_reach_by_default() {
     let (harness, server) = (Harness::new().await, Server::start().await);
     let port = server.address.port();
@@ -224,7 +224,7 @@ async fn private_addresses_are_out_of_reach_by_default() {
     assert!(server.seen.lock().unwrap().is_empty());
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_cannot_be_sent_is_refused() {
     let harness = harness().await;
     let check = |config: Value| harness.engine.check_node("request", &config).map_err(|error| error.to_string());

@@ -20,7 +20,7 @@ async fn waiting(harness: &Harness) -> (store::ExecutionId, JobId) {
     (outcome.id, harness.jobs(outcome.id).await[0].id)
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_execution_goes_on_from_a_job_that_is_ended_from_outside() {
     let harness = Harness::new().await;
     let (id, job) = waiting(&harness).await;
@@ -31,7 +31,7 @@ async fn an_execution_goes_on_from_a_job_that_is_ended_from_outside() {
     assert_eq!(harness.logs().await, ["after"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_job_that_ends_badly_ends_the_execution() {
     let harness = Harness::new().await;
     for (job_status, status) in [
@@ -46,7 +46,7 @@ async fn a_job_that_ends_badly_ends_the_execution() {
     assert_eq!(harness.logs().await.len(), 0);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_job_is_ended_once() {
     let harness = Harness::new().await;
     let (id, job) = waiting(&harness).await;
@@ -60,7 +60,7 @@ async fn a_job_is_ended_once() {
     assert_eq!(harness.jobs(id).await[0].result, json!(1));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn illegal_moves_are_errors() {
     let harness = Harness::new().await;
     let (id, job) = waiting(&harness).await;
@@ -74,7 +74,7 @@ async fn illegal_moves_are_errors() {
     assert_eq!(harness.jobs(id).await[0].status, JobStatus::Aborted);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_resumed_execution_goes_on_after_a_crash() {
     let mut harness = Harness::new().await;
     let (id, job) = waiting(&harness).await;

@@ -22,7 +22,7 @@ async fn executions(harness: &Harness, count: usize) -> Vec<Value> {
     harness.records("executions").await
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_failed_execution_is_run_again_until_it_is_a_dead_letter() {
     let harness = Harness::new().await;
     let options = json!({"retry": {"attempts": 2, "backoffMs": 10, "on": [-1]}});
@@ -43,7 +43,7 @@ async fn a_failed_execution_is_run_again_until_it_is_a_dead_letter() {
     assert_eq!(harness.row(workflow.id).await.executed, 3);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn only_what_the_policy_names_is_run_again() {
     let harness = Harness::new().await;
     for options in [json!({}), json!({"retry": {"attempts": 3, "backoffMs": 1}}), json!({"retry": {"attempts": 0}})] {
@@ -58,7 +58,7 @@ async fn only_what_the_policy_names_is_run_again() {
     assert!(all.iter().all(|one| one["deadLetter"].is_null() && one["attempt"] == 1), "{all:?}");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_execution_out_of_time_is_run_again_if_the_policy_says_so() {
     let harness = Harness::new().await;
     let options = json!({"timeout": 20, "retry": {"attempts": 1, "backoffMs": 1, "on": [-3]}});
@@ -69,7 +69,7 @@ async fn an_execution_out_of_time_is_run_again_if_the_policy_says_so() {
     assert_eq!(tries[1]["deadLetter"], true);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_retry_waits_in_the_store() {
     let mut harness = Harness::new().await;
     let options = json!({"retry": {"attempts": 1, "backoffMs": 300, "on": [-1]}});
@@ -85,7 +85,7 @@ async fn a_retry_waits_in_the_store() {
     assert_eq!(harness.logs().await.len(), 2);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_dead_letter_is_put_back_once() {
     let harness = Harness::new().await;
     let options = json!({"retry": {"attempts": 1, "backoffMs": 1, "on": [-1]}, "deleteExecutionOnStatus": [-1]});
@@ -105,7 +105,7 @@ async fn a_dead_letter_is_put_back_once() {
     assert!(matches!(unknown, Err(EngineError::Store(StoreError::NotFound { .. }))), "{unknown:?}");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_run_from_a_node_on_repeats_nothing_before_it() {
     let harness = Harness::new().await;
     let (workflow, nodes) = harness
@@ -129,7 +129,7 @@ async fn a_run_from_a_node_on_repeats_nothing_before_it() {
     assert_eq!(harness.logs().await, ["a", "c", "c", "a", "c"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_cannot_be_run_from_a_node_on_is_refused() {
     let harness = Harness::new().await;
     let (workflow, nodes) =

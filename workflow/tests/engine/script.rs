@@ -18,7 +18,7 @@ async fn script_within(harness: &Harness, content: &str, data: Value, timeout_ms
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn scripts_answer_with_json() {
     let harness = Harness::new().await;
     let data = json!({"items": [{"price": 1.5}, {"price": 2}], "name": "Ä \"q\" \u{2028} ${x}"});
@@ -42,7 +42,7 @@ async fn scripts_answer_with_json() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn scripts_are_bounded_in_time_memory_and_stack() {
     let harness = Harness::new().await;
     for (content, want) in [
@@ -71,7 +71,7 @@ async fn scripts_are_bounded_in_time_memory_and_stack() {
     assert_eq!(script(&harness, "return 1", json!(null)).await, Ok(json!(1)), "others go on");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn there_is_nothing_outside() {
     let harness = Harness::new().await;
     let names = [
@@ -108,7 +108,7 @@ async fn there_is_nothing_outside() {
     );
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn an_error_ends_the_execution_unless_it_goes_on() {
     let harness = Harness::new().await;
     let config = |continues: bool| json!({"content": "throw new TypeError('no')", "continue": continues});
@@ -125,7 +125,7 @@ async fn an_error_ends_the_execution_unless_it_goes_on() {
     );
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn mistakes_are_told_beforehand() {
     let harness = Harness::new().await;
     let check = |config: Value| harness.engine.check_node("script", &config).map_err(|error| error.to_string());

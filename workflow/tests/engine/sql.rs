@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use store::JobStatus;
+use test_database::Database;
 use workflow::{OutsideOptions, Permission};
 
 use crate::harness::{Harness, node};
@@ -27,16 +28,29 @@ async fn harness() -> Harness {
     harness
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn nothing_runs_unless_the_operator_allows_it() {
     let harness = Harness::new().await;
     let message = sql(&harness, "SELECT 1", json!(null)).await.unwrap_err();
     assert_eq!(message, "SQL nodes are not allowed here; the operator can allow them");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn queries_answer_with_rows() {
     let harness = harness().await;
+    let few = "WITH few AS (SELECT * FROM posts WHERE read < 100) SELECT";
+    let (joined, listed, truth) = match Database::of_this_test() {
+        Database::Sqlite => (
+            format!("{few} group_concat(title, '-') AS t FROM few"),
+            "SELECT p.title FROM \"posts\" p JOIN json_each(:a) w ON w.value = p.title",
+            json!([{"a": 1, "b": 0}]),
+        ),
+        Database::Postgres => (
+            format!("{few} string_agg(title, '-') AS t FROM few"),
+            "SELECT p.title FROM \"posts\" p JOIN json_array_elements_text(:a::json) w ON w.value = p.title",
+            json!([{"a": 1, "b": false}]),
+        ),
+    };
     for (text, data, want) in [
         (
             "SELECT title, read FROM posts WHERE read > :a ORDER BY read DESC",
@@ -44,18 +58,11 @@ async fn queries_answer_with_rows() {
             json!([{"title": "c", "read": 300}, {"title": "b", "read": 20}]),
         ),
         ("SELECT count(*) AS n, sum(read) / 2.0 AS half FROM posts;", json!(null), json!([{"n": 3, "half": 160.5}])),
-        (
-            "WITH few AS (SELECT * FROM posts WHERE read < 100) SELECT group_concat(title, '-') AS t FROM few",
-            json!(null),
-            json!([{"t": "a-b"}]),
-        ),
-        (
-            "SELECT p.title FROM \"posts\" p JOIN json_each(:a) w ON w.value = p.title",
-            json!(["b", "x"]),
-            json!([{"title": "b"}]),
-        ),
+        ("SELECT count(*) AS \"aB\", count(*) AS cD FROM posts", json!(null), json!([{"aB": 3, "cD": 3}])),
+        (joined.as_str(), json!(null), json!([{"t": "a-b"}])),
+        (listed, json!(["b", "x"]), json!([{"title": "b"}])),
         ("SELECT title FROM posts WHERE title = :a", json!("' OR 1 = 1 --"), json!([])),
-        ("SELECT :a AS a, :a IS NULL AS b", json!(true), json!([{"a": 1, "b": 0}])),
+        ("SELECT :a AS a, :a IS NULL AS b", json!(true), truth),
         ("VALUES (1), (2)", json!(null), json!([{"column1": 1}, {"column1": 2}])),
         ("SELECT username FROM users WHERE username = :a", json!("someone"), json!([{"username": "someone"}])),
     ] {
@@ -63,9 +70,13 @@ async fn queries_answer_with_rows() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn only_one_reading_query_over_collections_runs() {
     let harness = harness().await;
+    let (no_parameter, no_column) = match Database::of_this_test() {
+        Database::Sqlite => ("a parameter has a name", "no such column"),
+        Database::Postgres => ("the SQL cannot be read", "does not exist"),
+    };
     let mut mismatches = Vec::new();
     for (text, want) in [
         ("DELETE FROM posts", "only queries are allowed"),
@@ -78,14 +89,16 @@ async fn only_one_reading_query_over_collections_runs() {
         ("SELECT * FROM sqlite_master", "there is no collection sqlite_master"),
         ("SELECT * FROM pragma_table_info('users')", "there is no collection pragma_table_info"),
         ("SELECT * FROM main.users", "there is no collection main.users"),
-        ("SELECT password FROM users", "no such column: password"),
-        ("SELECT u.password FROM \"users\" AS u", "no such column"),
-        ("SELECT (WITH USERS AS (SELECT 1) SELECT 1), password FROM USERS", "no such column: password"),
+        ("SELECT password FROM users", no_column),
+        ("SELECT u.password FROM \"users\" AS u", no_column),
+        ("SELECT (WITH USERS AS (SELECT 1) SELECT 1), password FROM USERS", no_column),
         ("SELECT load_extension('x')", "the function load_extension is not allowed"),
         ("SELECT zeroblob(1000000000)", "the function zeroblob is not allowed"),
-        ("SELECT ?", "a parameter has a name"),
+        ("SELECT ?", no_parameter),
         ("SELECT :b", "the parameter \":b\" has no value"),
-        ("SELECT nosuch FROM posts", "no such column: nosuch"),
+        ("SELECT nosuch FROM posts", no_column),
+        ("SELECT (WITH pg_authid AS (SELECT 1) SELECT 1), * FROM pg_authid", "cannot be the name"),
+        ("SELECT (WITH sqlite_master AS (SELECT 1) SELECT 1), * FROM sqlite_master", "cannot be the name"),
         ("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n", "more than 1000 rows"),
         (
             "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n",
@@ -103,7 +116,7 @@ async fn only_one_reading_query_over_collections_runs() {
     assert!(!all.to_string().contains("argon2"), "{all}");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn values_are_bound_and_never_written_into_the_text() {
     let harness = Harness::new().await;
     let check = |sql: &str| harness.engine.check_node("sql", &json!({"sql": sql})).map_err(|error| error.to_string());

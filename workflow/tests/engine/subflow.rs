@@ -15,7 +15,7 @@ fn id(record: &Value) -> ExecutionId {
     ExecutionId(record["id"].as_i64().expect("an id"))
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_parent_waits_for_the_childs_output() {
     let harness = Harness::new().await;
     let child = harness
@@ -40,7 +40,7 @@ async fn the_parent_waits_for_the_childs_output() {
     );
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_parent_goes_on_at_once_if_it_does_not_wait() {
     let harness = Harness::new().await;
     let child = harness.workflow(vec![node("delay", json!({"unit": 60_000, "duration": 10}))]).await;
@@ -53,7 +53,7 @@ async fn the_parent_goes_on_at_once_if_it_does_not_wait() {
     harness.until(id(&children[0]), ExecutionStatus::Started).await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_child_that_does_not_end_well_fails_the_job() {
     let harness = Harness::new().await;
     let failing = harness.workflow(vec![node("end", json!({"endStatus": -1}))]).await;
@@ -74,7 +74,7 @@ async fn a_child_that_does_not_end_well_fails_the_job() {
     assert_eq!(harness.logs().await.len(), 0);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_loop_guard_and_unknown_keys_fail_the_job() {
     let harness = Harness::new().await;
     let parent = harness.workflow(vec![node("subflow", json!({"workflow": "nosuch"}))]).await;
@@ -108,7 +108,7 @@ async fn the_loop_guard_and_unknown_keys_fail_the_job() {
     );
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_parent_resumes_after_a_restart() {
     let mut harness = Harness::new().await;
     let child = harness
@@ -125,7 +125,7 @@ async fn the_parent_resumes_after_a_restart() {
     assert_eq!(executions(&harness, &child).await.len(), 1);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_parent_waits_for_the_last_attempt_of_its_child() {
     let harness = Harness::new().await;
     let once = json!({"engine": "cel", "expression": "{{$jobsMapByNodeKey.FIND}} == null"});

@@ -11,7 +11,7 @@ async fn record(harness: &Harness, id: ExecutionId) -> serde_json::Value {
     records.into_iter().find(|record| record["id"] == id.0).expect("an execution")
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_waiting_execution_is_aborted_with_its_job() {
     let harness = Harness::new().await;
     let nodes = vec![node("delay", json!({"unit": 60_000, "duration": 10})), log("never")];
@@ -24,7 +24,7 @@ async fn a_waiting_execution_is_aborted_with_its_job() {
     assert_eq!(harness.logs().await.len(), 0);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_running_execution_is_aborted_between_its_nodes() {
     let harness = Harness::new().await;
     // Hundreds of transactions take longer than that.
@@ -38,7 +38,7 @@ async fn a_running_execution_is_aborted_between_its_nodes() {
     assert_eq!(harness.jobs(outcome.id).await.len(), ran);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn the_next_in_line_goes_on_after_a_timeout() {
     let harness = Harness::with_workers(1).await;
     let (slow, _) = harness.workflow_with(json!({"timeout": 30}), (0..600).map(|_| log("x")).collect()).await;
@@ -49,7 +49,7 @@ async fn the_next_in_line_goes_on_after_a_timeout() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn time_goes_on_while_no_engine_runs() {
     let mut harness = Harness::new().await;
     let nodes = vec![node("delay", json!({"unit": 60_000, "duration": 10}))];
@@ -64,7 +64,7 @@ async fn time_goes_on_while_no_engine_runs() {
     assert_eq!(record(&harness, id).await["expiresAt"], stored["expiresAt"], "it is counted from the first processing");
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn without_a_timeout_nothing_expires() {
     let harness = Harness::new().await;
     let workflow = harness.workflow(vec![log("done")]).await;

@@ -23,7 +23,7 @@ impl Harness {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn variables_take_what_is_given() {
     let harness = Harness::new().await;
     let resolved = JobStatus::Resolved;
@@ -39,7 +39,7 @@ async fn variables_take_what_is_given() {
     assert_eq!(tried.status, resolved);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_a_node_writes_is_taken_back() {
     let harness = Harness::new().await;
     let post = harness.post(json!({"title": "kept"})).await;
@@ -63,7 +63,7 @@ async fn what_a_node_writes_is_taken_back() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_node_that_fails_says_why() {
     let harness = Harness::new().await;
     let error = JobStatus::Error;
@@ -76,7 +76,7 @@ async fn a_node_that_fails_says_why() {
     harness.check_trial("create", twice, error, json!({"message": "code already exists"})).await;
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn what_needs_an_execution_is_refused() {
     let harness = Harness::new().await;
     for (node_type, config) in [

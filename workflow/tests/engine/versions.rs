@@ -24,7 +24,7 @@ async fn record(harness: &Harness, id: WorkflowId) -> Value {
     harness.records("workflows").await.into_iter().find(|record| record["id"] == id.0).expect("the workflow")
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_new_workflow_has_defaults() {
     let harness = Harness::new().await;
     let row = create(&harness, json!({"title": "t", "type": "action", "config": {"collection": "posts"}})).await;
@@ -51,7 +51,7 @@ async fn a_new_workflow_has_defaults() {
     assert_eq!(enabled.options, json!({"timeout": 0, "stackLimit": 3}));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn wrong_values_are_refused() {
     let harness = Harness::new().await;
     for (values, want) in [
@@ -68,7 +68,7 @@ async fn wrong_values_are_refused() {
     }
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn updates_change_what_may_change() {
     let harness = Harness::new().await;
     let row = create(&harness, json!({"title": "t", "type": "action", "config": {"collection": "a"}})).await;
@@ -91,7 +91,7 @@ async fn updates_change_what_may_change() {
     assert!(matches!(update(&harness, WorkflowId(5), json!({})).await, Err(StoreError::NotFound { .. })));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_revision_takes_over_when_it_is_enabled() {
     let harness = Harness::new().await;
     let first = harness.workflow(vec![log("a")]).await;
@@ -118,7 +118,7 @@ async fn a_revision_takes_over_when_it_is_enabled() {
     assert_eq!(harness.logs().await, ["a", "a"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_copy_stands_alone() {
     let harness = Harness::new().await;
     let first = harness.workflow(vec![log("a"), log("b")]).await;
@@ -131,7 +131,7 @@ async fn a_copy_stands_alone() {
     assert_eq!(harness.logs().await, ["a", "b"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn destroying_the_current_version_takes_all_with_it() {
     let harness = Harness::new().await;
     let first = harness.workflow(vec![node("delay", json!({"unit": 60_000, "duration": 1}))]).await;
@@ -149,7 +149,7 @@ async fn destroying_the_current_version_takes_all_with_it() {
     assert_eq!((harness.find(waiting).await, harness.jobs(waiting).await), (None, vec![]));
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn a_destroyed_workflow_takes_the_rest_of_its_chain_with_it() {
     let harness = Harness::new().await;
     let (first, second) = (harness.workflow(vec![]).await, harness.workflow(vec![]).await);
@@ -177,7 +177,7 @@ fn drawn(nodes: &[NodeRow]) -> Vec<String> {
         .collect()
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn nodes_are_inserted_and_taken_out_anywhere() {
     let harness = Harness::new().await;
     let condition = || node("condition", json!({"rejectOnFalse": false}));
@@ -221,7 +221,7 @@ async fn nodes_are_inserted_and_taken_out_anywhere() {
     assert_eq!(drawn(&nodes), ["after 1>-", "between 2>0", "end ->1"]);
 }
 
-#[tokio::test]
+#[test_database::test]
 async fn nodes_of_an_executed_version_are_frozen() {
     let harness = Harness::new().await;
     let (workflow, nodes) = harness.workflow_with(json!({}), vec![log("a")]).await;

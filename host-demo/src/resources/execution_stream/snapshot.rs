@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 use store::{
-    ExecutionChange, ExecutionId, ExecutionStatus, ExecutionStep, Filter, Find, JobChange, JobStatus, Record, Select,
-    Store, WorkflowId,
+    ExecutionChange, ExecutionId, ExecutionStatus, Filter, Find, JobChange, JobStatus, Record, Select, Store,
+    WorkflowId,
 };
 
 use crate::http::{error::ApiError, stream::Told};
@@ -56,12 +56,7 @@ impl Snapshot {
             Some(_ended) => 2,
             None => return false,
         };
-        let rank = match change.step {
-            ExecutionStep::Queued | ExecutionStep::Repeated => 0,
-            ExecutionStep::Started | ExecutionStep::Resumed => 1,
-            ExecutionStep::Ended(_) | ExecutionStep::Dropped => 2,
-        };
-        change.at.as_str() < read_at || (change.at == read_at && rank <= told)
+        change.at.as_str() < read_at || (change.at == read_at && change.step.rank() <= told)
     }
 
     /// Says whether a job's change was committed before the execution was read.

@@ -104,7 +104,7 @@ async fn a_record_repeats_within_its_own_limits() {
     for values in both {
         scene.root.post("events:create", values).await.data();
     }
-    let scene = scene.sleep_until(START + 9 * DAY).await;
+    let scene = scene.stop_until(START + 9 * DAY).await;
     scene.settle().await;
     let contexts = scene.started(workflow, 5).await;
     let of =

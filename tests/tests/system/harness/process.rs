@@ -116,8 +116,7 @@ impl Host {
 
     /// `kill -9`, then a new process on the same data.
     pub(crate) async fn crash_and_restart(mut self) -> Self {
-        self.child.kill().expect("the server is killed");
-        self.child.wait().expect("the server is reaped");
+        self.kill();
         self.restart().await
     }
 
@@ -126,6 +125,12 @@ impl Host {
         self.child.wait().expect("the server is reaped");
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a temporary folder"));
         Self::run(folder, self.options.clone()).await
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the server is killed");
+        self.child.wait().expect("the server is reaped");
     }
 
     /// SIGTERM; answers the exit status.
@@ -155,12 +160,15 @@ fn log_file(folder: &Path) -> fs::File {
 /// `serve` with nothing inherited from the environment that could change it.
 fn command(folder: &Path, options: &HostOptions) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    match test_database::chosen_for(folder) {
+        Some(url) => command.env("HOST_DATABASE_URL", url),
+        None => command.env_remove("HOST_DATABASE_URL"),
+    };
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(data_dir(folder))
         .arg("--manifest")
         .arg(folder.join("plugin.toml"))
-        .env_remove("HOST_DATABASE_URL")
         .env("HOST_ADMIN_EMAIL", EMAIL)
         .env("RUST_LOG", options.log)
         .env("NO_COLOR", "1")

@@ -148,17 +148,21 @@ pub(super) const NEEDS: Needs = Needs { thread_name: "json-query", stack_bytes: 
 
 /// Runs a query, on a thread that has what it [`NEEDS`].
 pub(super) fn run(text: &str, source: &Value, outputs: Outputs) -> Result<Value, QueryError> {
-    let result = catch_unwind(AssertUnwindSafe(|| run_here(text, source, outputs)));
+    run_for(TIME, text, source, outputs)
+}
+
+fn run_for(time: Duration, text: &str, source: &Value, outputs: Outputs) -> Result<Value, QueryError> {
+    let result = catch_unwind(AssertUnwindSafe(|| run_here(time, text, source, outputs)));
     result.unwrap_or_else(|why| match why.downcast_ref::<Stopped>() {
         Some(stopped) => Err(QueryError::Stopped(*stopped)),
         None => Err(QueryError::Failed("the interpreter gave up".to_owned())),
     })
 }
 
-fn run_here(text: &str, source: &Value, outputs: Outputs) -> Result<Value, QueryError> {
+fn run_here(time: Duration, text: &str, source: &Value, outputs: Outputs) -> Result<Value, QueryError> {
     let filter = compile(text)?;
     let input = Val::deserialize(source).map_err(|error| QueryError::Failed(error.to_string()))?;
-    Budget::new(Instant::now() + TIME, STEPS).begin();
+    Budget::new(Instant::now() + time, STEPS).begin();
     let context = Ctx::<Data>::new(&filter.lut, Vars::new([]));
     let mut found = filter.id.run((context, input)).map(unwrap_valr);
     let mut writer = Writer::new();
@@ -175,6 +179,40 @@ fn run_here(text: &str, source: &Value, outputs: Outputs) -> Result<Value, Query
                 all.push(output);
             }
             Ok(Value::Array(all))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a query that has all the time it wants.
+    fn run_long(text: &'static str) -> Result<Value, String> {
+        let run = move || {
+            let day = Duration::from_secs(86_400);
+            run_for(day, text, &Value::Null, Outputs::All).map_err(|error| error.to_string())
+        };
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run);
+        thread.expect("a thread").join().expect("no panic")
+    }
+
+    #[test]
+    fn queries_are_bounded_however_much_time_they_have() {
+        for (expression, want) in [
+            ("def f: f; f", "takes too long"),
+            ("def f: 1 + f; f", "nested too deeply"),
+            ("\"x\" * 1e12", "too large"),
+            ("\"xxxxxxxx\" | . *= 1e12", "too large"),
+            ("reduce range(60) as $i (\"x\"; . + .)", "too large"),
+            ("reduce range(60) as $i (9; . * .) | tostring | length", "too large"),
+            ("reduce range(60) as $i ([1]; . + .)", "too large"),
+            ("reduce range(40) as $i (\"a\"; [., .])", "too large"),
+            ("reduce range(100000) as $i (1; [.])", "nested too deeply"),
+            ("reduce range(10000) as $i (\"\"; . + \"[\") | fromjson", "failed"),
+        ] {
+            let message = run_long(expression).expect_err(expression);
+            assert!(message.contains(want), "{expression}: {message}");
         }
     }
 }

@@ -1,0 +1,129 @@
+//! One connection to either database: what carries statements out.
+
+use futures::{Stream, TryStreamExt as _};
+use sea_query_sqlx::SqlxValues;
+use sqlx::{Connection as _, Executor as _, Postgres, SqlStr, Sqlite, SqliteConnection, pool::PoolConnection};
+
+use super::{Dialect, arguments::arguments, row::Row};
+
+/// A connection.
+pub(super) enum Link {
+    /// One of SQLite's readers.
+    SqliteReader(PoolConnection<Sqlite>),
+    /// SQLite's writer.
+    SqliteWriter(Box<SqliteConnection>),
+    /// A connection of PostgreSQL outside of a transaction.
+    PostgresReader(PoolConnection<Postgres>),
+    /// A connection of PostgreSQL in a transaction. After a refused statement the server takes no others.
+    PostgresWriter { connection: PoolConnection<Postgres>, broken: bool },
+}
+
+/// PostgreSQL's `feature_not_supported`: in a prepared statement, that a column has another type by now.
+const PLAN_OUTDATED: &str = "0A000";
+
+impl Link {
+    pub(super) fn dialect(&self) -> Dialect {
+        match self {
+            Self::SqliteReader(_) | Self::SqliteWriter(_) => Dialect::Sqlite,
+            Self::PostgresReader(_) | Self::PostgresWriter { .. } => Dialect::Postgres,
+        }
+    }
+
+    /// Says whether other transactions may write at the same time.
+    pub(super) fn has_rivals(&self) -> bool {
+        matches!(self, Self::PostgresWriter { .. })
+    }
+
+    /// Runs a statement and reads all its rows.
+    pub(super) async fn rows(&mut self, sql: SqlStr, values: SqlxValues) -> Result<Vec<Row>, sqlx::Error> {
+        match self {
+            Self::SqliteReader(connection) => sqlite_rows(connection, sql, values).await,
+            Self::SqliteWriter(connection) => sqlite_rows(connection, sql, values).await,
+            Self::PostgresReader(connection) => {
+                let bound = arguments(values.0)?;
+                match postgres_rows(sqlx::query_with(sql.clone(), bound.clone()).fetch(&mut **connection)).await {
+                    Err(error) if is_outdated(&error) => {
+                        connection.clear_cached_statements().await?;
+                        postgres_rows(sqlx::query_with(sql, bound).fetch(&mut **connection)).await
+                    }
+                    answer => answer,
+                }
+            }
+            Self::PostgresWriter { connection, broken } => {
+                let rows = sqlx::query_with(sql, arguments(values.0)?).fetch(&mut **connection);
+                let answer = postgres_rows(rows).await;
+                if let Err(error) = &answer {
+                    *broken = true;
+                    if is_outdated(error) {
+                        connection.clear_cached_statements().await?;
+                    }
+                }
+                answer
+            }
+        }
+    }
+
+    /// Runs a statement and answers how many rows it changed.
+    pub(super) async fn changed(&mut self, sql: SqlStr, values: SqlxValues) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::SqliteReader(connection) => sqlite_changed(connection, sql, values).await,
+            Self::SqliteWriter(connection) => sqlite_changed(connection, sql, values).await,
+            Self::PostgresReader(connection) => {
+                let query = sqlx::query_with(sql, arguments(values.0)?);
+                query.execute(&mut **connection).await.map(|done| done.rows_affected())
+            }
+            Self::PostgresWriter { connection, broken } => {
+                let query = sqlx::query_with(sql, arguments(values.0)?);
+                let answer = query.execute(&mut **connection).await;
+                *broken |= answer.is_err();
+                answer.map(|done| done.rows_affected())
+            }
+        }
+    }
+
+    /// Runs statements without values, which may begin and end transactions, and reads the rows of all of them.
+    pub(super) async fn control(&mut self, sql: &'static str) -> Result<Vec<Row>, sqlx::Error> {
+        match self {
+            Self::SqliteReader(connection) => connection.execute(sql).await.map(|_| Vec::new()),
+            Self::SqliteWriter(connection) => connection.execute(sql).await.map(|_| Vec::new()),
+            Self::PostgresReader(connection) | Self::PostgresWriter { connection, .. } => {
+                postgres_rows(sqlx::raw_sql(sql).fetch(&mut **connection)).await
+            }
+        }
+    }
+
+    /// Closes the connection.
+    pub(super) async fn close(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::SqliteReader(connection) => connection.close().await,
+            Self::SqliteWriter(connection) => connection.close().await,
+            Self::PostgresReader(connection) | Self::PostgresWriter { connection, .. } => connection.close().await,
+        }
+    }
+}
+
+async fn sqlite_rows(
+    connection: &mut SqliteConnection,
+    sql: SqlStr,
+    values: SqlxValues,
+) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_with(sql, values).fetch(connection).map_ok(Row::Sqlite).try_collect().await
+}
+
+async fn sqlite_changed(
+    connection: &mut SqliteConnection,
+    sql: SqlStr,
+    values: SqlxValues,
+) -> Result<u64, sqlx::Error> {
+    sqlx::query_with::<Sqlite, _>(sql, values).execute(connection).await.map(|done| done.rows_affected())
+}
+
+async fn postgres_rows(
+    rows: impl Stream<Item = Result<sqlx::postgres::PgRow, sqlx::Error>> + Send,
+) -> Result<Vec<Row>, sqlx::Error> {
+    rows.map_ok(Row::Postgres).try_collect().await
+}
+
+fn is_outdated(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|refused| refused.code().as_deref() == Some(PLAN_OUTDATED))
+}

@@ -1,0 +1,181 @@
+//! PostgreSQL: many transactions beside each other, each on a connection of its own.
+//!
+//! A transaction is READ COMMITTED. It is never repeated, because its work can be done once only; so what it relies on it holds
+//! with row locks, and it fails as a whole if it cannot go on.
+
+use std::{
+    str::FromStr as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::{TryStreamExt as _, future::BoxFuture};
+use sea_query_sqlx::SqlxValues;
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::sync::Semaphore;
+
+use super::{
+    CACHED_STATEMENTS, Common, READERS, Row, Tx, WAITING_REQUESTS, acquired, arguments::arguments, bell::Bell,
+    contained, migrate, refusal::guarded_refusal, writer::measure,
+};
+use crate::{error::StoreError, schema::Schema};
+
+/// Transactions at a time. The server's disk takes about as many commits together; more only wait for each other's rows.
+const WRITERS: u32 = 16;
+/// How long a request waits for a connection before it is told that the database cannot be reached.
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A database on a server.
+pub(super) struct Postgres {
+    common: Common,
+    readers: PgPool,
+    writers: PgPool,
+    waiting: Arc<Semaphore>,
+    bell: Bell,
+}
+
+impl Postgres {
+    /// Connects, and brings the database up to date.
+    pub(super) async fn open(url: &str, common: &Common) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| StoreError::invalid("INVALID_VALUE", format!("the database URL: {error}")))?
+            .application_name("host")
+            .statement_cache_capacity(CACHED_STATEMENTS);
+        let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
+        let mut connection = options.connect().await.map_err(StoreError::Database)?;
+        migrate::postgres(&mut connection).await?;
+        connection.close().await.map_err(StoreError::Database)?;
+        let writers = pool(WRITERS).connect_lazy_with(options.clone());
+        let readers = pool(READERS).connect_lazy_with(options.clone());
+        let waiting = Arc::new(Semaphore::new(WAITING_REQUESTS));
+        let bell = Bell::hang(options, common);
+        let postgres = Self { common: common.clone(), readers, writers, waiting, bell };
+        let mut tx = postgres
+            .begin(acquired(postgres.writers.acquire().await)?, Arc::new(Schema::built_in(super::Dialect::Postgres)))
+            .await?;
+        postgres.publish(tx.schema());
+        tx.control("ROLLBACK").await.map_err(StoreError::Database)?;
+        Ok(postgres)
+    }
+
+    /// What other hosts are told by and heard with.
+    pub(super) fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    pub(super) async fn reader(&self) -> Result<PoolConnection<sqlx::Postgres>, StoreError> {
+        acquired(self.readers.acquire().await)
+    }
+
+    /// Reads in a transaction that cannot write; the server watches the time.
+    pub(super) async fn read_guarded(
+        &self,
+        text: String,
+        values: SqlxValues,
+        time: Duration,
+        mut take: impl FnMut(&Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.reader().await?;
+        // Rolled back wherever it is left.
+        let mut reading = connection.begin_with("BEGIN READ ONLY").await.map_err(StoreError::Database)?;
+        let limit = format!("SET LOCAL statement_timeout = {}", time.as_millis());
+        sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *reading).await.map_err(StoreError::Database)?;
+        {
+            let bound = arguments(values.0).map_err(StoreError::Database)?;
+            let mut rows = sqlx::query_with(AssertSqlSafe(text), bound).persistent(false).fetch(&mut *reading);
+            while let Some(row) = rows.try_next().await.map_err(|error| guarded_refusal(error, time))? {
+                take(&Row::Postgres(row))?;
+            }
+        }
+        reading.rollback().await.map_err(StoreError::Database)
+    }
+
+    /// Runs a closure in a transaction, in a task that does not end with the caller.
+    pub(super) async fn write<T, E, F>(self: &Arc<Self>, work: F) -> Result<T, E>
+    where
+        F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        // The semaphore is never closed.
+        let place = Arc::clone(&self.waiting).acquire_owned().await.map_err(|_closed| StoreError::Closed)?;
+        if self.common.stop.is_cancelled() {
+            return Err(StoreError::Closed.into());
+        }
+        let postgres = Arc::clone(self);
+        let task = self.common.tasks.spawn(async move {
+            let answer = postgres.transaction(work).await;
+            drop(place);
+            answer
+        });
+        task.await.unwrap_or_else(|_gone| Err(StoreError::Closed.into()))
+    }
+
+    async fn begin(&self, connection: PoolConnection<sqlx::Postgres>, schema: Arc<Schema>) -> Result<Tx, StoreError> {
+        let Common { clock, faults, listener, .. } = &self.common;
+        Tx::begin_postgres(connection, schema, clock.clone(), faults.clone(), Arc::clone(listener)).await
+    }
+
+    async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T, E>>,
+        E: From<StoreError>,
+    {
+        let connection = acquired(self.writers.acquire().await)?;
+        let begun = Instant::now();
+        let mut tx = self.begin(connection, self.common.schema.load_full()).await?;
+        // What others have committed stays, whatever becomes of this transaction.
+        self.publish(tx.schema());
+        let result = contained(work, &mut tx).await;
+        let committed = match &result {
+            Ok(_) => tx.commit().await,
+            Err(_) => Ok(()),
+        };
+        match (result, committed) {
+            (Ok(value), Ok(())) => {
+                self.publish(tx.schema());
+                if self.bell.is_watched() {
+                    tx.send_changes();
+                }
+                self.bell.ring(tx.announce(&self.common.feed));
+                measure(1, begun.elapsed());
+                Ok(value)
+            }
+            (Ok(_), Err(error)) => {
+                metrics::counter!("store_commit_failures_total").increment(1);
+                tracing::error!(%error, "a transaction could not be committed");
+                give_up(tx).await;
+                Err(StoreError::NotCommitted(Arc::new(error)).into())
+            }
+            (Err(error), _) => {
+                give_up(tx).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Shows readers a schema, unless they have a later one.
+    fn publish(&self, schema: &Arc<Schema>) {
+        self.common.schema.rcu(|known| Arc::clone(if known.version() < schema.version() { schema } else { known }));
+    }
+
+    /// Waits for the connections.
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+}
+
+/// Rolls a transaction back. A connection that cannot even do that is of no use any more.
+async fn give_up(mut tx: Tx) {
+    if let Err(error) = tx.control("ROLLBACK").await {
+        tracing::debug!(%error, "a connection is given up");
+        if let Err(error) = tx.close().await {
+            tracing::debug!(%error, "it did not close cleanly");
+        }
+    }
+}
