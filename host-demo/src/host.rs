@@ -8,8 +8,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workflow::Engine;
 
 use crate::{
-    access::Tokens, bindings::Strictness, in_step::InStep, plugins::PluginManager, server::HostRole,
-    triggers::TriggerSwitch,
+    access::Tokens, bindings::Strictness, clock::ClockKeeper, in_step::InStep, plugins::PluginManager,
+    server::HostRole, triggers::TriggerSwitch,
 };
 
 /// Largest request body, in bytes: thousands of records of ordinary size, and little enough for hundreds of requests at once.
@@ -26,6 +26,8 @@ pub(crate) struct Host {
     pub(crate) plugins: Arc<PluginManager>,
     pub(crate) tokens: Tokens,
     pub(crate) switch: TriggerSwitch,
+    /// Starts what is due.
+    pub(crate) clock: Arc<ClockKeeper>,
     pub(crate) in_step: InStep,
     /// What requests that name their button may fire.
     pub(crate) strictness: Strictness,
@@ -46,7 +48,8 @@ impl Host {
         strictness: Strictness,
         in_step: InStep,
     ) -> Self {
-        let switch = TriggerSwitch::new(store.clone(), Arc::clone(&plugins));
+        let clock = Arc::new(ClockKeeper::default());
+        let switch = TriggerSwitch::new(store.clone(), Arc::clone(&plugins), Arc::clone(&clock));
         Self {
             store,
             engine,
@@ -54,6 +57,7 @@ impl Host {
             plugins,
             tokens,
             switch,
+            clock,
             in_step,
             strictness,
             requests: TaskTracker::new(),

@@ -15,12 +15,14 @@
 //! 8. `triggers`, [`plugins`]: workflow configurations, and trigger plugins loaded from libraries
 //! 9. `bindings`: which workflows fit which button
 //! 10. `services`: what plugins may ask of the server
-//! 11. `provided_nodes`: the plugins' node types, as the engine knows them
+//! 11. `clock`: what starts by itself, when its time has come
+//! 12. `provided_nodes`: the plugins' node types, as the engine knows them
 
 mod access;
 mod bindings;
 pub mod bootstrap;
 pub mod cli;
+mod clock;
 pub mod error;
 mod host;
 mod http;
@@ -37,3 +39,4 @@ mod triggers;
 pub use bindings::Strictness;
 pub use error::HostError;
 pub use server::{HostRole, Server, ServerOptions};
+pub use store::Clock;

@@ -2,7 +2,7 @@
 
 use std::{fs::File, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use store::Store;
+use store::{Clock, Store};
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use workflow::{Engine, EngineOptions, Instance, OutsideOptions};
@@ -11,6 +11,7 @@ use crate::{
     access::Tokens,
     bindings::Strictness,
     bootstrap::{self, Admin},
+    clock,
     error::HostError,
     host::Host,
     http,
@@ -62,6 +63,8 @@ pub struct ServerOptions {
     pub outside: OutsideOptions,
     /// What requests that name their button may fire.
     pub strictness: Strictness,
+    /// What time it is for what starts by the clock; the system's but in tests.
+    pub clock: Clock,
 }
 
 /// A running server.
@@ -103,7 +106,7 @@ impl Server {
         let local_addr =
             listener.local_addr().map_err(|source| HostError::Listen { address: options.listen, source })?;
 
-        let store = Store::open(&url).await?;
+        let store = Store::open_by(&url, options.clock).await?;
         let made_password = bootstrap::first_user(&store, &options.admin).await?;
         let instance = Instance { name: Some(name), ..Instance::default() };
         let role = options.role;
@@ -117,6 +120,7 @@ impl Server {
         host.open_services();
         host.switch.enable_all().await?;
         CollectionEvents::listen(&host);
+        clock::keep(&host);
         host.requests.spawn(Arc::clone(&host).keep_in_step());
 
         let stop = CancellationToken::new();

@@ -16,6 +16,7 @@ use store::{Schema, Store, StoreError, WorkflowId, WorkflowRow};
 use tokio::sync::Mutex;
 
 use crate::{
+    clock::ClockKeeper,
     http::error::ApiError,
     pipeline::StoreSchemaView,
     plugins::{LoadedTrigger, PluginManager, Plugins},
@@ -93,6 +94,8 @@ fn check_against(schema: &Value, config: &Value) -> Result<(), ApiError> {
 pub(crate) struct TriggerSwitch {
     store: Store,
     plugins: Arc<PluginManager>,
+    /// Is told that something changed; it asks the store itself.
+    clock: Arc<ClockKeeper>,
     /// Held while one change is passed on: the store is asked inside, so the order of the calls does not matter. The plugins are
     /// swapped inside, too.
     one_at_a_time: Mutex<()>,
@@ -101,8 +104,8 @@ pub(crate) struct TriggerSwitch {
 }
 
 impl TriggerSwitch {
-    pub(crate) fn new(store: Store, plugins: Arc<PluginManager>) -> Self {
-        Self { store, plugins, one_at_a_time: Mutex::new(()), one_change_of_plugins: Mutex::new(()) }
+    pub(crate) fn new(store: Store, plugins: Arc<PluginManager>, clock: Arc<ClockKeeper>) -> Self {
+        Self { store, plugins, clock, one_at_a_time: Mutex::new(()), one_change_of_plugins: Mutex::new(()) }
     }
 
     /// Tells the triggers of all enabled workflows, at start.
@@ -144,6 +147,7 @@ impl TriggerSwitch {
         for row in &now_enabled {
             tell(&plugins, row);
         }
+        self.clock.workflows_changed();
         Ok(())
     }
 }

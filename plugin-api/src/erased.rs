@@ -1,7 +1,7 @@
-//! Triggers and node types without their configuration type: configurations and input arrive as JSON text.
+//! Triggers, node types and clocks without their configuration type: configurations and input arrive as JSON text.
 //!
-//! [`crate::Registrar`] wraps each typed [`Trigger`] into [`Typed`] and each [`TaskNode`] into [`TypedNode`]; what carries them
-//! across the boundary sees only [`ErasedTrigger`] and [`ErasedNode`].
+//! [`crate::Registrar`] wraps each typed [`Trigger`] into [`Typed`], each [`TaskNode`] into [`TypedNode`] and each [`ClockHandler`] into
+//! [`TypedClock`]; what carries them across the boundary sees only [`ErasedTrigger`], [`ErasedNode`] and [`ErasedClock`].
 
 use schemars::schema_for;
 use serde::de::DeserializeOwned;
@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{
     action::Interest,
+    clock::{ClockAnswer, ClockHandler, ClockQuestion, ClockWatch},
     error::PluginError,
     id::WorkflowId,
     node::{NodeInfo, People, Progress, Step, TaskNode},
@@ -86,6 +87,25 @@ impl<T: TaskNode> ErasedNode for TypedNode<T> {
 
     fn step(&self, config: &str, progress: &Progress) -> Result<Step, PluginError> {
         self.0.step(&read(config, "configuration")?, progress)
+    }
+}
+
+/// A [`ClockHandler`] whose configuration type is hidden behind JSON text.
+pub(crate) trait ErasedClock: Send + Sync {
+    fn watch(&self, config: &str) -> Result<Option<ClockWatch>, PluginError>;
+    fn due(&self, config: &str, question: &ClockQuestion) -> Result<ClockAnswer, PluginError>;
+}
+
+/// Reads configurations on behalf of a typed clock.
+pub(crate) struct TypedClock<T>(pub(crate) T);
+
+impl<T: ClockHandler> ErasedClock for TypedClock<T> {
+    fn watch(&self, config: &str) -> Result<Option<ClockWatch>, PluginError> {
+        self.0.watch(&read(config, "configuration")?)
+    }
+
+    fn due(&self, config: &str, question: &ClockQuestion) -> Result<ClockAnswer, PluginError> {
+        self.0.due(&read(config, "configuration")?, question)
     }
 }
 

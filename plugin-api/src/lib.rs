@@ -102,17 +102,19 @@
 //! 4. [`binding`]: the `triggerWorkflows` parameter, `key1,key2!category`
 //! 5. [`plan`]: the decision
 //! 6. [`route`]: requests from outside that start workflows
-//! 7. [`schema`]: the collections and associations a plugin may look at
-//! 8. [`service`]: what the host does for a plugin's own threads
-//! 9. [`text`] and [`error`]: localised text, errors
-//! 10. [`node`]: a node type that gives tasks to people
-//! 11. [`watch`]: ready-made parts for trigger types that, unlike the one above, can also be bound to buttons
+//! 7. [`clock`]: moments that start workflows
+//! 8. [`schema`]: the collections and associations a plugin may look at
+//! 9. [`service`]: what the host does for a plugin's own threads
+//! 10. [`text`] and [`error`]: localised text, errors
+//! 11. [`node`]: a node type that gives tasks to people
+//! 12. [`watch`]: ready-made parts for trigger types that, unlike the one above, can also be bound to buttons
 //!
 //! The `abi` module below them is the only place where `abi_stable` types appear.
-//! What 1.0 had is frozen; this is 1.2. The crate grows only by the rules in `docs/adr/0001-abi.md`.
+//! What 1.0 had is frozen; this is 1.3. The crate grows only by the rules in `docs/adr/0001-abi.md`.
 
 pub mod action;
 pub mod binding;
+pub mod clock;
 pub mod error;
 pub mod id;
 pub mod node;
@@ -136,6 +138,7 @@ mod erased;
 
 pub use action::{Action, ActionEvent, ActionHook, Detail, Interest, Phase, When};
 pub use binding::Binding;
+pub use clock::{ClockAnswer, ClockHandler, ClockQuestion, ClockWatch};
 pub use error::{ErrorKind, PluginError};
 pub use id::{ExecutionId, UserId, WorkflowId};
 pub use node::{

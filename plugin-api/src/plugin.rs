@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     action::{ActionHook, Interest},
-    erased::{ErasedNode, ErasedTrigger, Typed, TypedNode},
+    clock::ClockHandler,
+    erased::{ErasedClock, ErasedNode, ErasedTrigger, Typed, TypedClock, TypedNode},
     error::PluginError,
     node::{NodeInfo, TaskNode},
     route::RouteHandler,
@@ -23,7 +24,7 @@ pub trait Plugin: Sized + 'static {
     /// The plugin's own settings in `plugin.toml`; [`NoSettings`] if there are none.
     type Settings: DeserializeOwned + JsonSchema;
 
-    /// The services of the host that it cannot do without; it is not loaded unless the operator grants them. Since 1.2; hosts of
+    /// The services of the host that it cannot do without, and the offers that have to be granted; it is not loaded unless the operator grants them. Since 1.2; hosts of
     /// 1.0 and 1.1 load it without asking, and have no services.
     const NEEDS: &'static [Service] = &[];
 
@@ -47,6 +48,7 @@ pub struct Registrar {
     hooks: Vec<Hook>,
     nodes: Vec<Box<dyn ErasedNode>>,
     routes: Vec<(String, Box<dyn RouteHandler>)>,
+    clocks: Vec<(String, Box<dyn ErasedClock>)>,
 }
 
 /// What was offered, in the order of each kind.
@@ -55,6 +57,7 @@ pub(crate) struct Parts {
     pub(crate) hooks: Vec<Hook>,
     pub(crate) nodes: Vec<Box<dyn ErasedNode>>,
     pub(crate) routes: Vec<(String, Box<dyn RouteHandler>)>,
+    pub(crate) clocks: Vec<(String, Box<dyn ErasedClock>)>,
 }
 
 /// A hook with the actions it is always asked about.
@@ -73,7 +76,8 @@ impl Default for Registrar {
 impl Registrar {
     /// Collects for a host.
     pub fn new(host: Host) -> Self {
-        Self { host, triggers: Vec::new(), hooks: Vec::new(), nodes: Vec::new(), routes: Vec::new() }
+        let (triggers, hooks, nodes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { host, triggers, hooks, nodes, routes: Vec::new(), clocks: Vec::new() }
     }
 
     /// The host's services, to be kept for the plugin's own threads. They can be called once the host runs and the plugin is in
@@ -105,9 +109,16 @@ impl Registrar {
     }
 
     /// Offers a route: the host asks `handler` about requests to `/api/<name>/…` whose path has no `:`. The name is made of lower-case
-    /// letters, digits and `-`. Since 1.2; a host before it does not load a plugin with routes.
+    /// letters, digits and `-`. The operator grants it: see [`Service::Routes`]. Since 1.2; a host before it does not load a plugin
+    /// with routes.
     pub fn route<H: RouteHandler>(&mut self, name: &str, handler: H) {
         self.routes.push((name.to_owned(), Box::new(handler)));
+    }
+
+    /// Offers to say when workflows of a trigger type, which the plugin offers too, are due. The operator grants it: see
+    /// [`Service::Clock`]. Since 1.3; a host before it does not load a plugin with clocks.
+    pub fn clock<H: ClockHandler>(&mut self, trigger: &str, handler: H) {
+        self.clocks.push((trigger.to_owned(), Box::new(TypedClock(handler))));
     }
 
     /// Describes the trigger types offered so far, in their order.
@@ -121,7 +132,8 @@ impl Registrar {
     }
 
     pub(crate) fn into_parts(self) -> Parts {
-        Parts { triggers: self.triggers, hooks: self.hooks, nodes: self.nodes, routes: self.routes }
+        let Self { triggers, hooks, nodes, routes, clocks, .. } = self;
+        Parts { triggers, hooks, nodes, routes, clocks }
     }
 }
 
@@ -131,6 +143,8 @@ impl fmt::Debug for Registrar {
             .field("triggers", &self.triggers.len())
             .field("hooks", &self.hooks.len())
             .field("nodes", &self.nodes.len())
+            .field("routes", &self.routes.len())
+            .field("clocks", &self.clocks.len())
             .finish()
     }
 }

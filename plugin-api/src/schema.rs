@@ -167,6 +167,16 @@ pub trait SchemaView {
         let _ = (collection, field);
         Err(PluginError::invalid("This host does not compare fields"))
     }
+
+    /// Checks that a field holds a moment or a day. Since 1.3; a host before it refuses.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::Invalid`], saying what is wrong with the field.
+    fn check_date(&self, collection: &CollectionRef, field: &str) -> Result<(), PluginError> {
+        let _ = (collection, field);
+        Err(PluginError::invalid("This host does not know which fields hold dates"))
+    }
 }
 
 #[cfg(test)]
@@ -224,5 +234,6 @@ mod tests {
         let posts = CollectionRef::parse("posts");
         assert!(Old.check_condition(&posts, &Condition::default()).is_err());
         assert!(Old.check_comparable(&posts, "title").is_err());
+        assert!(Old.check_date(&posts, "publishedAt").is_err());
     }
 }

@@ -3,7 +3,9 @@
 //! A plugin states what it needs ([`crate::Plugin::NEEDS`]), and the operator grants it in `plugin.toml`. A plugin that needs
 //! what it is not granted is not loaded, and what is not granted cannot be called.
 //!
-//! Services are for the plugin's *own* threads, such as one that listens to a queue. A call blocks its thread until the host has
+//! Two of them are not called but *offered*: the host calls the plugin's routes and clocks, if they are granted.
+//!
+//! The others are for the plugin's *own* threads, such as one that listens to a queue. A call blocks its thread until the host has
 //! answered, for a few seconds at most. From inside a call of the host (a hook, a trigger's method, a drop) every service
 //! answers with an error at once: such a call stands in the middle of a request, often inside its transaction, and what it waited
 //! for could wait for it. For the same reason a thread holds no lock that a hook takes while it calls a service: hook and thread would
@@ -35,17 +37,23 @@ pub enum Service {
     Records,
     /// Starting workflows: [`Host::start_workflow`].
     Workflows,
+    /// Answering requests of people who are not signed in: [`crate::Registrar::route`]. Since 1.3; before, routes needed no grant.
+    Routes,
+    /// Starting workflows by the clock: [`crate::Registrar::clock`]. Since 1.3.
+    Clock,
 }
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 2] = [Self::Records, Self::Workflows];
+    pub const ALL: [Self; 4] = [Self::Records, Self::Workflows, Self::Routes, Self::Clock];
 
     /// Its name in `plugin.toml`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Records => "records",
             Self::Workflows => "workflows",
+            Self::Routes => "routes",
+            Self::Clock => "clock",
         }
     }
 

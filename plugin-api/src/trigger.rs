@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     action::Interest,
@@ -139,12 +139,15 @@ pub struct ManualRun {
     /// The variable that the data is handed over as, below `$context`. Since 1.2; hosts before it say `data`.
     #[serde(default = "data", skip_serializing_if = "is_data")]
     pub variable: String,
+    /// Further variables below `$context`. Since 1.3; hosts before it pass them over.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub more: Map<String, Value>,
 }
 
 impl ManualRun {
     /// Starts with `data`, as a single record's workflow gets it; set the public fields that matter.
     pub fn new(data: ManualData, user: UserId) -> Self {
-        Self { data, user, role: None, batch: Batch::default(), variable: self::data() }
+        Self { data, user, role: None, batch: Batch::default(), variable: self::data(), more: Map::new() }
     }
 }
 

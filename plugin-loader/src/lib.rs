@@ -25,4 +25,4 @@ mod private_folder;
 pub use error::LibraryProblem;
 pub use image::{Images, is_unchanged, sha256};
 pub use library::PluginLibrary;
-pub use offered::{Hook, NodeType, Offered, OfferedNode, OfferedTrigger, Route, Trigger};
+pub use offered::{Clock, Hook, NodeType, Offered, OfferedNode, OfferedTrigger, Route, Trigger};

@@ -2,7 +2,10 @@
 
 use plugin_api::{
     Interest, NodeInfo, PluginError, TriggerInfo,
-    abi::{hook::HookClient, node::NodeClient, registrar::Offers, route::RouteClient, trigger::TriggerClient},
+    abi::{
+        clock::ClockClient, hook::HookClient, node::NodeClient, registrar::Offers, route::RouteClient,
+        trigger::TriggerClient,
+    },
 };
 use serde_json::Value;
 
@@ -18,6 +21,9 @@ pub type NodeType = NodeClient;
 /// A route of a plugin; ask it as a [`plugin_api::RouteHandler`].
 pub type Route = RouteClient;
 
+/// A clock of a plugin.
+pub type Clock = ClockClient;
+
 /// All that a plugin offers. Dropping it undoes what making the plugin did.
 pub struct Offered {
     /// The trigger types, in the plugin's order.
@@ -28,6 +34,8 @@ pub struct Offered {
     pub nodes: Vec<OfferedNode>,
     /// The routes, with their names.
     pub routes: Vec<(String, Route)>,
+    /// The clocks, with the trigger types whose workflows they are for.
+    pub clocks: Vec<(String, Clock)>,
 }
 
 /// A trigger type with what it says about itself.
@@ -70,6 +78,7 @@ impl Offered {
             hooks: offers.hooks,
             nodes: offers.nodes.into_iter().map(node).collect::<Result<_, PluginError>>()?,
             routes: offers.routes,
+            clocks: offers.clocks,
         })
     }
 }

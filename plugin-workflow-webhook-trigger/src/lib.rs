@@ -20,7 +20,7 @@ mod locales;
 mod proof;
 mod route;
 
-use plugin_api::{NoSettings, Plugin, PluginError, Registrar};
+use plugin_api::{NoSettings, Plugin, PluginError, Registrar, Service};
 
 use crate::route::{Enabled, WebhookRoute, WebhookTrigger};
 
@@ -32,6 +32,8 @@ impl Plugin for WebhookTriggerPlugin {
     const ID: &'static str = "workflow-webhook-trigger";
 
     type Settings = NoSettings;
+
+    const NEEDS: &'static [Service] = &[Service::Routes];
 
     fn register(_settings: NoSettings, registrar: &mut Registrar) -> Result<(), PluginError> {
         let enabled = Enabled::default();

@@ -13,15 +13,17 @@
 //! 5. [`mod@write`]: records with their associations
 //! 6. [`workflows`], [`executions`], [`jobs`]: the engine's rows and the queue
 //! 7. [`changes`]: what commits changed in them, for those who watch
-//! 8. [`tasks`]: what people are asked to decide, and [`approvals`]: what becomes of what they apply for
-//! 9. [`buttons`]: what is bound to which button
-//! 10. [`record_changes`]: what a request changes in records, for whoever starts something from it
-//! 11. [`hosts`]: what the hosts that work on one database tell each other
-//! 12. [`secret`]: password hashing
+//! 8. [`clock`] and [`marks`]: what time it is, and how far the workflows have come that start by it
+//! 9. [`tasks`]: what people are asked to decide, and [`approvals`]: what becomes of what they apply for
+//! 10. [`buttons`]: what is bound to which button
+//! 11. [`record_changes`]: what a request changes in records, for whoever starts something from it
+//! 12. [`hosts`]: what the hosts that work on one database tell each other
+//! 13. [`secret`]: password hashing
 
 pub mod approvals;
 pub mod buttons;
 pub mod changes;
+pub mod clock;
 mod codec;
 pub mod db;
 pub mod error;
@@ -30,6 +32,7 @@ pub mod hosts;
 pub mod id;
 mod id_generator;
 pub mod jobs;
+pub mod marks;
 mod moment;
 pub mod query;
 pub mod record_changes;
@@ -43,6 +46,7 @@ pub mod write;
 pub use approvals::{Approval, ApprovalStatus, NewApproval};
 pub use buttons::{Binding, BindingDraft, Button, ButtonFacts};
 pub use changes::{Change, ExecutionChange, ExecutionStep, JobChange};
+pub use clock::Clock;
 pub use db::{Conn, Faults, Store, Tx};
 pub use error::StoreError;
 pub use executions::{
@@ -52,6 +56,7 @@ pub use executions::{
 pub use hosts::{Hint, HostChange, HostVersion};
 pub use id::{ApprovalId, BindingId, ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
+pub use marks::{Mark, WorkflowClock};
 pub use query::{Aggregate, Aggregator, Filter, Find, Page, RelatedTo, Repeated, Select, Sort, SqlQuery};
 pub use record_changes::{Cause, RecordChange, RecordChangeKind, RecordListener};
 pub use schema::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema};

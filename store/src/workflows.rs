@@ -46,6 +46,8 @@ pub struct WorkflowRow {
     pub sync: bool,
     /// Executions of this version so far; above 0 the version is frozen.
     pub executed: i64,
+    /// Since when it is enabled with its configuration, in milliseconds since 1970; of no meaning while it is not.
+    pub enabled_since_ms: i64,
 }
 
 /// What a revision makes.
@@ -60,8 +62,8 @@ pub enum Revision {
 macro_rules! select_workflows {
     ($condition:literal) => {
         concat!(
-            r#"SELECT "id", "key", "title", "type", "config", "secrets", "options", "enabled", "current", "sync", "executed"
-               FROM "workflows" WHERE "#,
+            r#"SELECT "id", "key", "title", "type", "config", "secrets", "options", "enabled", "current", "sync", "executed",
+                 coalesce("enabledSince", 0) AS "enabledSince" FROM "workflows" WHERE "#,
             $condition
         )
     };
@@ -74,6 +76,12 @@ macro_rules! with_keys {
             listed_texts!($database),
             r#" ORDER BY "enabled", coalesce("current", 0), "id""#
         )
+    };
+}
+
+macro_rules! enabled_of_types {
+    ($database:ident) => {
+        concat!(select_workflows!(r#""enabled" = 1 AND "type" IN "#), listed_texts!($database), r#" ORDER BY "id""#)
     };
 }
 
@@ -91,6 +99,7 @@ impl WorkflowRow {
             current: row.get::<Option<bool>>("current")?.unwrap_or(false),
             sync: row.get("sync")?,
             executed: row.get("executed")?,
+            enabled_since_ms: row.get("enabledSince")?,
         })
     }
 
@@ -128,6 +137,17 @@ impl Conn {
     /// Database errors.
     pub async fn enabled_workflows(&mut self) -> Result<Vec<WorkflowRow>, StoreError> {
         let rows = self.query(select_workflows!(r#""enabled" = 1 ORDER BY "id""#), []).await?;
+        rows.iter().map(WorkflowRow::read).collect()
+    }
+
+    /// Reads every enabled version of these trigger types.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn enabled_workflows_of(&mut self, types: &[&str]) -> Result<Vec<WorkflowRow>, StoreError> {
+        let types = Value::from(types).to_string();
+        let rows = self.query(each!(enabled_of_types), [types.into()]).await?;
         rows.iter().map(WorkflowRow::read).collect()
     }
 
@@ -176,10 +196,12 @@ impl Tx {
         }
         let config = object(&values, "config")?.cloned().unwrap_or_default();
         let (id, now) = (WorkflowId(self.next_id().await?), moment::now());
+        let enabled_since_ms = self.clock_ms();
         self.run(
             r#"INSERT INTO "workflows" ("id", "key", "title", "description", "type", "triggerTitle", "config", "secrets",
-                 "options", "enabled", "current", "sync", "createdAt", "updatedAt", "createdById", "updatedById")
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)"#,
+                 "options", "enabled", "current", "sync", "createdAt", "updatedAt", "createdById", "updatedById",
+                 "enabledSince")
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)"#,
             [
                 id.0.into(),
                 new_key().into(),
@@ -196,6 +218,7 @@ impl Tx {
                 now.as_str().into(),
                 author.map(|user| user.0).into(),
                 author.map(|user| user.0).into(),
+                enabled_since_ms.into(),
             ],
         )
         .await?;
@@ -236,6 +259,8 @@ impl Tx {
         let current = before.current || enabled || truth(&values, "current")?.unwrap_or(false);
 
         let versions = if enabled || current { self.workflow_versions(&before.key).await? } else { Vec::new() };
+        let begins = enabled && (!before.enabled || reconfigured);
+        let enabled_since_ms = if begins { self.clock_ms() } else { before.enabled_since_ms };
         let (now, mut changed) = (moment::now(), Vec::new());
         for version in versions.into_iter().filter(|version| version.id != id) {
             let (loses_enabled, loses_current) = (enabled && version.enabled, current && version.current);
@@ -259,7 +284,7 @@ impl Tx {
             r#"UPDATE "workflows" SET "enabled" = ?, "current" = ?, "config" = ?, "secrets" = ?, "options" = ?,
                  "title" = CASE WHEN ? = 1 THEN ? ELSE "title" END,
                  "description" = CASE WHEN ? = 1 THEN ? ELSE "description" END,
-                 "triggerTitle" = CASE WHEN ? = 1 THEN ? ELSE "triggerTitle" END,
+                 "triggerTitle" = CASE WHEN ? = 1 THEN ? ELSE "triggerTitle" END, "enabledSince" = ?,
                  "updatedAt" = ?, "updatedById" = coalesce(?, "updatedById")
                WHERE "id" = ?"#,
             [
@@ -274,6 +299,7 @@ impl Tx {
                 text(&values, "description")?.into(),
                 values.contains_key("triggerTitle").into(),
                 text(&values, "triggerTitle")?.into(),
+                enabled_since_ms.into(),
                 now.into(),
                 author.map(|user| user.0).into(),
                 id.0.into(),

@@ -48,6 +48,7 @@ impl Rig {
             admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
             outside: Default::default(),
             strictness: Default::default(),
+            clock: Default::default(),
         };
         let server = Server::start(options).await.expect("the server starts");
         let client = Client::builder().no_proxy().build().expect("a client");

@@ -120,6 +120,7 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
             mail,
         },
         strictness: if options.strict_bindings { Strictness::Strict } else { Strictness::Lenient },
+        clock: store::Clock::default(),
     })
     .await?;
     if let Some(password) = server.made_password() {

@@ -59,7 +59,7 @@ impl RecordListener for CollectionEvents {
 
     fn listens(&self, collection: &Collection, kind: RecordChangeKind) -> bool {
         let Some(host) = self.0.upgrade() else { return false };
-        waits_for(&host.plugins.current(), collection, action(kind))
+        host.clock.watches(&collection.name) || waits_for(&host.plugins.current(), collection, action(kind))
     }
 
     fn hear<'t>(
@@ -70,7 +70,10 @@ impl RecordListener for CollectionEvents {
     ) -> BoxFuture<'t, Result<(), StoreError>> {
         Box::pin(async move {
             match self.0.upgrade() {
-                Some(host) => start(&host, tx, &cause, changes).await,
+                Some(host) => {
+                    host.clock.hear(tx, &changes).await?;
+                    start(&host, tx, &cause, changes).await
+                }
                 None => Ok(()),
             }
         })

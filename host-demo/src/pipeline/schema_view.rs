@@ -3,7 +3,7 @@
 use plugin_api::{
     Association, Cardinality, CollectionRef, Condition, PluginError, SchemaView, schema::MAIN_DATA_SOURCE,
 };
-use store::{Collection, Schema, StoreError};
+use store::{Collection, FieldType, Schema, StoreError};
 
 use super::terms;
 
@@ -34,6 +34,15 @@ impl SchemaView for StoreSchemaView<'_> {
 
     fn check_comparable(&self, collection: &CollectionRef, field: &str) -> Result<(), PluginError> {
         terms::compared_field(self.collection(collection)?, field).map(drop).map_err(refusal)
+    }
+
+    fn check_date(&self, collection: &CollectionRef, field: &str) -> Result<(), PluginError> {
+        let found = self.collection(collection)?.field(field).ok().filter(|found| !found.hidden);
+        match found.map(|found| &found.field_type) {
+            Some(FieldType::DateTime | FieldType::Date) => Ok(()),
+            Some(_) => Err(PluginError::invalid(format!("Field \"{field}\" of {collection} holds no date"))),
+            None => Err(PluginError::invalid(format!("There is no field \"{field}\" in {collection}"))),
+        }
     }
 }
 

@@ -95,6 +95,14 @@ pub enum LoadProblem {
         /// What its entry has to grant.
         grants: Vec<Service>,
     },
+    /// The plugin offers what the manifest does not let it offer.
+    #[error("offers {offer}: if it may, add {} to its entry in the manifest", toml(grants))]
+    OfferNotGranted {
+        /// What it offers.
+        offer: String,
+        /// What its entry has to grant.
+        grants: Vec<Service>,
+    },
     /// The plugin refused, or failed, while it registered.
     #[error("failed to start: {0}")]
     Register(PluginError),
@@ -123,6 +131,14 @@ pub enum LoadProblem {
         route: String,
         /// The plugin that has it.
         owner: String,
+    },
+    /// A clock is for no trigger type of the plugin, or there are two for one.
+    #[error(
+        "offers a clock for \"{trigger}\": its author should offer one for each trigger type that needs it, and the type too"
+    )]
+    StrayClock {
+        /// The trigger type.
+        trigger: String,
     },
 }
 

@@ -45,10 +45,12 @@ pub(super) fn load(
     let needs = needs(&library, report)?;
     check_grants(&needs, &entry.grants)?;
     let session = Session::new(library.id(), entry.grants.clone(), Arc::clone(door));
-    make(&library, image, &settings, session)
+    let candidate = make(&library, image, &settings, session)?;
+    check_offers(&candidate, &entry.grants)?;
+    Ok(candidate)
 }
 
-/// Loads a library that no manifest lists, with no settings and granted what it needs, and reports on it; for people who
+/// Loads a library that no manifest lists, with no settings and granted what it needs and offers, and reports on it; for people who
 /// write plugins. No host runs: it can call none of the services. A file in the working directory goes before a crate name.
 pub fn check(library: &Path) -> PluginReport {
     let here = path::absolute(library).ok().filter(|path| path.exists());
@@ -102,6 +104,18 @@ fn check_grants(needs: &[Service], grants: &[Service]) -> Result<(), LoadProblem
     }
     let grants = grants.iter().chain(&missing).copied().collect();
     Err(LoadProblem::NotGranted { missing, grants })
+}
+
+/// What a plugin offers has to be granted also if it did not say that it needs it.
+fn check_offers(candidate: &Candidate, grants: &[Service]) -> Result<(), LoadProblem> {
+    let routes = candidate.offered.routes.iter().map(|(name, _)| (Service::Routes, format!("the route \"{name}\"")));
+    let clocks = candidate.offered.clocks.iter().map(|(name, _)| (Service::Clock, format!("a clock for \"{name}\"")));
+    match routes.chain(clocks).find(|(service, _)| !grants.contains(service)) {
+        Some((service, offer)) => {
+            Err(LoadProblem::OfferNotGranted { offer, grants: grants.iter().copied().chain([service]).collect() })
+        }
+        None => Ok(()),
+    }
 }
 
 fn make(

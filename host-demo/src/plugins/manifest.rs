@@ -180,7 +180,7 @@ mod tests {
         );
         check(
             "[[plugin]]\nid = \"a\"\nlibrary = \"x\"\ngrants = [\"teleport\"]\n",
-            "plugin.toml: line 4: unknown variant `teleport`, expected `records` or `workflows`",
+            "plugin.toml: line 4: unknown variant `teleport`, expected one of `records`, `workflows`, `routes`, `clock`",
         );
         check(
             "[[plugin]]\nid = \"A\"\nlibrary = \"x\"\n",

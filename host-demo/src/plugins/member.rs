@@ -3,7 +3,8 @@
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use plugin_api::{
-    ActionEvent, ActionHook as _, ErrorKind, Plan, PluginError, RouteAnswer, RouteHandler as _, RouteRequest,
+    ActionEvent, ActionHook as _, ClockAnswer, ClockQuestion, ClockWatch, ErrorKind, Plan, PluginError, RouteAnswer,
+    RouteHandler as _, RouteRequest, clock::DUE_MAX,
 };
 use serde_json::Value;
 
@@ -80,6 +81,36 @@ impl Member {
     pub(super) fn answer(&self, route: usize, request: &RouteRequest<'_>) -> Result<RouteAnswer, PluginError> {
         let (name, route) = &self.candidate.offered.routes[route];
         self.ask(name, || route.answer(request))
+    }
+
+    /// Asks a clock which records a workflow waits with.
+    ///
+    /// # Errors
+    ///
+    /// Its own, logged and counted; [`ErrorKind::Unavailable`] while the plugin is out of service.
+    pub(super) fn watch(&self, clock: usize, config: &Value) -> Result<Option<ClockWatch>, PluginError> {
+        let (trigger, clock) = &self.candidate.offered.clocks[clock];
+        self.keep_time(trigger, || clock.watch(config))
+    }
+
+    /// Asks a clock what is due. An answer that breaks the rules of one is a fault.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`watch`](Self::watch).
+    pub(super) fn due(
+        &self,
+        clock: usize,
+        config: &Value,
+        question: &ClockQuestion,
+    ) -> Result<ClockAnswer, PluginError> {
+        let (trigger, clock) = &self.candidate.offered.clocks[clock];
+        self.keep_time(trigger, || clock.due(config, question).and_then(|answer| in_order(question, answer)))
+    }
+
+    /// Asks a clock. The configuration was accepted before, so there is no caller to blame.
+    fn keep_time<T>(&self, offer: &str, question: impl FnOnce() -> Result<T, PluginError>) -> Result<T, PluginError> {
+        self.call(Call { offer, refuses: false, is_timed: true }, question)
     }
 
     /// Asks a node type or a route, by its name, something that it may refuse.
@@ -169,6 +200,20 @@ impl Member {
         };
         metrics::counter!("plugin_faults_total", "plugin" => self.id.to_string(), "kind" => kind).increment(1);
     }
+}
+
+/// An answer about other moments than those it was asked about would start one twice, or never end.
+fn in_order(question: &ClockQuestion, answer: ClockAnswer) -> Result<ClockAnswer, PluginError> {
+    let due = &answer.due_ms;
+    let is_asked_about = |moment: &i64| (question.settled_ms + 1..=question.now_ms).contains(moment);
+    let rises = due.iter().zip(due.iter().skip(1)).all(|(earlier, later)| earlier < later);
+    if due.len() > DUE_MAX || !rises || !due.iter().all(is_asked_about) {
+        return Err(PluginError::fault("what it calls due is not what it was asked about"));
+    }
+    if answer.next_ms.is_some_and(|next| next <= question.now_ms) {
+        return Err(PluginError::fault("it wants to be asked again in the past"));
+    }
+    Ok(answer)
 }
 
 /// A plan that starts more than an action may is at fault as a whole.

@@ -21,6 +21,8 @@ pub(super) struct Registry {
     hooks: Vec<(Arc<Member>, usize)>,
     /// Whose route, and which of that plugin's, by its name.
     routes: HashMap<String, (Arc<Member>, usize)>,
+    /// Whose clock, and which of that plugin's, by trigger type.
+    clocks: HashMap<String, (Arc<Member>, usize)>,
     /// The positions of each plugin's hooks.
     by_plugin: HashMap<Arc<str>, Range<usize>>,
     pub(super) interests: Arc<Interests>,
@@ -71,7 +73,17 @@ impl Registry {
             }
         }
 
+        let mut timed = HashSet::new();
+        for (trigger, _) in &candidate.offered.clocks {
+            if !candidate.offered.triggers.iter().any(|offered| offered.info.id == *trigger) || !timed.insert(trigger) {
+                return Err(LoadProblem::StrayClock { trigger: trigger.clone() });
+            }
+        }
+
         // Nothing below can fail.
+        for (index, (trigger, _)) in candidate.offered.clocks.iter().enumerate() {
+            self.clocks.insert(trigger.clone(), (Arc::clone(member), index));
+        }
         for (index, (name, _)) in candidate.offered.routes.iter().enumerate() {
             self.routes.insert(name.clone(), (Arc::clone(member), index));
         }
@@ -100,6 +112,16 @@ impl Registry {
     /// The route with this name: whose it is, and which of theirs.
     pub(super) fn route(&self, name: &str) -> Option<&(Arc<Member>, usize)> {
         self.routes.get(name)
+    }
+
+    /// The clock of a trigger type: whose it is, and which of theirs.
+    pub(super) fn clock(&self, trigger: &str) -> Option<&(Arc<Member>, usize)> {
+        self.clocks.get(trigger)
+    }
+
+    /// The trigger types with a clock.
+    pub(super) fn clock_types(&self) -> impl Iterator<Item = &str> {
+        self.clocks.keys().map(String::as_str)
     }
 
     /// Every hook, in the order in which they are asked.

@@ -42,6 +42,9 @@ pub struct PluginReport {
     /// The names of the routes it answers, below `/api/`.
     #[serde(default)]
     pub routes: Vec<String>,
+    /// The trigger types whose workflows it starts by the clock.
+    #[serde(default)]
+    pub clocks: Vec<String>,
     /// How many of its calls failed since it was loaded.
     pub faults: u64,
     /// What the last of them said.
@@ -169,6 +172,7 @@ impl PluginReport {
             hooks: Vec::new(),
             nodes: Vec::new(),
             routes: Vec::new(),
+            clocks: Vec::new(),
             faults: 0,
             last_fault: None,
             error: None,
@@ -199,6 +203,7 @@ impl PluginReport {
         });
         self.nodes = nodes.collect();
         self.routes = offered.routes.iter().map(|(name, _)| name.clone()).collect();
+        self.clocks = offered.clocks.iter().map(|(trigger, _)| trigger.clone()).collect();
     }
 
     /// Says how loading ended.

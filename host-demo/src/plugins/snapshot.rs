@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use plugin_api::{
-    Action, ActionEvent, CollectionRef, Detail, Phase, Plan, PluginError, RouteAnswer, RouteRequest, WorkflowId,
+    Action, ActionEvent, ClockAnswer, ClockQuestion, ClockWatch, CollectionRef, Detail, Phase, Plan, PluginError,
+    RouteAnswer, RouteRequest, WorkflowId,
 };
 use plugin_loader::Images;
 use serde_json::Value;
@@ -260,6 +261,36 @@ impl Plugins {
         Some(RouteVerdict { plugin: Arc::clone(&member.id), result: member.answer(*index, request) })
     }
 
+    /// Says whether workflows of a trigger type start by the clock.
+    pub fn has_clock(&self, type_id: &str) -> bool {
+        self.registry.clock(type_id).is_some()
+    }
+
+    /// The trigger types whose workflows start by the clock.
+    pub fn clock_types(&self) -> Vec<&str> {
+        self.registry.clock_types().collect()
+    }
+
+    /// Asks which records a workflow of a trigger type with a clock waits with. The error of one without says so.
+    ///
+    /// # Errors
+    ///
+    /// The plugin's, logged and counted.
+    pub fn watch(&self, type_id: &str, config: &Value) -> Result<Option<ClockWatch>, PluginError> {
+        let (member, index) = self.registry.clock(type_id).ok_or_else(|| no_clock(type_id))?;
+        member.watch(*index, config)
+    }
+
+    /// Asks what of a workflow of a trigger type with a clock is due. The error of one without says so.
+    ///
+    /// # Errors
+    ///
+    /// The plugin's, logged and counted.
+    pub fn due(&self, type_id: &str, config: &Value, question: &ClockQuestion) -> Result<ClockAnswer, PluginError> {
+        let (member, index) = self.registry.clock(type_id).ok_or_else(|| no_clock(type_id))?;
+        member.due(*index, config, question)
+    }
+
     /// Asks every hook, also those that do not wait for the action, for all it can tell about it. What the ones that do not
     /// wait would start is left out: it does not start.
     pub fn explain(&self, event: &ActionEvent<'_>) -> Vec<HookAnswer> {
@@ -333,6 +364,10 @@ impl Plugins {
     pub(super) fn member(&self, id: &str) -> Option<&Arc<Member>> {
         self.members.get(self.position(id)?)?.as_ref()
     }
+}
+
+fn no_clock(type_id: &str) -> PluginError {
+    PluginError::unavailable(format!("no plugin keeps the time of \"{type_id}\""))
 }
 
 fn now(report: &PluginReport, member: Option<&Member>) -> PluginReport {

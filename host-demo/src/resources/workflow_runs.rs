@@ -89,7 +89,9 @@ async fn enqueue(
         Batch::PerRecord => data,
         Batch::PerBatch => json!([data]),
     };
-    let mut context = json!({run.variable: data, "user": user});
+    let mut context = Value::Object(run.more);
+    context[run.variable] = data;
+    context["user"] = Value::Object(user);
     if let Some(role) = run.role {
         context["roleName"] = role.into();
     }

@@ -35,6 +35,7 @@ impl TriggerSwitch {
             plugins.commit(next)
         });
         committed.await.map_err(interrupted)??;
+        self.clock.workflows_changed();
         warn_of_stranded(&self.plugins.current(), rows.iter().map(|row| row.trigger_type.as_str()));
         Ok(())
     }

@@ -43,6 +43,7 @@ pub(crate) fn options(folder: &Path) -> ServerOptions {
         admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
         outside: workflow::OutsideOptions::default(),
         strictness: Strictness::default(),
+        clock: store::Clock::default(),
     }
 }
 

@@ -7,4 +7,5 @@ mod lifecycle;
 mod management;
 mod requests;
 mod rights;
+mod schedule;
 mod tasks;

@@ -6,7 +6,7 @@
 //!
 //! 1. [`module`]: the root symbol of a library, and how the host's call to it registers a plugin
 //! 2. [`registrar`]: the host's, for the time of that call
-//! 3. [`trigger`], [`hook`], [`node`] and [`route`]: objects of the plugin
+//! 3. [`trigger`], [`hook`], [`node`], [`route`] and [`clock`]: objects of the plugin
 //! 4. [`action`] and [`schema`]: what the host shows a plugin for the time of one call
 //! 5. [`host`]: the services that a plugin calls
 //! 6. [`log`] and [`proxy`]: the plugin's tracing, on its way to the host's subscriber
@@ -26,6 +26,7 @@
 compile_error!("a plugin or host built with panic = \"abort\" cannot contain panics: build it with panic = \"unwind\"");
 
 pub mod action;
+pub mod clock;
 pub mod error;
 pub mod guard;
 pub mod hook;

@@ -10,6 +10,7 @@ use abi_stable::{
 };
 
 use super::{
+    clock::{self, ClockClient, ClockObject},
     error::{AbiResult, answer, read, result, write},
     guard::guarded,
     hook::{self, HookClient, HookObject},
@@ -49,6 +50,10 @@ pub trait RawRegistrar {
     fn route(&mut self, _name: RStr<'_>, _route: RouteObject) -> AbiResult<()> {
         answer(Err(PluginError::unavailable("This host has no routes")))
     }
+    /// Takes a clock with the trigger type whose workflows it is for. Since 1.3.
+    fn clock(&mut self, _trigger: RStr<'_>, _clock: ClockObject) -> AbiResult<()> {
+        answer(Err(PluginError::unavailable("This host starts nothing by the clock: it needs plugin-api 1.3 or later")))
+    }
 }
 
 /// What a plugin handed over, as the host keeps it.
@@ -61,13 +66,16 @@ pub struct Offers {
     pub nodes: Vec<NodeClient>,
     /// The routes with their names, in their order.
     pub routes: Vec<(String, RouteClient)>,
+    /// The clocks with their trigger types, in their order.
+    pub clocks: Vec<(String, ClockClient)>,
     services: Arc<dyn Services>,
 }
 
 impl Offers {
     /// Nothing yet, from a plugin that may keep these services.
     pub(crate) fn new(services: Arc<dyn Services>) -> Self {
-        Self { triggers: Vec::new(), hooks: Vec::new(), nodes: Vec::new(), routes: Vec::new(), services }
+        let (triggers, hooks, nodes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { triggers, hooks, nodes, routes: Vec::new(), clocks: Vec::new(), services }
     }
 
     /// The object to lend.
@@ -108,6 +116,13 @@ impl RawRegistrar for Offers {
             Ok(())
         }))
     }
+
+    fn clock(&mut self, trigger: RStr<'_>, clock: ClockObject) -> AbiResult<()> {
+        answer(guarded("the host's registrar", || {
+            self.clocks.push((trigger.into(), ClockClient::new(clock)));
+            Ok(())
+        }))
+    }
 }
 
 /// The host behind the registrar, on the plugin's side.
@@ -120,7 +135,7 @@ pub(crate) fn host(registrar: &RegistrarObject<'_>) -> Host {
 
 /// Hands everything over, on the plugin's side.
 pub(crate) fn hand_over(registrar: Registrar, mut host: RegistrarObject<'_>) -> Result<(), PluginError> {
-    let Parts { triggers, hooks, nodes, routes } = registrar.into_parts();
+    let Parts { triggers, hooks, nodes, routes, clocks } = registrar.into_parts();
     for trigger in triggers {
         result(host.trigger(trigger::provide(trigger)))?;
     }
@@ -133,6 +148,9 @@ pub(crate) fn hand_over(registrar: Registrar, mut host: RegistrarObject<'_>) -> 
     }
     for (name, handler) in routes {
         result(host.route(name.as_str().into(), route::provide(handler)))?;
+    }
+    for (trigger, handler) in clocks {
+        result(host.clock(trigger.as_str().into(), clock::provide(handler)))?;
     }
     Ok(())
 }

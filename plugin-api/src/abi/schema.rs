@@ -42,6 +42,11 @@ pub trait RawSchema {
         let _ = (data_source, name, field);
         answer(Err(PluginError::invalid("This host does not compare fields")))
     }
+    /// Checks that a field holds a moment or a day. Since 1.3.
+    fn check_date(&self, data_source: RStr<'_>, name: RStr<'_>, field: RStr<'_>) -> AbiResult<()> {
+        let _ = (data_source, name, field);
+        answer(Err(PluginError::invalid("This host does not know which fields hold dates")))
+    }
 }
 
 /// An [`Association`]. Frozen.
@@ -127,6 +132,11 @@ impl RawSchema for SchemaProvider<'_> {
         let collection = CollectionRef::new(data_source.as_str(), name.as_str());
         answer(self.ask(Ok(()), |view| view.check_comparable(&collection, field.as_str())))
     }
+
+    fn check_date(&self, data_source: RStr<'_>, name: RStr<'_>, field: RStr<'_>) -> AbiResult<()> {
+        let collection = CollectionRef::new(data_source.as_str(), name.as_str());
+        answer(self.ask(Ok(()), |view| view.check_date(&collection, field.as_str())))
+    }
 }
 
 /// Makes a [`SchemaView`] of the object, on the plugin's side.
@@ -156,5 +166,9 @@ impl SchemaView for SchemaClient<'_> {
 
     fn check_comparable(&self, collection: &CollectionRef, field: &str) -> Result<(), PluginError> {
         result(self.0.check_comparable(collection.data_source().into(), collection.name().into(), field.into()))
+    }
+
+    fn check_date(&self, collection: &CollectionRef, field: &str) -> Result<(), PluginError> {
+        result(self.0.check_date(collection.data_source().into(), collection.name().into(), field.into()))
     }
 }

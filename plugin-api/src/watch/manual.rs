@@ -38,6 +38,11 @@ impl ManualInput {
         }
     }
 
+    /// Takes out a member that may be missing; `null` is missing.
+    pub fn optional(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name).filter(|value| !value.is_null())
+    }
+
     /// Starts with `data`, in the name of the input's user.
     ///
     /// # Errors

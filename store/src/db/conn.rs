@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     changes::{Change, Feed},
+    clock::Clock,
     error::StoreError,
     hosts::{Hint, HostChange, Message},
     id_generator::IdGenerator,
@@ -123,6 +124,7 @@ impl Conn {
 /// A transaction: everything a [`Conn`] can do, and writing.
 pub struct Tx {
     conn: Conn,
+    clock: Clock,
     ids: Ids,
     /// SQLite's count of what other connections have committed.
     data_version: i64,
@@ -183,9 +185,10 @@ impl DerefMut for Tx {
 }
 
 impl Tx {
-    fn new(conn: Conn, ids: Ids, listener: Listener) -> Self {
+    fn new(conn: Conn, ids: Ids, clock: Clock, listener: Listener) -> Self {
         Self {
             conn,
+            clock,
             ids,
             data_version: 0,
             changes: Vec::new(),
@@ -203,12 +206,13 @@ impl Tx {
     /// Makes the transaction of SQLite's writer of a fresh connection, and reads the schema.
     pub(super) async fn open_sqlite(
         connection: SqliteConnection,
+        clock: Clock,
         faults: FaultPoint,
         listener: Listener,
     ) -> Result<Self, StoreError> {
         let schema = Arc::new(Schema::built_in(Dialect::Sqlite));
         let conn = Conn { link: Link::SqliteWriter(Box::new(connection)), schema, faults };
-        let mut tx = Self::new(conn, Ids::Made(IdGenerator::above(0)), listener);
+        let mut tx = Self::new(conn, Ids::Made(IdGenerator::above(0)), clock, listener);
         tx.catch_up().await?;
         Ok(tx)
     }
@@ -217,11 +221,12 @@ impl Tx {
     pub(super) async fn begin_postgres(
         connection: PoolConnection<Postgres>,
         schema: Arc<Schema>,
+        clock: Clock,
         faults: FaultPoint,
         listener: Listener,
     ) -> Result<Self, StoreError> {
         let conn = Conn { link: Link::PostgresWriter { connection, broken: false }, schema, faults };
-        let mut tx = Self::new(conn, Ids::Counted(0..0), listener);
+        let mut tx = Self::new(conn, Ids::Counted(0..0), clock, listener);
         match tx.begin().await {
             Ok(()) => Ok(tx),
             Err(error) => {
@@ -319,6 +324,11 @@ impl Tx {
         if let Ids::Counted(taken) = &mut self.ids {
             *taken = 0..0;
         }
+    }
+
+    /// What time it is for what starts by the clock, in milliseconds since 1970.
+    pub fn clock_ms(&self) -> i64 {
+        self.clock.now_ms()
     }
 
     /// Notes what becomes true with the commit.

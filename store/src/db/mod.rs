@@ -30,6 +30,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     changes::{Change, Feed},
+    clock::Clock,
     error::StoreError,
     hosts::{Hint, Message},
     record_changes::{Listener, RecordListener},
@@ -74,6 +75,7 @@ enum Engine {
 #[derive(Clone)]
 struct Common {
     schema: Arc<ArcSwap<Schema>>,
+    clock: Clock,
     faults: FaultPoint,
     feed: Feed,
     listener: Listener,
@@ -89,7 +91,16 @@ impl Store {
     ///
     /// [`StoreError::Invalid`] for a URL that is not understood; database and migration errors.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        Self::open_on(url, FaultPoint::default()).await
+        Self::open_on(url, Clock::default(), FaultPoint::default()).await
+    }
+
+    /// Opens the database with this clock for what starts by one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::open`].
+    pub async fn open_by(url: &str, clock: Clock) -> Result<Self, StoreError> {
+        Self::open_on(url, clock, FaultPoint::default()).await
     }
 
     /// Opens the database for a test that makes statements fail.
@@ -98,12 +109,13 @@ impl Store {
     ///
     /// Those of [`Store::open`], and the failures on purpose.
     pub async fn open_with_faults(url: &str, faults: Arc<dyn Faults>) -> Result<Self, StoreError> {
-        Self::open_on(url, FaultPoint(Some(faults))).await
+        Self::open_on(url, Clock::default(), FaultPoint(Some(faults))).await
     }
 
-    async fn open_on(url: &str, faults: FaultPoint) -> Result<Self, StoreError> {
+    async fn open_on(url: &str, clock: Clock, faults: FaultPoint) -> Result<Self, StoreError> {
         let common = Common {
             schema: Arc::default(),
+            clock,
             faults,
             feed: Feed::default(),
             listener: Listener::default(),
@@ -117,6 +129,11 @@ impl Store {
         };
         common.tasks.close();
         Ok(Self { shared: Arc::new(Shared { engine, common }) })
+    }
+
+    /// What time it is for what starts by the clock.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.common.clock
     }
 
     /// Today's schema.

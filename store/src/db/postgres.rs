@@ -116,8 +116,8 @@ impl Postgres {
     }
 
     async fn begin(&self, connection: PoolConnection<sqlx::Postgres>, schema: Arc<Schema>) -> Result<Tx, StoreError> {
-        let Common { faults, listener, .. } = &self.common;
-        Tx::begin_postgres(connection, schema, faults.clone(), Arc::clone(listener)).await
+        let Common { clock, faults, listener, .. } = &self.common;
+        Tx::begin_postgres(connection, schema, clock.clone(), faults.clone(), Arc::clone(listener)).await
     }
 
     async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>

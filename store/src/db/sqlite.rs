@@ -47,7 +47,8 @@ impl Sqlite {
             .await
             .map_err(StoreError::Database)?;
         migrate::sqlite(&mut connection).await?;
-        let tx = Tx::open_sqlite(connection, common.faults.clone(), Arc::clone(&common.listener)).await?;
+        let tx = Tx::open_sqlite(connection, common.clock.clone(), common.faults.clone(), Arc::clone(&common.listener))
+            .await?;
         common.schema.store(Arc::clone(tx.schema()));
 
         let read_options = options.read_only(true);

@@ -13,6 +13,7 @@ mod filters;
 mod fixture;
 mod hostile;
 mod hosts;
+mod marks;
 mod nested;
 mod record_changes;
 mod records;

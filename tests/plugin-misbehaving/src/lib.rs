@@ -3,6 +3,7 @@
 //! It uses what authors use: wrong answers that the types of plugin-api do not let through come from `fixture-garbage`.
 
 mod caller;
+mod clock;
 mod hook;
 mod node;
 mod settings;
@@ -12,6 +13,7 @@ use plugin_api::{Action, Interest, Plugin, PluginError, Registrar, When};
 
 use crate::{
     caller::Caller,
+    clock::MisbehavingClock,
     hook::MisbehavingHook,
     node::MisbehavingNode,
     settings::{Place, Settings},
@@ -38,6 +40,9 @@ impl Plugin for Misbehaving {
         registrar.action_hook(vec![creates], MisbehavingHook(caller.clone()));
         if let Some(node) = caller.settings.node.clone() {
             registrar.node(MisbehavingNode(node));
+        }
+        if let Some(path) = caller.settings.clock_fails_while.clone() {
+            registrar.clock("misbehaving", MisbehavingClock(path));
         }
         caller.reach(Place::Register);
         caller.start_threads();

@@ -32,6 +32,8 @@ pub struct Settings {
     pub(crate) offers_twice: bool,
     /// The name of a node type to offer.
     pub(crate) node: Option<String>,
+    /// Whether a clock is offered: it panics while this file is there, and calls every moment due at which it is asked.
+    pub(crate) clock_fails_while: Option<PathBuf>,
     /// The file to which a line is added for what came of each call of a service.
     pub(crate) journal: Option<PathBuf>,
 }

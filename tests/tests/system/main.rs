@@ -17,6 +17,7 @@ mod lifecycle;
 mod misbehaving;
 mod plugins;
 mod post_action;
+mod schedule;
 mod services;
 mod watch;
 mod webhook;

@@ -266,6 +266,7 @@ async fn threads_hear_that_the_host_is_stopping_and_stay_harmless() {
         admin: Admin { email: EMAIL.to_owned(), password: Some(PASSWORD.to_owned()) },
         outside: Default::default(),
         strictness: Default::default(),
+        clock: host_demo::Clock::default(),
     })
     .await
     .expect("the server starts");

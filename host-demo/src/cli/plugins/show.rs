@@ -115,6 +115,9 @@ fn write_report(out: &mut impl Write, report: &PluginReport) -> io::Result<()> {
     for route in &report.routes {
         writeln!(out, "  route    /api/{route}/…")?;
     }
+    for trigger in &report.clocks {
+        writeln!(out, "  clock    for {trigger}")?;
+    }
     if let Some(fault) = &report.last_fault {
         writeln!(out, "  faults   {}, the last: {fault}", report.faults)?;
     }

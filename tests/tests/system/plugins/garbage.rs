@@ -2,8 +2,8 @@
 
 use host_demo::plugins::{ManifestEntry, PluginState, Plugins};
 use plugin_api::{
-    Action, ActionEvent, CollectionRef, ErrorKind, ExecutionMode, Phase, PluginError, Progress, RouteRequest, Workflow,
-    WorkflowId,
+    Action, ActionEvent, CollectionRef, ErrorKind, ExecutionMode, Phase, PluginError, Progress, RouteRequest, Service,
+    Workflow, WorkflowId,
 };
 use serde_json::{Value, json};
 
@@ -13,7 +13,11 @@ use super::{Schema, failure, fixture, library, load};
 fn answering(call: &str, answer: &str) -> Plugins {
     let settings = toml::Table::from_iter([(call.to_owned(), toml::Value::from(answer))]);
     load(vec![
-        ManifestEntry { settings, ..ManifestEntry::new("fixture-garbage", library("fixture_garbage")) },
+        ManifestEntry {
+            settings,
+            grants: vec![Service::Routes],
+            ..ManifestEntry::new("fixture-garbage", library("fixture_garbage"))
+        },
         fixture(),
     ])
 }

@@ -95,6 +95,36 @@ fn a_plugin_is_loaded_with_the_services_it_needs_or_not_at_all() {
 }
 
 #[test]
+fn what_a_plugin_offers_has_to_be_granted() {
+    let entry = |id: &str, name: &str| ManifestEntry::new(id, library(name));
+    let webhook = entry("workflow-webhook-trigger", "plugin_workflow_webhook_trigger");
+    let clock = with_settings(entry("plugin-misbehaving", "plugin_misbehaving"), "clock_fails_while = \"/nowhere\"");
+    let plugins = load(vec![webhook.clone(), clock.clone(), fixture()]);
+    let lines: Vec<String> = plugins.reports()[..2].iter().map(|report| failure(report).to_owned()).collect();
+    assert_eq!(
+        lines,
+        [
+            "plugin \"workflow-webhook-trigger\" needs the services routes: if it may have them, add grants = [\"routes\"] to \
+             its entry in the manifest",
+            // It does not say what it needs.
+            "plugin \"plugin-misbehaving\" offers a clock for \"misbehaving\": if it may, add grants = [\"clock\"] to its \
+             entry in the manifest",
+        ]
+    );
+    assert!(!plugins.has_route("webhooks") && !plugins.has_clock("misbehaving"));
+    assert!(plugins.trigger("misbehaving").is_none() && plugins.trigger("fixture").is_some());
+
+    let granted = |entry: ManifestEntry, service| ManifestEntry { grants: vec![service], ..entry };
+    let plugins = load(vec![granted(webhook, Service::Routes), granted(clock, Service::Clock)]);
+    assert!(plugins.has_route("webhooks") && plugins.has_clock("misbehaving"));
+    let reports = plugins.reports();
+    assert_eq!(
+        (&*reports[0].routes, &*reports[1].clocks),
+        (&["webhooks".to_owned()][..], &["misbehaving".to_owned()][..])
+    );
+}
+
+#[test]
 fn a_trigger_type_is_offered_once() {
     let entry = ManifestEntry::new("plugin-misbehaving", library("plugin_misbehaving"));
     let plugins = load(vec![with_settings(entry, "offers_twice = true"), fixture()]);

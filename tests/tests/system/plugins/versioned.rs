@@ -21,7 +21,7 @@ impl Versioned {
     pub(super) async fn start(more: &str) -> Self {
         let manifest = format!(
             "# Ours.\n{BUILT_IN_PLUGINS}\n# In two versions.\n[[plugin]]\nid = \"plugin-versioned\"\n\
-             library = \"{OLD}\" # the one that runs\n{more}\n"
+             library = \"{OLD}\" # the one that runs\ngrants = [\"routes\"]\n{more}\n"
         );
         let environment = vec![("HOST_METRICS_LISTEN", "127.0.0.1:0".to_owned())];
         let host = Host::start_with(HostOptions { manifest, environment, ..HostOptions::default() }).await;

@@ -1,0 +1,84 @@
+//! The collections whose records workflows wait with, and what becomes of their marks when records change.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{PoisonError, RwLock},
+};
+
+use store::{Collection, Record, RecordChange, StoreError, Tx, WorkflowClock, WorkflowId, marks::mark_key};
+
+/// Which workflows wait with the records of which collection. Held for a lookup alone.
+#[derive(Default)]
+pub(super) struct Watched(RwLock<HashMap<String, BTreeMap<WorkflowId, Vec<String>>>>);
+
+/// What becomes of the marks of one workflow.
+#[derive(Default)]
+struct Marks {
+    set: Vec<String>,
+    gone: Vec<String>,
+}
+
+impl Watched {
+    pub(super) fn has(&self, collection: &str) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(collection)
+    }
+
+    /// Watches what a workflow waits with, too.
+    pub(super) fn add(&self, clock: &WorkflowClock) {
+        let mut watched = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(collection) = &clock.collection {
+            watched.entry(collection.clone()).or_default().insert(clock.workflow_id, clock.fields.clone());
+        }
+    }
+
+    /// Watches for these alone.
+    pub(super) fn replace(&self, clocks: &[WorkflowClock]) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+        clocks.iter().for_each(|clock| self.add(clock));
+    }
+
+    /// Marks the records whose dates have changed, and forgets those that are gone. Answers whether there were any. A date that is set to
+    /// a moment in the past has passed: what counts is what comes after the change.
+    pub(super) async fn hear(&self, tx: &mut Tx, changes: &[RecordChange]) -> Result<bool, StoreError> {
+        let mut marks: BTreeMap<WorkflowId, Marks> = BTreeMap::new();
+        {
+            let watched = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            for change in changes {
+                for (workflow, fields) in watched.get(&change.collection.name).into_iter().flatten() {
+                    marks.entry(*workflow).or_default().take_in(change, fields);
+                }
+            }
+        }
+        let now_ms = tx.clock_ms();
+        let mut any = false;
+        for (workflow, Marks { set, gone }) in marks {
+            any |= !set.is_empty();
+            if !gone.is_empty() {
+                tx.unmark(workflow, &gone).await?;
+            }
+            if !set.is_empty() {
+                tx.mark(workflow, &set, now_ms).await?;
+            }
+        }
+        Ok(any)
+    }
+}
+
+impl Marks {
+    fn take_in(&mut self, change: &RecordChange, fields: &[String]) {
+        let key = |record: &Option<Record>| key_of(&change.collection, record.as_ref());
+        let (then, now) = (key(&change.before), key(&change.after));
+        let date_of = |record: &Option<Record>, field: &String| record.as_ref().and_then(|it| it.get(field)).cloned();
+        let has_changed = fields.iter().any(|field| date_of(&change.before, field) != date_of(&change.after, field));
+        if then != now {
+            self.gone.extend(then.clone());
+        }
+        if then != now || has_changed {
+            self.set.extend(now);
+        }
+    }
+}
+
+fn key_of(collection: &Collection, record: Option<&Record>) -> Option<String> {
+    mark_key(collection, record?)
+}
