@@ -19,7 +19,7 @@ fn within(actions: &[&str]) -> NewWorkflow {
 }
 
 /// Sets a field of the post that is being changed.
-fn sets(workflow: NewWorkflow, values: Value) -> NewWorkflow {
+fn sets(workflow: NewWorkflow, values: &Value) -> NewWorkflow {
     let filter = json!({"id": "{{$context.data.id}}"});
     workflow.node("update", json!({"collection": "posts", "params": {"filter": filter, "values": values}}))
 }
@@ -33,7 +33,7 @@ async fn what_it_writes_is_part_of_the_change_and_seen_by_all_that_follows() {
     let (_host, blog) = blog().await;
     let counted = json!({"aggregator": "count", "collection": "posts"});
     let numbered = within(&["create"]).node("aggregate", counted).logs("within");
-    let numbered = blog.workflow(sets(numbered, json!({"code": "numbered", "read": 7}))).await;
+    let numbered = blog.workflow(sets(numbered, &json!({"code": "numbered", "read": 7}))).await;
     let later = blog.workflow(NewWorkflow::on("posts").global(&["create"])).await;
     let heard = blog.workflow(NewWorkflow::changes("posts", &["create", "update"])).await;
 
