@@ -73,7 +73,7 @@ pub struct RouteRefusal {
 
 /// Decides what requests to a route start.
 ///
-/// Called on the request's thread, many at a time. It must not block: it answers from the request and from what the plugin keeps in
+/// Called on threads of the host, many at a time. It must not block: it answers from the request and from what the plugin keeps in
 /// memory.
 pub trait RouteHandler: Send + Sync + 'static {
     /// Answers a request.

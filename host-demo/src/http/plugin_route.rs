@@ -10,12 +10,14 @@ use axum::{
 };
 use plugin_api::{RouteAnswer, RouteRefusal, RouteRequest};
 use serde_json::json;
+use tokio::task::spawn_blocking;
+use tracing::Span;
 
 use super::{body, error::ApiError};
 use crate::{
     host::{BODY_LIMIT_BYTES, Host},
     pipeline::{Started, start_from_route},
-    plugins::RouteVerdict,
+    plugins::{Plugins, RouteVerdict},
 };
 
 /// A route and the path below it.
@@ -45,19 +47,9 @@ pub(super) fn is_nowhere(host: &Host, path: &str) -> bool {
 /// The plugin's refusal; 503 if it cannot answer; 413; the verdict of a synchronous workflow.
 pub(super) async fn answer(host: &Arc<Host>, target: Target, head: &Parts, body: Body) -> Result<Response, ApiError> {
     let body = body::read(body, BODY_LIMIT_BYTES).await?;
-    let headers: Vec<(String, String)> = head
-        .headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-        .collect();
-    let mut request = RouteRequest::new(head.method.as_str(), &target.path);
-    request.query = head.uri.query().unwrap_or_default();
-    request.headers = &headers;
-    request.body = &body;
-    request.at_ms = now_ms();
     let plugins = host.plugins.current();
     // It may have gone while the body came.
-    let verdict = plugins.answer(&target.route, &request).ok_or_else(ApiError::unknown_path)?;
+    let verdict = ask(Arc::clone(&plugins), target, head, body).await?.ok_or_else(ApiError::unknown_path)?;
     let RouteVerdict { plugin, result } = verdict;
     match result {
         Ok(RouteAnswer::Start(start)) => {
@@ -80,6 +72,34 @@ pub(super) async fn answer(host: &Arc<Host>, target: Target, head: &Parts, body:
         // A later version's answer is not understood here, like one that is missing.
         Ok(_) | Err(_) => Err(ApiError::RouteUnavailable { plugin: plugin.to_string() }),
     }
+}
+
+/// Asks the plugin on a thread where it may take its time: on one that serves connections, a slow answer could keep all of them
+/// from being served.
+async fn ask(
+    plugins: Arc<Plugins>,
+    target: Target,
+    head: &Parts,
+    body: Vec<u8>,
+) -> Result<Option<RouteVerdict>, ApiError> {
+    let headers: Vec<(String, String)> = head
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let (method, query) = (head.method.clone(), head.uri.query().unwrap_or_default().to_owned());
+    // What the plugin logs belongs to the request.
+    let span = Span::current();
+    let asked = spawn_blocking(move || {
+        let _entered = span.entered();
+        let mut request = RouteRequest::new(method.as_str(), &target.path);
+        request.query = &query;
+        request.headers = &headers;
+        request.body = &body;
+        request.at_ms = now_ms();
+        plugins.answer(&target.route, &request)
+    });
+    asked.await.map_err(|error| ApiError::Internal(error.to_string()))
 }
 
 fn now_ms() -> i64 {

@@ -34,7 +34,7 @@ pub struct Settings {
 /// An entry point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Place {
+pub(crate) enum Place {
     Register,
     Info,
     Validate,
@@ -49,7 +49,7 @@ pub enum Place {
 /// A plan for each action.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Planned {
+pub(crate) enum Planned {
     /// None.
     #[default]
     Nothing,

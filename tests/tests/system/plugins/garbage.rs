@@ -28,7 +28,8 @@ fn while_it_loads() {
         let line = failure(&plugins.reports()[0]);
         assert!(line.contains("failed to start: the trigger's description cannot be read"), "{garbage:?}: {line}");
         assert_eq!(plugins.reports()[1].state, PluginState::Loaded, "the other plugin goes on");
-        let line = failure(&answering("node_info", garbage).reports()[0]);
+        let nodeless = answering("node_info", garbage);
+        let line = failure(&nodeless.reports()[0]);
         assert!(line.contains("failed to start: the node's description cannot be read"), "{garbage:?}: {line}");
 
         let hookless = answering("interests", garbage);
@@ -80,12 +81,14 @@ fn in_a_call_of_a_node_type_or_a_route() {
         let node = step.node("garbage").expect("the node type");
         fault("step", node.step(&config, &Progress::default()).expect_err(garbage));
         assert_eq!(step.status()[0].faults, 1);
-        let verdict = answering("answer", garbage).answer("garbage", &request).expect("the route");
+        let answer = answering("answer", garbage);
+        let verdict = answer.answer("garbage", &request).expect("the route");
         fault("answer", verdict.result.expect_err(garbage));
     }
     // Without members it means nobody: what is missing has a default.
     for garbage in ["", "no JSON", "null", "7"] {
-        let error = answering("people", garbage).node("garbage").expect("the node type").people(&config);
+        let people = answering("people", garbage);
+        let error = people.node("garbage").expect("the node type").people(&config);
         assert_eq!(error.expect_err(garbage).kind, ErrorKind::Fault, "people {garbage:?}");
     }
 }
