@@ -43,7 +43,8 @@ pub(crate) fn test(options: &Options) -> Result<()> {
     }
     let mut outcome = seen.run(&mut members);
     if !seen.left_out {
-        let mut server = cargo::command(["test", "--workspace", "--test", "http", "--test", "system", "--no-fail-fast"])?;
+        let mut server =
+            cargo::command(["test", "--workspace", "--test", "http", "--test", "system", "--no-fail-fast"])?;
         outcome = outcome.and(seen.run(server.env("TEST_DATABASE", "postgres")));
     }
     let mut example = cargo::command(["test", "--locked", "--manifest-path", EXAMPLE, "--target-dir"])?;
