@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 
 use plugin_api::{
-    ActionEvent, ActionHook, ExecutionMode, Interest, ManualRun, Plan, PluginError, TriggerInfo, When, Workflow,
-    WorkflowId,
-    abi::{hook::HookClient, trigger::TriggerClient},
+    ActionEvent, ActionHook as _, ExecutionMode, Interest, ManualRun, NodeInfo, Plan, PluginError, RouteAnswer,
+    RouteHandler as _, RouteStart, TriggerInfo, When, Workflow, WorkflowId,
 };
+use plugin_loader::OfferedTrigger;
 use serde_json::Value;
 
-use crate::{OpenError, PluginUnderTest, Schema, UserAction};
+use crate::{
+    NodeJob, NodeStart, OpenError, PluginUnderTest, Request, Schema, UserAction, inside::calling, subject::Made,
+};
 
-/// A host with one plugin. Dropping it drops the plugin's triggers and hooks.
+/// A host with one plugin. Dropping it drops what the plugin offers, and ends its services.
 pub struct TestHost {
     /// The schema; change it as people do while workflows are enabled.
     pub schema: Schema,
-    triggers: BTreeMap<String, TriggerClient>,
-    hooks: Vec<(Vec<Interest>, HookClient)>,
+    plugin: Made,
     enabled: BTreeMap<WorkflowId, Enabled>,
     next: i64,
 }
@@ -61,12 +62,11 @@ impl TestHost {
     ///
     /// The library cannot be opened, or the plugin does not start.
     pub fn try_new(plugin: PluginUnderTest, schema: Schema) -> Result<Self, OpenError> {
-        let offers = plugin.make()?;
-        let mut triggers = BTreeMap::new();
-        for trigger in offers.triggers {
-            triggers.insert(trigger.info().map_err(OpenError::Register)?.id, trigger);
+        let plugin = plugin.make()?;
+        if let Some(session) = &plugin.session {
+            session.begin();
         }
-        Ok(Self { schema, triggers, hooks: offers.hooks, enabled: BTreeMap::new(), next: 1 })
+        Ok(Self { schema, plugin, enabled: BTreeMap::new(), next: 1 })
     }
 
     /// What a trigger type says about itself.
@@ -75,7 +75,7 @@ impl TestHost {
     ///
     /// There is no such type, or the plugin is at fault.
     pub fn trigger(&self, trigger: &str) -> Result<TriggerInfo, PluginError> {
-        self.find(trigger)?.info()
+        Ok(self.find(trigger)?.info.clone())
     }
 
     /// The JSON Schema of a trigger type's configuration.
@@ -84,7 +84,7 @@ impl TestHost {
     ///
     /// There is no such type, or the plugin is at fault.
     pub fn config_schema(&self, trigger: &str) -> Result<Value, PluginError> {
-        self.find(trigger)?.config_schema()
+        Ok(self.find(trigger)?.config_schema.clone())
     }
 
     /// Makes a workflow and switches it on, as somebody does who configures it: its configuration is validated first.
@@ -99,11 +99,16 @@ impl TestHost {
         mode: ExecutionMode,
         config: Value,
     ) -> Result<WorkflowId, PluginError> {
-        let found = self.find(trigger)?;
-        found.validate(&config, &self.schema)?;
+        let found = &self.find(trigger)?.trigger;
         let id = WorkflowId(self.next);
-        let interests = found.enable(&Workflow { id, key: key.to_owned(), mode, config })?;
+        let interests = calling(|| {
+            found.validate(&config, &self.schema)?;
+            found.enable(&Workflow { id, key: key.to_owned(), mode, config })
+        })?;
         self.next += 1;
+        if let Some(session) = &self.plugin.session {
+            session.enable(id);
+        }
         self.enabled.insert(id, Enabled { key: key.to_owned(), trigger: trigger.to_owned(), interests });
         Ok(id)
     }
@@ -114,10 +119,12 @@ impl TestHost {
     ///
     /// The plugin is at fault; the workflow is off all the same.
     pub fn disable(&mut self, workflow: WorkflowId) -> Result<(), PluginError> {
-        match self.enabled.remove(&workflow) {
-            Some(enabled) => self.find(&enabled.trigger)?.disable(workflow),
-            None => Ok(()),
+        let Some(enabled) = self.enabled.remove(&workflow) else { return Ok(()) };
+        if let Some(session) = &self.plugin.session {
+            session.disable(workflow);
         }
+        let found = &self.find(&enabled.trigger)?.trigger;
+        calling(|| found.disable(workflow))
     }
 
     /// Lets a user act, and asks the hooks that wait for it. A hook that waits for nothing of the kind is not entered, as in a
@@ -135,10 +142,10 @@ impl TestHost {
 
         let for_workflows = self.enabled.values().flat_map(|it| &it.interests).any(|it| waits_for(it, action));
         let mut decision = Decision { asked: 0, plan: Plan::default(), fired: Vec::new() };
-        for (interests, hook) in &self.hooks {
+        for (interests, hook) in &self.plugin.offered.hooks {
             if for_workflows || interests.iter().any(|it| waits_for(it, action)) {
                 decision.asked += 1;
-                let plan = hook.plan(&event)?;
+                let plan = calling(|| hook.plan(&event))?;
                 decision.plan.firings.extend(plan.firings);
                 decision.plan.skips.extend(plan.skips);
             }
@@ -160,13 +167,85 @@ impl TestHost {
     ///
     /// There is no such trigger type, the input is wrong, or the plugin is at fault.
     pub fn manual(&self, trigger: &str, config: &Value, input: &Value) -> Result<ManualRun, PluginError> {
-        self.find(trigger)?.manual(config, input)
+        let found = &self.find(trigger)?.trigger;
+        calling(|| found.manual(config, input))
     }
 
-    fn find(&self, trigger: &str) -> Result<&TriggerClient, PluginError> {
-        let known = || self.triggers.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let found = self.triggers.get(trigger);
+    /// What a node type says about itself.
+    ///
+    /// # Errors
+    ///
+    /// There is no such type.
+    pub fn node(&self, node: &str) -> Result<NodeInfo, PluginError> {
+        Ok(self.plugin.offered.nodes[self.find_node(node)?].info.clone())
+    }
+
+    /// Checks the configuration of a node, as when somebody configures it: variables may stand in it.
+    ///
+    /// # Errors
+    ///
+    /// There is no such type, the configuration is wrong, or the plugin is at fault.
+    pub fn check_node(&self, node: &str, config: &Value) -> Result<(), PluginError> {
+        let found = &self.plugin.offered.nodes[self.find_node(node)?].node;
+        calling(|| found.check(config))
+    }
+
+    /// Lets an execution come to a node: it says who is meant, and asks them or ends.
+    ///
+    /// # Errors
+    ///
+    /// There is no such type, the configuration is wrong or means nobody, or the plugin is at fault. In a host the job of the node
+    /// would end in error.
+    pub fn begin(&self, start: &NodeStart) -> Result<NodeJob, PluginError> {
+        NodeJob::begin(&self.plugin.offered, self.find_node(&start.node)?, start)
+    }
+
+    /// Sends a request to a route. A refusal is an answer, too.
+    ///
+    /// # Errors
+    ///
+    /// There is no such route, the plugin is at fault, or it starts a workflow that is not enabled.
+    pub fn request(&self, request: &Request) -> Result<RouteAnswer, PluginError> {
+        let routes = &self.plugin.offered.routes;
+        let (_, route) = routes.iter().find(|(name, _)| *name == request.route).ok_or_else(|| {
+            let known = routes.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+            PluginError::invalid(format!("no route {}; there is: {known}", request.route))
+        })?;
+        let answer = calling(|| route.answer(&request.as_route_request()))?;
+        match answer {
+            RouteAnswer::Start(RouteStart { workflow: WorkflowId(id), .. })
+                if !self.enabled.contains_key(&WorkflowId(id)) =>
+            {
+                Err(PluginError::fault(format!("the route starts workflow {id}, which is not enabled")))
+            }
+            // What a host makes of other statuses.
+            RouteAnswer::Refuse(refusal) if !(400..500).contains(&refusal.status) => {
+                Ok(RouteAnswer::refuse(400, refusal.message))
+            }
+            answer => Ok(answer),
+        }
+    }
+
+    fn find_node(&self, node: &str) -> Result<usize, PluginError> {
+        let nodes = &self.plugin.offered.nodes;
+        let known = || nodes.iter().map(|it| it.info.id.as_str()).collect::<Vec<_>>().join(", ");
+        let found = nodes.iter().position(|it| it.info.id == node);
+        found.ok_or_else(|| PluginError::invalid(format!("no node type {node}; there is: {}", known())))
+    }
+
+    fn find(&self, trigger: &str) -> Result<&OfferedTrigger, PluginError> {
+        let triggers = &self.plugin.offered.triggers;
+        let known = || triggers.iter().map(|it| it.info.id.as_str()).collect::<Vec<_>>().join(", ");
+        let found = triggers.iter().find(|it| it.info.id == trigger);
         found.ok_or_else(|| PluginError::invalid(format!("no trigger type {trigger}; there is: {}", known())))
+    }
+}
+
+impl Drop for TestHost {
+    fn drop(&mut self) {
+        if let Some(session) = &self.plugin.session {
+            session.end();
+        }
     }
 }
 

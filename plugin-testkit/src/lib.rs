@@ -1,7 +1,8 @@
 //! Tests a trigger plugin in a scripted host, without a server, a database or a network.
 //!
 //! A scenario is a function of a [`PluginUnderTest`]. It says which collections there are, enables workflows, lets users act and
-//! looks at what starts. [`both_ways!`] makes two tests of it: one calls the plugin in process, where a debugger and
+//! looks at what starts; sends a [`Request`] to a route; begins a [`NodeJob`] and answers its tasks; scripts the [`TestServices`]
+//! that the plugin's threads ask. [`both_ways!`] makes two tests of it: one calls the plugin in process, where a debugger and
 //! coverage see it; the other opens the library that cargo built of the same crate, as a host does.
 //!
 //! ```
@@ -29,21 +30,28 @@
 //!
 //! Both ways cross the ABI's own types, so that what is tested is what a host sees: a panic is a
 //! [`fault`](plugin_api::ErrorKind::Fault), and what does not survive the crossing is missed. What the kit leaves out is the
-//! host's work: the configuration is not checked against its JSON Schema, records are not loaded, and nothing runs.
+//! host's work: nothing is checked against a JSON Schema (configurations, settings, the values of a form), records are not loaded, variables
+//! are not resolved, and nothing runs.
 //!
-//! Reading order: `subject` (the plugin, in process or as a library), `schema` (what there is), `action` (what users do), `host`.
+//! Reading order: `subject` (the plugin, in process or as a library), `schema` (what there is), `action` and `request` (what people
+//! and others do), `node` (whom a node asks), `services` (what the plugin asks), `host`.
 
 mod action;
 mod host;
-mod library;
+mod inside;
+mod node;
+mod request;
 mod schema;
+mod services;
 mod subject;
 
 pub use action::UserAction;
 pub use host::{Decision, TestHost};
-pub use library::OpenError;
+pub use node::{Answer, NodeEnd, NodeJob, NodeStart};
+pub use request::Request;
 pub use schema::Schema;
-pub use subject::PluginUnderTest;
+pub use services::{ServiceCall, TestServices};
+pub use subject::{OpenError, PluginUnderTest};
 
 /// Makes two tests of each scenario, a `fn(PluginUnderTest)`: `in_process::…` and `library::…`.
 ///

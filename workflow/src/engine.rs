@@ -107,7 +107,7 @@ impl Engine {
         Self::launch(store, options, instance, types).await
     }
 
-    /// [`Self::start`], with nodes that fail when a test says so.
+    /// [`Self::start_with_nodes`], with nodes that fail when a test says so.
     ///
     /// # Errors
     ///
@@ -116,8 +116,9 @@ impl Engine {
         store: Store,
         options: EngineOptions,
         faults: Arc<dyn NodeFaults>,
+        nodes: Arc<dyn ProvidedNodes>,
     ) -> Result<Self, EngineError> {
-        let types = NodeTypes::built_in(FaultPoint::new(faults))?;
+        let types = NodeTypes::built_in(FaultPoint::new(faults))?.with_others(nodes);
         Self::launch(store, options, Instance::default(), types).await
     }
 

@@ -100,7 +100,9 @@ impl Plan {
             (JobStatus::Resolved, _) if ends => Step::Ends(ExecutionStatus::Resolved),
             (JobStatus::Failed, _) if ends => Step::Ends(ExecutionStatus::Failed),
             (JobStatus::Resolved, Some(node)) => {
-                let branch = node.branch(result).and_then(|branch| planned.branches.get(&branch).copied());
+                // It could say so when the result was stored; a later version of it may not, and is told in the log.
+                let Ok(branch) = node.branch(result) else { return Step::Broken(JobStatus::Error) };
+                let branch = branch.and_then(|branch| planned.branches.get(&branch).copied());
                 branch.or(planned.follower).map_or(Step::Through, Step::Go)
             }
             (JobStatus::Resolved, None) => Step::Broken(JobStatus::Error),

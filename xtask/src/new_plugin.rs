@@ -20,9 +20,9 @@ const TEMPLATES: [(&str, &str); 4] = [
     ("tests/scenarios.rs", include_str!("../templates/plugin/tests/scenarios.rs")),
 ];
 
-/// Folder, crate and library names carry it; `plugin-api` and `plugin-testkit` are no plugins.
+/// Folder, crate and library names carry it; `plugin-api`, `plugin-loader` and `plugin-testkit` are no plugins.
 const PREFIX: &str = "plugin-";
-const TAKEN: [&str; 2] = ["api", "testkit"];
+const TAKEN: [&str; 3] = ["api", "loader", "testkit"];
 /// A file name with it still fits into any file system.
 const MOST_CHARS: usize = 64;
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use plugin_api::{NodeInfo, People, PluginError, Progress, Step};
+use plugin_loader::OfferedNode;
 use serde_json::Value;
 
-use super::{loader::OfferedNode, member::Member};
+use super::member::Member;
 
 /// A node type of a loaded plugin. It keeps its plugin, whatever takes over from that meanwhile.
 #[derive(Clone)]
@@ -21,7 +22,7 @@ impl LoadedNode {
     }
 
     fn offered(&self) -> &OfferedNode {
-        &self.member.candidate.nodes[self.index]
+        &self.member.candidate.offered.nodes[self.index]
     }
 
     /// The plugin's id.

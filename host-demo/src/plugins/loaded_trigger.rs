@@ -3,9 +3,10 @@
 use std::{ops::Range, sync::Arc};
 
 use plugin_api::{ManualRun, PluginError, SchemaView, TriggerInfo, Workflow, WorkflowId};
+use plugin_loader::OfferedTrigger;
 use serde_json::Value;
 
-use super::{interests::Interests, loader::OfferedTrigger, member::Member};
+use super::{interests::Interests, member::Member};
 
 /// A trigger type of a loaded plugin.
 pub struct LoadedTrigger {
@@ -23,7 +24,7 @@ impl LoadedTrigger {
     }
 
     fn offered(&self) -> &OfferedTrigger {
-        &self.member.candidate.triggers[self.index]
+        &self.member.candidate.offered.triggers[self.index]
     }
 
     /// The plugin's id.

@@ -5,13 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use plugin_api::{Interest, NodeInfo, Service, TriggerInfo};
+use plugin_api::Service;
+use plugin_loader::{Images, Offered, PluginLibrary};
 use serde_json::Value;
 
 use super::{
-    bridge::{Hook, NodeType, OpenLibrary, Route, Trigger},
     error::LoadProblem,
-    image::Images,
     locate,
     manifest::{ManifestEntry, is_id},
     member::Member,
@@ -26,25 +25,8 @@ pub(super) struct Candidate {
     /// The private copy that was linked.
     pub(super) image: PathBuf,
     pub(super) settings_schema: Value,
-    pub(super) triggers: Vec<OfferedTrigger>,
-    pub(super) hooks: Vec<(Vec<Interest>, Hook)>,
-    pub(super) nodes: Vec<OfferedNode>,
+    pub(super) offered: Offered,
     pub(super) session: Arc<Session>,
-    pub(super) routes: Vec<(String, Route)>,
-}
-
-/// A trigger type with what it says about itself.
-pub(super) struct OfferedTrigger {
-    pub(super) trigger: Trigger,
-    pub(super) info: TriggerInfo,
-    pub(super) config_schema: Value,
-}
-
-/// A node type with what it says about itself.
-pub(super) struct OfferedNode {
-    pub(super) node: NodeType,
-    pub(super) info: NodeInfo,
-    pub(super) config_schema: Value,
 }
 
 /// Loads the plugin of an entry, as far as admitting it. The report learns the versions on the way.
@@ -94,11 +76,11 @@ fn open(
     sha256: Option<&str>,
     images: &mut Images,
     report: &mut PluginReport,
-) -> Result<(OpenLibrary, PathBuf), LoadProblem> {
+) -> Result<(PluginLibrary, PathBuf), LoadProblem> {
     let path = locate::locate(path)?;
     report.path = Some(path.clone());
     let copy = images.take(&path, sha256)?;
-    let library = OpenLibrary::open(&copy, &path)?;
+    let library = PluginLibrary::open(&copy, &path)?;
     report.version = Some(library.version().to_owned());
     report.api_version = Some(library.api_version().to_owned());
     report.rustc = Some(library.rustc().to_owned());
@@ -106,7 +88,7 @@ fn open(
 }
 
 /// Reads what a plugin needs.
-fn needs(library: &OpenLibrary, report: &mut PluginReport) -> Result<Vec<Service>, LoadProblem> {
+fn needs(library: &PluginLibrary, report: &mut PluginReport) -> Result<Vec<Service>, LoadProblem> {
     report.needs = library.needs().map_err(LoadProblem::Register)?;
     let unknown = || report.needs.iter().filter(|name| Service::from_name(name).is_none()).cloned().collect();
     let known: Option<Vec<Service>> = report.needs.iter().map(|name| Service::from_name(name)).collect();
@@ -123,7 +105,7 @@ fn check_grants(needs: &[Service], grants: &[Service]) -> Result<(), LoadProblem
 }
 
 fn make(
-    library: &OpenLibrary,
+    library: &PluginLibrary,
     image: PathBuf,
     settings: &Value,
     session: Arc<Session>,
@@ -133,28 +115,9 @@ fn make(
     }
     let settings_schema = library.settings_schema().map_err(LoadProblem::Register)?;
     check_settings(&settings_schema, settings)?;
-    let offers = library.make(settings, session.handle()).map_err(LoadProblem::Register)?;
-    let triggers: Vec<OfferedTrigger> = offers
-        .triggers
-        .into_iter()
-        .map(|trigger| {
-            let info = trigger.info().map_err(LoadProblem::Register)?;
-            let config_schema = trigger.config_schema().map_err(LoadProblem::Register)?;
-            Ok(OfferedTrigger { trigger, info, config_schema })
-        })
-        .collect::<Result<_, LoadProblem>>()?;
-    let nodes = offers
-        .nodes
-        .into_iter()
-        .map(|node| {
-            let info = node.info().map_err(LoadProblem::Register)?;
-            let config_schema = node.config_schema().map_err(LoadProblem::Register)?;
-            Ok(OfferedNode { node, info, config_schema })
-        })
-        .collect::<Result<_, LoadProblem>>()?;
-    session.owns(triggers.iter().map(|offered| offered.info.id.clone()));
-    let (id, hooks, routes) = (library.id().to_owned(), offers.hooks, offers.routes);
-    Ok(Candidate { id, image, settings_schema, triggers, hooks, nodes, routes, session })
+    let offered = library.make(settings, session.handle()).map_err(LoadProblem::Register)?;
+    session.owns(offered.triggers.iter().map(|trigger| trigger.info.id.clone()));
+    Ok(Candidate { id: library.id().to_owned(), image, settings_schema, offered, session })
 }
 
 /// Names the first setting that does not fit.

@@ -24,7 +24,6 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     error::{ChangeError, PluginHostError},
-    image,
     manifest::{Manifest, ManifestEntry},
     manifest_edit::ManifestEdit,
     report::PluginState,
@@ -256,7 +255,9 @@ fn unless_same(earlier: &Plugins, entry: ManifestEntry) -> Slot {
     let running = earlier.member(&entry.id).filter(|member| member.entry == entry);
     let path = earlier.position(&entry.id).and_then(|position| earlier.reports()[position].path.as_deref());
     match (running, path, earlier.position(&entry.id)) {
-        (Some(member), Some(path), Some(position)) if image::is_unchanged(path, member.image()) => Slot::Kept(position),
+        (Some(member), Some(path), Some(position)) if plugin_loader::is_unchanged(path, member.image()) => {
+            Slot::Kept(position)
+        }
         // One that did not load before must not keep the others from changing.
         (_, _, Some(position)) if earlier.reports()[position].state == PluginState::Failed => Slot::Retried(entry),
         _ => Slot::Fresh(entry),

@@ -61,7 +61,7 @@ impl Member {
     ///
     /// The hook's, logged and counted; [`ErrorKind::Unavailable`] while the plugin is out of service.
     pub(super) fn plan(&self, hook: usize, event: &ActionEvent<'_>) -> Result<Plan, PluginError> {
-        let (_, hook) = &self.candidate.hooks[hook];
+        let (_, hook) = &self.candidate.offered.hooks[hook];
         let call = Call {
             offer: "a hook",
             // Nobody configures a hook or answers it: there is no caller to blame.
@@ -78,7 +78,7 @@ impl Member {
     ///
     /// Those of [`ask`](Self::ask).
     pub(super) fn answer(&self, route: usize, request: &RouteRequest<'_>) -> Result<RouteAnswer, PluginError> {
-        let (name, route) = &self.candidate.routes[route];
+        let (name, route) = &self.candidate.offered.routes[route];
         self.ask(name, || route.answer(request))
     }
 

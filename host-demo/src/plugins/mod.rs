@@ -3,15 +3,14 @@
 //!
 //! ```text
 //! plugin.toml ─ manifest ─┐
-//!                         ├─ image (checksum, preflight, private copy) ─ loader ─ member ─ registry ─ snapshot: Plugins
-//! lib….so ────── locate ──┘                                                └ bridge: the only module that names ABI types
+//!                         ├─ loader ─ member ─ registry ─ snapshot: Plugins
+//! lib….so ────── locate ──┘     └ the crate plugin-loader, which opens the library
 //! ```
 //!
 //! [`PluginManager`] holds the snapshot that counts and replaces it by the next one as a whole. A `breaker` in each member takes a plugin
 //! that keeps failing out of service.
 //!
-//! A library is looked at before the linker sees it, opened from a copy that nobody else writes to, asked for its
-//! versions before its layout, and never unloaded. What a plugin registers is admitted as a whole or not at all.
+//! How a library is opened is `plugin-loader`'s. What a plugin registers is admitted as a whole or not at all.
 //! No lock is held while a plugin runs, and whatever a plugin does ends in a [`PluginError`](plugin_api::PluginError):
 //! one plugin's failure is a line in its [`PluginReport`], not the end of the host.
 //!
@@ -20,9 +19,7 @@
 //! This module knows nothing of HTTP, of the database or of what an action does.
 
 mod breaker;
-mod bridge;
 mod error;
-mod image;
 mod interests;
 mod loaded_node;
 mod loaded_trigger;
@@ -32,8 +29,6 @@ mod manager;
 mod manifest;
 mod manifest_edit;
 mod member;
-mod preflight;
-mod private_folder;
 mod registry;
 mod report;
 mod services;
@@ -47,6 +42,6 @@ pub use loader::check;
 pub use manager::{Change, Next, PluginManager};
 pub use manifest::{Manifest, ManifestEntry};
 pub(crate) use member::FIRINGS_MAX;
-pub use report::{HookReport, PluginDetails, PluginReport, PluginState, TriggerReport, WorkflowOfPlugin};
+pub use report::{HookReport, NodeReport, PluginDetails, PluginReport, PluginState, TriggerReport, WorkflowOfPlugin};
 pub(crate) use services::{Answering, Backend, Caller};
 pub use snapshot::{HookAnswer, Plugins, RouteVerdict};

@@ -31,7 +31,7 @@ impl Registry {
     pub(super) fn admit(&mut self, member: &Arc<Member>) -> Result<(), LoadProblem> {
         let candidate = &member.candidate;
         let mut offered: HashMap<&str, &str> = HashMap::new();
-        for trigger in &candidate.triggers {
+        for trigger in &candidate.offered.triggers {
             let id = trigger.info.id.as_str();
             if !is_id(id) {
                 return Err(LoadProblem::BadId { id: id.to_owned() });
@@ -43,7 +43,7 @@ impl Registry {
         }
 
         let mut offered: HashSet<&str> = HashSet::new();
-        for node in &candidate.nodes {
+        for node in &candidate.offered.nodes {
             let id = node.info.id.as_str();
             if !is_id(id) {
                 return Err(LoadProblem::BadId { id: id.to_owned() });
@@ -61,7 +61,7 @@ impl Registry {
         }
 
         let mut names = HashSet::new();
-        for (name, _) in &candidate.routes {
+        for (name, _) in &candidate.offered.routes {
             if !is_id(name) {
                 return Err(LoadProblem::BadId { id: name.clone() });
             }
@@ -72,20 +72,20 @@ impl Registry {
         }
 
         // Nothing below can fail.
-        for (index, (name, _)) in candidate.routes.iter().enumerate() {
+        for (index, (name, _)) in candidate.offered.routes.iter().enumerate() {
             self.routes.insert(name.clone(), (Arc::clone(member), index));
         }
-        let hooks = self.hooks.len()..self.hooks.len() + candidate.hooks.len();
-        for (position, (index, (interests, _))) in hooks.clone().zip(candidate.hooks.iter().enumerate()) {
+        let hooks = self.hooks.len()..self.hooks.len() + candidate.offered.hooks.len();
+        for (position, (index, (interests, _))) in hooks.clone().zip(candidate.offered.hooks.iter().enumerate()) {
             self.interests.declare(position, interests);
             self.hooks.push((Arc::clone(member), index));
         }
-        for (index, offered) in candidate.triggers.iter().enumerate() {
+        for (index, offered) in candidate.offered.triggers.iter().enumerate() {
             self.by_type.insert(offered.info.id.clone(), self.triggers.len());
             let interests = Arc::clone(&self.interests);
             self.triggers.push(LoadedTrigger::new(Arc::clone(member), index, hooks.clone(), interests));
         }
-        for (index, offered) in candidate.nodes.iter().enumerate() {
+        for (index, offered) in candidate.offered.nodes.iter().enumerate() {
             self.nodes.insert(offered.info.id.clone(), LoadedNode::new(Arc::clone(member), index));
         }
         self.by_plugin.insert(Arc::clone(&member.id), hooks);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use plugin_api::{Button, ExecutionMode, Interest, LocalizedText, Service};
+use plugin_api::{Button, ExecutionMode, Interest, LocalizedText, NodeBranch, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -36,6 +36,12 @@ pub struct PluginReport {
     pub triggers: Vec<TriggerReport>,
     /// Its hooks.
     pub hooks: Vec<HookReport>,
+    /// The node types it offers.
+    #[serde(default)]
+    pub nodes: Vec<NodeReport>,
+    /// The names of the routes it answers, below `/api/`.
+    #[serde(default)]
+    pub routes: Vec<String>,
     /// How many of its calls failed since it was loaded.
     pub faults: u64,
     /// What the last of them said.
@@ -92,6 +98,18 @@ pub struct HookReport {
     pub interests: Vec<Interest>,
 }
 
+/// A node type that a plugin offers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeReport {
+    /// The type.
+    pub id: String,
+    /// What people see.
+    pub title: LocalizedText,
+    /// The branches that may follow it.
+    pub branches: Vec<NodeBranch>,
+}
+
 /// Everything there is to know about one plugin.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -109,6 +127,9 @@ pub struct PluginDetails {
     pub settings_schema: Option<Value>,
     /// The JSON Schema of the configuration of each of its trigger types.
     pub config_schemas: serde_json::Map<String, Value>,
+    /// The JSON Schema of the configuration of each of its node types.
+    #[serde(default)]
+    pub node_schemas: serde_json::Map<String, Value>,
     /// The workflows of its trigger types, if a server was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflows: Option<Vec<WorkflowOfPlugin>>,
@@ -146,6 +167,8 @@ impl PluginReport {
             grants: entry.grants.clone(),
             triggers: Vec::new(),
             hooks: Vec::new(),
+            nodes: Vec::new(),
+            routes: Vec::new(),
             faults: 0,
             last_fault: None,
             error: None,
@@ -159,15 +182,23 @@ impl PluginReport {
 
     /// Takes in what a plugin offers.
     pub(super) fn describe(&mut self, member: &Member) {
-        let triggers = member.candidate.triggers.iter().map(|offered| TriggerReport {
+        let offered = &member.candidate.offered;
+        let triggers = offered.triggers.iter().map(|offered| TriggerReport {
             id: offered.info.id.clone(),
             title: offered.info.title.clone(),
             buttons: offered.info.binding.buttons.clone(),
             modes: offered.info.binding.modes.clone(),
         });
         self.triggers = triggers.collect();
-        let hooks = member.candidate.hooks.iter();
+        let hooks = offered.hooks.iter();
         self.hooks = hooks.map(|(interests, _)| HookReport { interests: interests.clone() }).collect();
+        let nodes = offered.nodes.iter().map(|offered| NodeReport {
+            id: offered.info.id.clone(),
+            title: offered.info.title.clone(),
+            branches: offered.info.branches.clone(),
+        });
+        self.nodes = nodes.collect();
+        self.routes = offered.routes.iter().map(|(name, _)| name.clone()).collect();
     }
 
     /// Says how loading ended.

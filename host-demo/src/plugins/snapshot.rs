@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use plugin_api::{
     Action, ActionEvent, CollectionRef, Detail, Phase, Plan, PluginError, RouteAnswer, RouteRequest, WorkflowId,
 };
+use plugin_loader::Images;
 use serde_json::Value;
 
 use super::{
     error::{LoadProblem, PluginHostError},
-    image::{self, Images},
     loaded_node::LoadedNode,
     loaded_trigger::LoadedTrigger,
     loader,
@@ -189,14 +189,17 @@ impl Plugins {
         let (report, member) = (&self.reports[position], self.members[position].as_deref());
         let settings = member.and_then(|member| serde_json::to_value(&member.entry.settings).ok()).unwrap_or_default();
         let schema = member.map(Member::settings_schema);
-        let triggers = member.into_iter().flat_map(|member| &member.candidate.triggers);
+        let offered = member.map(|member| &member.candidate.offered);
+        let triggers = offered.into_iter().flat_map(|offered| &offered.triggers);
+        let nodes = offered.into_iter().flat_map(|offered| &offered.nodes);
         Some(PluginDetails {
             report: now(report, member),
-            sha256: member.and_then(|member| image::sha256(member.image())),
+            sha256: member.and_then(|member| plugin_loader::sha256(member.image())),
             breaker: member.map(|member| member.entry.breaker).unwrap_or_default(),
             settings: schema.map_or(Value::Null, |schema| without_secrets(&settings, schema)),
             settings_schema: schema.cloned(),
             config_schemas: triggers.map(|it| (it.info.id.clone(), it.config_schema.clone())).collect(),
+            node_schemas: nodes.map(|it| (it.info.id.clone(), it.config_schema.clone())).collect(),
             workflows: None,
         })
     }

@@ -1,5 +1,5 @@
-//! What crosses the boundary between a host and a plugin's library. Nothing outside this module, and outside the one
-//! bridge module of a host, names an ABI type.
+//! What crosses the boundary between a host and a plugin's library. Nothing outside this module, and outside the
+//! crate `plugin-loader` of hosts, names an ABI type.
 //!
 //! One file per thing that crosses, with both sides of it: the type, the *provider* that offers the author's ordinary
 //! type through it, and the *client* that makes an ordinary type of it again.

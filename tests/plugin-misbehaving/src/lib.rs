@@ -18,7 +18,9 @@ use crate::{
     trigger::MisbehavingTrigger,
 };
 
-struct Misbehaving;
+/// The plugin.
+#[derive(Debug)]
+pub struct Misbehaving;
 
 impl Plugin for Misbehaving {
     const ID: &'static str = "plugin-misbehaving";

@@ -8,7 +8,7 @@ use serde::Deserialize;
 /// Without any, the plugin behaves.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// Where to panic.
     pub(crate) panics: Vec<Place>,
     /// Where to call every service of the host.
@@ -34,7 +34,7 @@ pub(crate) struct Settings {
 /// An entry point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Place {
+pub enum Place {
     Register,
     Info,
     Validate,
@@ -49,7 +49,7 @@ pub(crate) enum Place {
 /// A plan for each action.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Planned {
+pub enum Planned {
     /// None.
     #[default]
     Nothing,

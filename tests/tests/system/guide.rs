@@ -1,5 +1,5 @@
-//! The guide for plugin authors, done as it says: its files are written, built and tested, its manifest is served, its calls are
-//! made, and they print what it shows.
+//! The pages for plugin authors, done as they say: their files are written, built and tested, their manifest is served, their calls
+//! are made, and they print what is shown.
 
 use std::{
     env, fs,
@@ -53,8 +53,18 @@ fn cargo(arguments: &[&str], folder: &Path) {
 
 #[tokio::test]
 async fn the_guide_for_plugin_authors_holds() {
+    holds("docs/writing-a-trigger-plugin.md").await;
+}
+
+#[tokio::test]
+async fn the_page_about_routes_nodes_and_services_holds() {
+    holds("docs/plugin-offers.md").await;
+}
+
+/// Does what a page says.
+async fn holds(page: &str) {
     let project = project();
-    let page = fs::read_to_string(project.join("docs/writing-a-trigger-plugin.md")).expect("the guide");
+    let page = fs::read_to_string(project.join(page)).expect("the page");
     let blocks = blocks(&page);
     let folder = tempfile::tempdir().expect("a folder");
 
@@ -74,7 +84,7 @@ async fn the_guide_for_plugin_authors_holds() {
     cargo(&["build"], folder.path());
 
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authors");
-    let manifest = manifest.expect("the guide has a manifest");
+    let manifest = manifest.expect("the page has a manifest");
     assert!(manifest.contains("\"target/"), "{manifest}");
     let manifest = manifest.replace("\"target/", &format!("\"{}/", target.display()));
     let host = Host::start_with(HostOptions { manifest, ..HostOptions::default() }).await;
@@ -94,7 +104,7 @@ async fn the_guide_for_plugin_authors_holds() {
     let printed = String::from_utf8(output.stdout).expect("text");
     assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
     let printed: Vec<&str> = printed.split(MARK).take(shown.len()).map(str::trim).collect();
-    assert!(shown.iter().flatten().count() >= 2, "the guide shows what is printed");
+    assert!(shown.iter().flatten().count() >= 2, "the page shows what is printed");
     for (expected, found) in shown.iter().zip(&printed) {
         if let Some(expected) = expected {
             assert_eq!(*found, expected.trim(), "all that was printed: {printed:#?}\n{}", host.log());

@@ -23,6 +23,10 @@ pub enum NodeStep {
     Written,
     /// What it waited for is there.
     Resume,
+    /// It says which branch follows a result: before the result is stored, and whenever an execution goes on from there.
+    Branch,
+    /// It says what a result tells the person who waits for the answer; likewise.
+    Message,
 }
 
 /// How a step fails.

@@ -56,6 +56,7 @@ use crate::{
     variables::{self, Scope},
 };
 
+use contained::Containment;
 pub(crate) use faults::FaultPoint;
 pub use faults::{NodeFault, NodeFaults, NodeStep};
 pub(crate) use r#loop::{Admission, OnFailure, Rounds};
@@ -262,19 +263,20 @@ pub(crate) trait Node: Send + Sync {
     fn provides(&self) -> bool {
         false
     }
-    fn branch(&self, result: &Value) -> Option<i64>;
-    fn message(&self, result: &Value) -> Option<String>;
+    fn branch(&self, result: &Value) -> Result<Option<i64>, NodeError>;
+    fn message(&self, result: &Value) -> Result<Option<String>, NodeError>;
 }
 
 /// Hides the configuration type of a [`NodeType`], and contains its panics.
 struct Typed<T> {
-    faults: FaultPoint,
+    contained: Containment,
     of: std::marker::PhantomData<fn() -> T>,
 }
 
 impl<T: NodeType> Typed<T> {
     fn new(faults: FaultPoint) -> Self {
-        Self { faults, of: std::marker::PhantomData }
+        let contained = Containment::new(T::NAME.into(), faults, T::branch, T::message);
+        Self { contained, of: std::marker::PhantomData }
     }
 
     fn config(config: &Value, scope: &Scope) -> Result<T::Config, NodeError> {
@@ -318,23 +320,23 @@ impl<T: NodeType> Node for Typed<T> {
 
     async fn run(&self, config: &Value, run: &Run<'_>) -> Result<Effect, NodeError> {
         let running = async { T::run(Self::config(config, run.scope)?, run).await };
-        watched::watched(T::NAME, run, contained::contained(T::NAME, &self.faults, running)).await
+        watched::watched(T::NAME.into(), run, self.contained.run(running)).await
     }
 
     fn resume(&self, config: &Value, scope: &Scope, job: &Job) -> Result<NodeResult, NodeError> {
-        contained::contained_resume(T::NAME, &self.faults, || T::resume(Self::config(config, scope)?, job))
+        self.contained.resume(|| T::resume(Self::config(config, scope)?, job))
     }
 
     fn decided(&self, config: &Value, verdict: &Verdict) -> NodeResult {
         T::decided(config, verdict)
     }
 
-    fn branch(&self, result: &Value) -> Option<i64> {
-        T::branch(result)
+    fn branch(&self, result: &Value) -> Result<Option<i64>, NodeError> {
+        self.contained.branch(result)
     }
 
-    fn message(&self, result: &Value) -> Option<String> {
-        T::message(result)
+    fn message(&self, result: &Value) -> Result<Option<String>, NodeError> {
+        self.contained.message(result)
     }
 }
 

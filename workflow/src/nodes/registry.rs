@@ -87,13 +87,13 @@ impl NodeTypes {
             return Some(Arc::clone(&entry.node));
         }
         let others = self.others.as_ref()?;
-        Some(Arc::new(Provided::new(name, Arc::clone(others))))
+        Some(Arc::new(Provided::new(name, Arc::clone(others), self.faults.clone())))
     }
 
     /// Finds a node type that others provide now.
     pub(crate) fn provided(&self, name: &str) -> Result<Arc<dyn ProvidedNode>, ProvidedError> {
         let others = self.others.as_ref().ok_or_else(|| ProvidedError::Unknown(name.to_owned()))?;
-        others.find(name)
+        Provided::new(name, Arc::clone(others), self.faults.clone()).find()
     }
 
     /// Describes all of them, by name.

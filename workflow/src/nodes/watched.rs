@@ -3,7 +3,7 @@
 //! A run that writes is two parts, the second one in the writer's task; both belong to the span, and the time between them
 //! counts.
 
-use std::time::Instant;
+use std::{borrow::Cow, time::Instant};
 
 use futures::future::BoxFuture;
 use store::{JobId, Tx};
@@ -13,7 +13,7 @@ use super::{Effect, NodeError, NodeResult, Run};
 
 /// A run of a node that is under way.
 struct Watch {
-    node_type: &'static str,
+    node_type: Cow<'static, str>,
     begun: Instant,
     span: Span,
 }
@@ -22,18 +22,18 @@ impl Watch {
     fn end(&self, result: Result<&NodeResult, &NodeError>) {
         let status = result.map_or_else(|_error| "error".to_owned(), |result| result.status.to_string());
         self.span.record("status", status.as_str());
-        metrics::histogram!("workflow_node_duration_seconds", "type" => self.node_type, "status" => status)
+        metrics::histogram!("workflow_node_duration_seconds", "type" => self.node_type.clone(), "status" => status)
             .record(self.begun.elapsed());
     }
 }
 
 /// Lets a node run and watches it.
 pub(super) async fn watched(
-    node_type: &'static str,
+    node_type: Cow<'static, str>,
     run: &Run<'_>,
     running: impl Future<Output = Result<Effect, NodeError>>,
 ) -> Result<Effect, NodeError> {
-    let span = tracing::info_span!("node", "type" = node_type, key = run.node.key, status = field::Empty);
+    let span = tracing::info_span!("node", "type" = &*node_type, key = run.node.key, status = field::Empty);
     let watch = Watch { node_type, begun: Instant::now(), span };
     let effect = running.instrument(watch.span.clone()).await;
     match &effect {

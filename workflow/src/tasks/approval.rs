@@ -226,7 +226,10 @@ async fn carry_out(tx: &mut Tx, asking: Asking, step: NextStep) -> Result<Option
             Ok(None)
         }
         NextStep::End { status, job, mut result, branch } => {
-            if let (Value::Object(members), Some(branch)) = (&mut result, branch) {
+            let Value::Object(members) = &mut result else {
+                return Err(NodeError::Refused("the node ends with a result that is no object".into()));
+            };
+            if let Some(branch) = branch {
                 members.insert("branch".into(), branch.into());
             }
             // What ends with tasks open counts as closed from outside.
@@ -240,6 +243,12 @@ async fn carry_out(tx: &mut Tx, asking: Asking, step: NextStep) -> Result<Option
 async fn give(tx: &mut Tx, asking: Asking, asked: Asked) -> Result<(), NodeError> {
     let form = Value::Object(asked.form);
     Form::read(&form).map_err(NodeError::Refused)?;
+    if asked.actions.is_empty() {
+        return Err(NodeError::Refused("the node gives a task that cannot be answered".into()));
+    }
+    if !asked.users.is_empty() {
+        find_people(tx, &Users::new(json!(asked.users)), &[]).await?;
+    }
     notify(tx, &asked.users, &asked.title).await?;
     tx.create_tasks(NewTasks {
         workflow_id: asking.workflow,

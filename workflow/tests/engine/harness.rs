@@ -70,13 +70,13 @@ impl Harness {
         Self::with(4, outside).await
     }
 
-    /// With nodes that fail when these say so, and an operator who lets nodes do everything.
-    pub(crate) async fn with_node_faults(faults: Arc<dyn NodeFaults>) -> Self {
+    /// With nodes that fail when these say so, node types of others, and an operator who lets nodes do everything.
+    pub(crate) async fn with_node_faults(faults: Arc<dyn NodeFaults>, others: Arc<dyn ProvidedNodes>) -> Self {
         let outside = OutsideOptions { private_requests: Permission::Granted, sql: Permission::Granted, mail: None };
         let mut harness = Self::with_outside(outside).await;
         harness.engine.shutdown(Duration::ZERO).await;
         harness.engine =
-            Engine::start_with_faults(harness.store.clone(), harness.options.clone(), faults).await.unwrap();
+            Engine::start_with_faults(harness.store.clone(), harness.options.clone(), faults, others).await.unwrap();
         harness
     }
 

@@ -1,4 +1,5 @@
-//! Each node type fails at each of its steps, with an error and with a panic, wherever it stands in a workflow.
+//! Each node type, also one that others provide, fails at each of its steps, with an error and with a panic, wherever it stands in a
+//! workflow.
 
 use std::{
     collections::HashSet,
@@ -10,7 +11,10 @@ use store::{ExecutionId, ExecutionStatus, JobStatus, Submission, TaskStatus, Wor
 use test_database::Database;
 use workflow::{NodeFault, NodeFaults, NodeStep};
 
-use crate::harness::{Harness, Node, Place, log, node};
+use crate::{
+    harness::{Harness, Node, Place, log, node},
+    provided::Scripted,
+};
 
 /// Strikes at one step of nodes of a type.
 #[derive(Default)]
@@ -21,30 +25,35 @@ struct Armed {
     /// Steps that are still let through.
     pass: u32,
     fault: NodeFault,
+    /// The step that was not.
+    struck: Option<NodeStep>,
 }
 
 impl Nth {
     fn arm(&self, node_type: &str, number: u32, fault: NodeFault) {
-        let armed = Armed { node_type: node_type.to_owned(), pass: number, fault };
+        let armed = Armed { node_type: node_type.to_owned(), pass: number, fault, struck: None };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(armed);
     }
 
-    /// Says whether it has not struck.
-    fn disarm(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+    /// Says where it has struck.
+    fn disarm(&self) -> Option<NodeStep> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().and_then(|armed| armed.struck)
     }
 }
 
 impl NodeFaults for Nth {
-    fn strikes(&self, node_type: &str, _step: NodeStep) -> Option<NodeFault> {
+    fn strikes(&self, node_type: &str, step: NodeStep) -> Option<NodeFault> {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let armed = slot.as_mut().filter(|armed| armed.node_type == node_type)?;
+        let armed = slot.as_mut().filter(|armed| armed.node_type == node_type && armed.struck.is_none())?;
         match armed.pass.checked_sub(1) {
             Some(left) => {
                 armed.pass = left;
                 None
             }
-            None => slot.take().map(|armed| armed.fault),
+            None => {
+                armed.struck = Some(step);
+                Some(armed.fault)
+            }
         }
     }
 }
@@ -53,6 +62,7 @@ impl NodeFaults for Nth {
 fn sample(node_type: &str, child: &WorkflowRow, user: i64) -> Value {
     let some = json!({"filter": {"tag": "nosuch"}});
     match node_type {
+        "ask" => json!({"assignees": user}),
         "aggregate" => json!({"aggregator": "count", "collection": "logs", "params": some}),
         "calculation" => json!({"expression": "1 + 1"}),
         "condition" => json!({"engine": "cel", "expression": "1 < 2"}),
@@ -121,13 +131,14 @@ async fn approve_all(harness: &Harness, id: ExecutionId) {
     }
 }
 
-/// Runs a workflow in which a step fails, and holds it to its promises. Says whether there was such a step.
+/// Runs a workflow in which a step fails, and holds it to its promises. Says at which step, if there was one, and whether a job
+/// tells of it.
 async fn strike(
     harness: &Harness,
     faults: &Nth,
     workflow: &WorkflowRow,
     (node_type, number, fault): (&str, u32, NodeFault),
-) -> bool {
+) -> Option<(NodeStep, bool)> {
     let mark = format!("{node_type}-{}-{number}-{fault:?}", workflow.id.0);
     faults.arm(node_type, number, fault);
     let id = harness.trigger(workflow, json!({"mark": mark})).await;
@@ -137,7 +148,7 @@ async fn strike(
             harness.status(id).await.is_final()
         })
         .await;
-    let struck = !faults.disarm();
+    let struck = faults.disarm();
 
     let jobs = harness.jobs(id).await;
     assert!(jobs.iter().all(|job| job.status != JobStatus::Pending), "{mark}: {jobs:?}");
@@ -148,12 +159,21 @@ async fn strike(
         NodeFault::Panic => "the node broke down; the server's log says why",
     };
     let told = jobs.iter().filter(|job| job.status == JobStatus::Error && job.result["message"] == sentence).count();
-    // Those that surround others are asked once more when their job is recalled; what is stored by then stands.
-    let stands = struck && told == 0 && ["loop", "parallel"].contains(&node_type);
-    let failed = struck && !stands;
-    assert_eq!(told, usize::from(failed), "{mark}: {jobs:?}");
-    let want = if failed { ExecutionStatus::Error } else { ExecutionStatus::Resolved };
-    assert_eq!(harness.status(id).await, want, "{mark}");
+    let surrounds = ["loop", "parallel"].contains(&node_type);
+    let (failed, ends) = match struck {
+        None => (0, ExecutionStatus::Resolved),
+        // Those that surround others are asked once more when their job is recalled; what is stored by then stands.
+        Some(NodeStep::Run) if surrounds && told == 0 => (0, ExecutionStatus::Resolved),
+        // An answer that cannot be judged is not taken, and is given again.
+        Some(NodeStep::Resume) if node_type == "ask" => (0, ExecutionStatus::Resolved),
+        // The job is stored by then, and nobody can say what follows it.
+        Some(NodeStep::Branch) if told == 0 => (0, ExecutionStatus::Error),
+        // The same, and nothing else depends on it.
+        Some(NodeStep::Message) if told == 0 => (0, ExecutionStatus::Resolved),
+        Some(_) => (1, ExecutionStatus::Error),
+    };
+    assert_eq!(told, failed, "{mark} {struck:?}: {jobs:?}");
+    assert_eq!(harness.status(id).await, ends, "{mark} {struck:?}");
 
     let writers: HashSet<_> = {
         let mut conn = harness.store.read().await.unwrap();
@@ -168,7 +188,7 @@ async fn strike(
         let child = ExecutionId(child["id"].as_i64().expect("an id"));
         assert!(harness.status(child).await.is_final(), "{mark}: a child is left behind");
     }
-    struck
+    struck.map(|step| (step, told > 0))
 }
 
 /// Strikes everywhere, on PostgreSQL, where it takes longer, in a branch beside a waiting one; answers how often.
@@ -178,26 +198,30 @@ async fn strike_everywhere(fault: NodeFault) -> usize {
         Database::Postgres => 2..3,
     };
     let faults = Arc::new(Nth::default());
-    let harness = Harness::with_node_faults(faults.clone()).await;
+    let harness = Harness::with_node_faults(faults.clone(), Arc::new(Scripted::default())).await;
     let child = harness.workflow(vec![node("calculation", json!({"expression": "2"}))]).await;
     let user = harness.user(json!({})).await;
     let mut strikes = 0;
     for info in harness.engine.node_types() {
         let name: &'static str = info.name.leak();
-        let mut steps = 0_usize;
+        let mut steps = Vec::new();
         let surroundings = surroundings(|| Node(name, sample(name, &child, user), Place::Next));
         for nodes in surroundings.into_iter().skip(places.start).take(places.len()) {
             let workflow = harness.workflow(nodes).await;
             // The last one does not strike: the workflow and the engine go on after all that failed.
             for number in 0.. {
-                if !strike(&harness, &faults, &workflow, (name, number, fault)).await {
-                    break;
-                }
-                steps += 1;
+                let Some(struck) = strike(&harness, &faults, &workflow, (name, number, fault)).await else { break };
+                steps.push(struck);
             }
         }
-        assert!(steps >= places.len(), "{} was struck {steps} times", name);
-        strikes += steps;
+        assert!(steps.len() >= places.len(), "{name} was struck at {steps:?}");
+        // A node that cannot say what follows the result of its own work has not done it; what others worked out, people, a child
+        // or the nodes inside, stands.
+        let by_itself = !["ask", "loop", "manual", "parallel", "subflow"].contains(&name);
+        for step in [NodeStep::Branch, NodeStep::Message] {
+            assert!(steps.contains(&(step, by_itself)), "{name}: {steps:?}");
+        }
+        strikes += steps.len();
     }
     strikes
 }

@@ -11,9 +11,9 @@ use workflow::{
 
 use crate::harness::{Harness, log, node};
 
-/// The node type `ask`, which ends with the first answer, and fails when a test says so.
+/// The node type `ask`, which ends with the first answer, and fails when a test, or its configuration, says so.
 #[derive(Clone, Default)]
-struct Scripted {
+pub(crate) struct Scripted {
     failure: Arc<Mutex<Option<ProvidedError>>>,
     schema: Value,
 }
@@ -22,6 +22,11 @@ impl Scripted {
     fn fail(&self, error: Option<ProvidedError>) {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
+}
+
+/// Which nonsense a configuration wants at a moment: `beginning` or `answer`.
+fn nonsense<'c>(config: &'c Value, moment: &str) -> &'c str {
+    config[moment].as_str().unwrap_or_default()
 }
 
 impl ProvidedNodes for Scripted {
@@ -48,6 +53,7 @@ impl ProvidedNode for Scripted {
     }
 
     fn people(&self, config: &Value) -> Result<Meant, ProvidedError> {
+        assert!(nonsense(config, "beginning") != "panic over people", "no people");
         Ok(Meant { users: config["assignees"].clone(), roles: Vec::new() })
     }
 
@@ -56,13 +62,22 @@ impl ProvidedNode for Scripted {
             return Err(error);
         }
         let answers = progress.tasks.iter().filter(|task| task.action.is_some()).count();
-        if answers > 0 {
-            let (status, job, result) = (ApprovalStatus::Approved, JobStatus::Resolved, json!({"answers": answers}));
-            return Ok(NextStep::End { status, job, result, branch: None });
+        let nonsense = nonsense(config, if answers > 0 { "answer" } else { "beginning" });
+        assert!(nonsense != "panic", "no step");
+        if nonsense == "no object" || answers > 0 && nonsense.is_empty() {
+            let result = if nonsense.is_empty() { json!({"answers": answers}) } else { json!([1]) };
+            let (status, job, branch) = (ApprovalStatus::Approved, JobStatus::Resolved, None);
+            return Ok(NextStep::End { status, job, result, branch });
         }
-        let users = if config["nobody"] == true { Vec::new() } else { progress.people.clone() };
-        let actions = vec!["approve".to_owned(), "delegate".to_owned()];
-        let (title, description, form) = ("t".to_owned(), String::new(), Map::new());
+        let users = match nonsense {
+            "nobody" => Vec::new(),
+            "a stranger" => vec![store::UserId(987_654)],
+            _ => progress.people.clone(),
+        };
+        let actions = if nonsense == "no answers" { &[][..] } else { &["approve", "delegate"][..] };
+        let actions = actions.iter().map(|&action| action.to_owned()).collect();
+        let form = if nonsense == "no form" { Map::from_iter([("type".into(), json!(7))]) } else { Map::new() };
+        let (title, description) = ("t".to_owned(), String::new());
         let ask = vec![Asked { users, round: 1, title, description, form, actions, decisive: (1, 0) }];
         Ok(NextStep::Wait { status: ApprovalStatus::Pending, close: false, ask })
     }
@@ -77,10 +92,15 @@ struct Waiting {
 impl Waiting {
     /// An execution that waits for one user.
     async fn start() -> Self {
+        Self::start_with(json!({})).await
+    }
+
+    /// One whose node is configured so besides.
+    async fn start_with(mut config: Value) -> Self {
+        config["assignees"] = json!("{{$context.user.id}}");
         let scripted = Scripted::default();
         let harness = Harness::with_nodes(Arc::new(scripted.clone())).await;
-        let workflow =
-            harness.workflow(vec![node("ask", json!({"assignees": "{{$context.user.id}}"})), log("after")]).await;
+        let workflow = harness.workflow(vec![node("ask", config), log("after")]).await;
         let user = harness.user(json!({})).await;
         let outcome = harness.run(&workflow, json!({"user": {"id": user}})).await;
         assert_eq!(outcome.status, ExecutionStatus::Started, "{:?}", harness.jobs(outcome.id).await);
@@ -142,12 +162,45 @@ async fn a_node_that_cannot_begin_ends_in_error() {
     let one = json!({"assignees": user});
     assert_eq!(begins(one.clone(), Some(ProvidedError::Fault("panicked".into()))).await, "panicked");
     assert_eq!(begins(one, Some(ProvidedError::Unavailable("away".into()))).await, "away");
-    let nobody = begins(json!({"assignees": user, "nobody": true}), None).await;
-    assert_eq!(nobody, "the node waits, and nobody is asked");
     assert_eq!(begins(json!({"assignees": 987_654}), None).await, "there is no user with the id 987654");
+    for (nonsense, want) in NONSENSE {
+        let told = begins(json!({"assignees": user, "beginning": nonsense}), None).await;
+        assert!(told.starts_with(want), "{nonsense}: {told}");
+    }
+    let told = begins(json!({"assignees": user, "beginning": "panic over people"}), None).await;
+    assert_eq!(told, BROKEN_DOWN);
+    assert_eq!(harness.records("workflowTasks").await, [json!({}); 0], "nobody was asked anything");
     let refused = harness.engine.check_node("nosuch", &json!({})).unwrap_err();
     assert_eq!(refused.to_string(), "Node type \"nosuch\" is not registered");
     assert_eq!(harness.engine.check_node("ask", &json!({})).unwrap_err().to_string(), "\"assignees\" is required");
+}
+
+/// What a panic is to everybody.
+const BROKEN_DOWN: &str = "the node broke down; the server's log says why";
+
+/// Steps that make no sense, with what is told of them.
+const NONSENSE: [(&str, &str); 6] = [
+    ("panic", BROKEN_DOWN),
+    ("nobody", "the node waits, and nobody is asked"),
+    ("a stranger", "there is no user with the id 987654"),
+    ("no answers", "the node gives a task that cannot be answered"),
+    ("no form", "\"form\" is no JSON Schema: "),
+    ("no object", "the node ends with a result that is no object"),
+];
+
+#[test_database::test]
+async fn an_answer_to_nonsense_is_not_taken_and_the_others_go_on() {
+    for (nonsense, want) in NONSENSE {
+        let waiting = Waiting::start_with(json!({"answer": nonsense})).await;
+        let told = waiting.answer().await.unwrap_err();
+        assert!(matches!(told, EngineError::Fault(_)), "{nonsense}: {told:?}");
+        assert!(told.to_string().contains(want), "{nonsense}: {told}");
+        assert_eq!(waiting.task().await.status, TaskStatus::Pending, "{nonsense}");
+        assert_eq!(waiting.status().await, ApprovalStatus::Pending, "{nonsense}");
+        assert_eq!(waiting.harness.status(waiting.execution).await, ExecutionStatus::Started, "{nonsense}");
+        let other = waiting.harness.workflow(vec![log("other")]).await;
+        assert_eq!(waiting.harness.run(&other, json!({})).await.status, ExecutionStatus::Resolved, "{nonsense}");
+    }
 }
 
 #[test_database::test]

@@ -68,6 +68,9 @@ fn write_details(out: &mut impl Write, details: &PluginDetails) -> io::Result<()
     for (type_id, schema) in &details.config_schemas {
         writeln!(out, "  schema of {type_id}\n{schema:#}")?;
     }
+    for (type_id, schema) in &details.node_schemas {
+        writeln!(out, "  schema of the node {type_id}\n{schema:#}")?;
+    }
     Ok(())
 }
 
@@ -100,6 +103,17 @@ fn write_report(out: &mut impl Write, report: &PluginReport) -> io::Result<()> {
         for interest in &hook.interests {
             writeln!(out, "  hook     {}", describe(interest))?;
         }
+    }
+    for node in &report.nodes {
+        writeln!(out, "  node     {}  \"{}\"", node.id, node.title.get(Language::English))?;
+        if !node.branches.is_empty() {
+            let branches =
+                node.branches.iter().map(|it| format!("{} \"{}\"", it.index, it.title.get(Language::English)));
+            writeln!(out, "    branches {}", branches.collect::<Vec<_>>().join(", "))?;
+        }
+    }
+    for route in &report.routes {
+        writeln!(out, "  route    /api/{route}/…")?;
     }
     if let Some(fault) = &report.last_fault {
         writeln!(out, "  faults   {}, the last: {fault}", report.faults)?;

@@ -100,6 +100,20 @@ fn needs_and_grants_are_shown() {
 }
 
 #[test]
+fn node_types_and_routes_are_shown() {
+    let shown = |name: &str| {
+        let checked = plugins(["check".as_ref(), library(name).as_os_str()]);
+        assert!(checked.status.success());
+        text(&checked.stdout)
+    };
+    let approval = shown("plugin_workflow_approval");
+    let node = "\n  node     approval  \"Approval\"\n    branches 1 \"Approved\", 0 \"Rejected\", 2 \"Returned\"\n";
+    assert!(approval.contains(node), "{approval}");
+    let webhook = shown("plugin_workflow_webhook_trigger");
+    assert!(webhook.contains("\n  route    /api/webhooks/…\n"), "{webhook}");
+}
+
+#[test]
 fn list_refuses_a_broken_manifest() {
     let output = list("[[plugin]]\nid = 7\n", &[]);
     assert!(!output.status.success());

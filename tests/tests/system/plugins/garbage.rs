@@ -2,7 +2,8 @@
 
 use host_demo::plugins::{ManifestEntry, PluginState, Plugins};
 use plugin_api::{
-    Action, ActionEvent, CollectionRef, ErrorKind, ExecutionMode, Phase, PluginError, Workflow, WorkflowId,
+    Action, ActionEvent, CollectionRef, ErrorKind, ExecutionMode, Phase, PluginError, Progress, RouteRequest, Workflow,
+    WorkflowId,
 };
 use serde_json::{Value, json};
 
@@ -27,6 +28,8 @@ fn while_it_loads() {
         let line = failure(&plugins.reports()[0]);
         assert!(line.contains("failed to start: the trigger's description cannot be read"), "{garbage:?}: {line}");
         assert_eq!(plugins.reports()[1].state, PluginState::Loaded, "the other plugin goes on");
+        let line = failure(&answering("node_info", garbage).reports()[0]);
+        assert!(line.contains("failed to start: the node's description cannot be read"), "{garbage:?}: {line}");
 
         let hookless = answering("interests", garbage);
         let report = &hookless.reports()[0];
@@ -56,6 +59,34 @@ fn in_a_call() {
         let plan = answers.remove(0).result.map(drop);
         // No text is a plan without entries.
         if garbage.is_empty() { assert_eq!(plan, Ok(())) } else { fault(plan, garbage) }
+    }
+}
+
+#[test]
+fn in_a_call_of_a_node_type_or_a_route() {
+    let (config, request) = (json!({}), RouteRequest::new("POST", "a"));
+    let good = answering("nothing", "");
+    let node = good.node("garbage").expect("the node type");
+    assert!(node.people(&config).is_ok() && node.step(&config, &Progress::default()).is_ok());
+    assert!(good.answer("garbage", &request).is_some_and(|verdict| verdict.result.is_ok()));
+    for garbage in GARBAGE {
+        let fault = |call: &str, error: PluginError| {
+            assert!(
+                error.kind == ErrorKind::Fault && error.message.contains("cannot be read"),
+                "{call} {garbage:?}: {error:?}"
+            );
+        };
+        let step = answering("step", garbage);
+        let node = step.node("garbage").expect("the node type");
+        fault("step", node.step(&config, &Progress::default()).expect_err(garbage));
+        assert_eq!(step.status()[0].faults, 1);
+        let verdict = answering("answer", garbage).answer("garbage", &request).expect("the route");
+        fault("answer", verdict.result.expect_err(garbage));
+    }
+    // Without members it means nobody: what is missing has a default.
+    for garbage in ["", "no JSON", "null", "7"] {
+        let error = answering("people", garbage).node("garbage").expect("the node type").people(&config);
+        assert_eq!(error.expect_err(garbage).kind, ErrorKind::Fault, "people {garbage:?}");
     }
 }
 

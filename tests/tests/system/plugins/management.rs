@@ -17,6 +17,7 @@ async fn everything_about_a_plugin_is_told() {
     assert_eq!(details["apiVersion"], "1.2.0");
     assert_eq!(details["triggers"][0]["id"], "versioned");
     assert_eq!(details["configSchemas"]["versioned"]["required"], json!(["collection"]));
+    assert_eq!((&details["routes"], &details["nodes"]), (&json!(["versioned"]), &json!([])));
     assert_eq!(details["settings"], json!({"secret": "***"}), "a secret stays one");
     assert!(details["settingsSchema"]["properties"]["refuseNext"].is_object(), "{details:#}");
     assert_eq!(details["sha256"].as_str().map(str::len), Some(64));
@@ -27,6 +28,11 @@ async fn everything_about_a_plugin_is_told() {
     let all = rig.blog.admin.get("plugins:list").await.ok();
     let ids: Vec<&Value> = all.as_array().expect("a list").iter().map(|report| &report["id"]).collect();
     assert_eq!((ids[0], ids[ids.len() - 1]), (&json!("workflow-action-trigger"), &json!("plugin-versioned")));
+    let approval = rig.blog.admin.get("plugins:get?filterByTk=workflow-approval").await.ok();
+    let node = &approval["nodes"][0];
+    assert_eq!((&node["id"], &node["title"]["en"]), (&json!("approval"), &json!("Approval")), "{approval:#}");
+    assert_eq!(node["branches"].as_array().map(Vec::len), Some(3));
+    assert_eq!(approval["nodeSchemas"]["approval"]["required"], json!(["title"]));
     let unknown = rig.blog.admin.get("plugins:get?filterByTk=nobody").await;
     assert_eq!((unknown.status, unknown.code()), (404, Some("UNKNOWN_PLUGIN")));
 }

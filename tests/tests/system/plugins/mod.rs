@@ -10,6 +10,7 @@ mod management;
 mod panics;
 mod previous;
 mod registration;
+mod routes;
 mod take_over;
 mod versioned;
 

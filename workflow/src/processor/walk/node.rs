@@ -209,7 +209,8 @@ impl Walk<'_> {
         line.know(&planned.row.key, Arc::clone(&result));
         line.said.last = Some(Arc::clone(&result));
         if let (Some(node), Some(_)) = (&planned.node, status.ends_execution_as()) {
-            line.said.messages.extend(node.message(&result));
+            // One that cannot be told any more is told in the log.
+            line.said.messages.extend(node.message(&result).ok().flatten());
             if status == JobStatus::Resolved {
                 if let Some(target) = node.assigns(&planned.row.config) {
                     line.know(target, Arc::clone(&result));

@@ -121,18 +121,21 @@ impl Transaction {
                     ..*job
                 };
                 let job = self.create(tx, job).await?;
-                let status = match self.plan.after(index, job.status, &job.result) {
-                    Step::Go(_) | Step::Wait => None,
-                    Step::Through => Some(ExecutionStatus::Resolved),
-                    Step::Broken(status) => status.ends_execution_as(),
-                    Step::Ends(status) => Some(status),
+                let ends_as = match line {
+                    LineKind::Main => match self.plan.after(index, job.status, &job.result) {
+                        Step::Go(_) | Step::Wait => None,
+                        Step::Through => Some(ExecutionStatus::Resolved),
+                        Step::Broken(status) => status.ends_execution_as(),
+                        Step::Ends(status) => Some(status),
+                    },
+                    LineKind::Inner => None,
                 };
-                match (status, line) {
-                    (Some(status), LineKind::Main) => {
+                match ends_as {
+                    Some(status) => {
                         let output = self.output.take();
                         self.end(tx, status, output, Some(job)).await?
                     }
-                    (Some(_), LineKind::Inner) | (None, _) => Stored::Going(Some(job)),
+                    None => Stored::Going(Some(job)),
                 }
             }
             Then::End(status, output) => self.end(tx, status, output, None).await?,

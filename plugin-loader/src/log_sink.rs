@@ -24,7 +24,7 @@ use tracing_core::{
 };
 
 /// Takes the spans and events of a plugin's library.
-pub(super) struct LogSink;
+pub(crate) struct LogSink;
 
 /// The places of all libraries; a place's number is its position, from 1. It grows with the code of the plugins, which
 /// is never unloaded, and with nothing else.

@@ -3,11 +3,11 @@
 
 /// Says, for an operator, what keeps the bytes from being a shared library of this machine.
 #[cfg(all(unix, not(target_vendor = "apple")))]
-pub(super) use elf::check;
+pub(crate) use elf::check;
 
 /// Leaves the judgement to the linker where libraries are not ELF files.
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
-pub(super) fn check(_: &[u8]) -> Result<(), String> {
+pub(crate) fn check(_: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
@@ -36,7 +36,7 @@ mod elf {
     const OUR_ENDIAN: DataEncoding = if cfg!(target_endian = "little") { ELFDATA2LSB } else { ELFDATA2MSB };
 
     /// Checks the identification, the machine, and that all parts lie inside the file.
-    pub(in super::super) fn check(bytes: &[u8]) -> Result<(), String> {
+    pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
         if !bytes.starts_with(b"\x7fELF") {
             return Err("is not a shared library; name the file that cargo builds".into());
         }

@@ -12,26 +12,32 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{error::LoadProblem, preflight, private_folder::PrivateFolder};
+use crate::{error::LibraryProblem, preflight, private_folder::PrivateFolder};
 
 /// The most a library may have, in MiB: ten times a plugin with all its debug information.
 const LIMIT_MIB: u64 = 256;
 
-/// The private copies of a host's libraries. Their folder is made with the first, in the system's folder for temporary files.
+/// The private copies of a program's libraries. Their folder is made with the first, in the system's folder for temporary files, and
+/// goes with this; libraries that are linked stay.
 #[derive(Debug, Default)]
-pub(super) struct Images {
+pub struct Images {
     folder: Option<PrivateFolder>,
     copies: usize,
 }
 
 impl Images {
-    /// Copies a library after checking it; the copy's path, which was never used before.
-    pub(super) fn take(&mut self, path: &Path, sha256: Option<&str>) -> Result<PathBuf, LoadProblem> {
+    /// Copies a library after checking it, against a checksum in hexadecimal if there is one; the copy's path, which was never
+    /// used before.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read or copied, has another checksum, or is no library of this machine.
+    pub fn take(&mut self, path: &Path, sha256: Option<&str>) -> Result<PathBuf, LibraryProblem> {
         let bytes = read(path)?;
         if let Some(expected) = sha256 {
             verify(&bytes, expected)?;
         }
-        preflight::check(&bytes).map_err(|reason| LoadProblem::Image { path: path.to_owned(), reason })?;
+        preflight::check(&bytes).map_err(|reason| LibraryProblem::Image { path: path.to_owned(), reason })?;
 
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let copies = self.copies;
@@ -40,17 +46,17 @@ impl Images {
         let copy = folder.join(format!("{copies}-{name}"));
         File::create_new(&copy)
             .and_then(|mut file| file.write_all(&bytes))
-            .map_err(|source| LoadProblem::Uncopied { folder: folder.to_owned(), source })?;
+            .map_err(|source| LibraryProblem::Uncopied { folder: folder.to_owned(), source })?;
         Ok(copy)
     }
 
-    fn folder(&mut self) -> Result<&Path, LoadProblem> {
+    fn folder(&mut self) -> Result<&Path, LibraryProblem> {
         let folder = match self.folder.take() {
             Some(folder) => folder,
             None => {
                 let parent = env::temp_dir();
                 let folder = PrivateFolder::new_in(&parent);
-                folder.map_err(|source| LoadProblem::Uncopied { folder: parent, source })?
+                folder.map_err(|source| LibraryProblem::Uncopied { folder: parent, source })?
             }
         };
         Ok(self.folder.insert(folder).path())
@@ -58,38 +64,38 @@ impl Images {
 }
 
 /// Says whether a library is, byte by byte, what was copied from it.
-pub(super) fn is_unchanged(library: &Path, copy: &Path) -> bool {
+pub fn is_unchanged(library: &Path, copy: &Path) -> bool {
     matches!((read(library), read(copy)), (Ok(now), Ok(then)) if now == then)
 }
 
 /// The SHA-256 of a copy, in hexadecimal; `None` if it cannot be read any more.
-pub(super) fn sha256(copy: &Path) -> Option<String> {
+pub fn sha256(copy: &Path) -> Option<String> {
     read(copy).ok().map(|bytes| digest(&bytes))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, LoadProblem> {
-    let unreadable = |source| LoadProblem::Unreadable { path: path.to_owned(), source };
+fn read(path: &Path) -> Result<Vec<u8>, LibraryProblem> {
+    let unreadable = |source| LibraryProblem::Unreadable { path: path.to_owned(), source };
     // Asked before opening: opening a pipe would wait for its other end.
     let kind = fs::metadata(path).map_err(unreadable)?.file_type();
     if !kind.is_file() {
         let what = if kind.is_dir() { "a directory" } else { "a pipe, a socket or a device" };
-        return Err(LoadProblem::NotAFile { path: path.to_owned(), what });
+        return Err(LibraryProblem::NotAFile { path: path.to_owned(), what });
     }
     let limit = LIMIT_MIB * 1024 * 1024;
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
     if bytes.len() as u64 > limit {
-        return Err(LoadProblem::TooLarge { path: path.to_owned(), limit_mib: LIMIT_MIB });
+        return Err(LibraryProblem::TooLarge { path: path.to_owned(), limit_mib: LIMIT_MIB });
     }
     Ok(bytes)
 }
 
-fn verify(bytes: &[u8], expected: &str) -> Result<(), LoadProblem> {
+fn verify(bytes: &[u8], expected: &str) -> Result<(), LibraryProblem> {
     let actual = digest(bytes);
     if actual.eq_ignore_ascii_case(expected.trim()) {
         Ok(())
     } else {
-        Err(LoadProblem::Checksum { expected: expected.trim().to_owned(), actual })
+        Err(LibraryProblem::Checksum { expected: expected.trim().to_owned(), actual })
     }
 }
 

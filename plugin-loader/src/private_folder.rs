@@ -16,7 +16,7 @@ const LOCK: &str = "lock";
 
 /// A locked folder. Dropping it removes it; libraries that are mapped from it stay mapped.
 #[derive(Debug)]
-pub(super) struct PrivateFolder {
+pub(crate) struct PrivateFolder {
     // Removed before the lock is given back, so that nobody takes it for an abandoned one.
     folder: TempDir,
     _lock: File,
@@ -24,7 +24,7 @@ pub(super) struct PrivateFolder {
 
 impl PrivateFolder {
     /// Makes a folder in `parent` and removes the abandoned ones there.
-    pub(super) fn new_in(parent: &Path) -> io::Result<Self> {
+    pub(crate) fn new_in(parent: &Path) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
         // It gets its name only when it is locked: an unlocked lock always belongs to a host that is gone.
         let unnamed = folder.path().join("lock.new");
@@ -38,7 +38,7 @@ impl PrivateFolder {
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 }

@@ -18,7 +18,7 @@ const MOST_LINES: usize = 4;
 /// # Errors
 ///
 /// The differences, the deepest first.
-pub(super) fn check(theirs: &'static TypeLayout) -> Result<(), Vec<String>> {
+pub(crate) fn check(theirs: &'static TypeLayout) -> Result<(), Vec<String>> {
     either_way(<PluginModuleRef as StableAbi>::LAYOUT, theirs)
 }
 
@@ -88,6 +88,7 @@ fn describe(difference: &AbiInstability) -> String {
 }
 
 #[cfg(test)]
+#[expect(unsafe_code, reason = "abi_stable's macros expand to it")]
 mod tests {
     use abi_stable::std_types::RString;
 
