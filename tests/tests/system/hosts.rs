@@ -146,7 +146,7 @@ async fn a_host_that_loses_the_database_says_so_and_comes_back_by_itself() {
     blog.admin.post("posts:create", json!({"title": "before"})).await.ok();
     blog.finished(&workflow, 1).await;
 
-    cable.pull();
+    cable.pull().await;
     let lost = blog.admin.post("posts:create", json!({"title": "lost"})).await;
     assert_eq!(lost.status, 503, "{lost:?}: {}", host.log());
     let ready = async || reqwest::get(format!("{}/readyz", host.base_url())).await.expect("an answer").status();

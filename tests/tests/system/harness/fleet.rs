@@ -9,7 +9,6 @@ use tokio::{
     net::{TcpListener, UnixStream},
     task::JoinSet,
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{Client, Host, HostOptions};
 
@@ -61,7 +60,8 @@ pub(crate) struct Cable {
     url: String,
     port: u16,
     socket: PathBuf,
-    cut: CancellationToken,
+    /// Takes connections; those that it has taken end with it.
+    carrying: JoinSet<()>,
 }
 
 impl Cable {
@@ -72,15 +72,14 @@ impl Cable {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let url = format!("postgres://postgres@127.0.0.1:{port}/{name}");
-        let cable = Self { url, port, socket, cut: CancellationToken::new() };
+        let mut cable = Self { url, port, socket, carrying: JoinSet::new() };
         cable.carry(listener);
         cable
     }
 
-    fn carry(&self, listener: TcpListener) {
-        let (socket, cut) = (self.socket.clone(), self.cut.clone());
-        let carrying = async move {
-            // They end with this.
+    fn carry(&mut self, listener: TcpListener) {
+        let socket = self.socket.clone();
+        self.carrying.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((mut near, _)) = listener.accept().await {
                 let socket = socket.clone();
@@ -89,19 +88,17 @@ impl Cable {
                     copy_bidirectional(&mut near, &mut far).await.map(drop)
                 });
             }
-        };
-        tokio::spawn(async move { cut.run_until_cancelled(carrying).await });
+        });
     }
 
     /// Breaks all connections, and refuses new ones.
-    pub(crate) fn pull(&self) {
-        self.cut.cancel();
+    pub(crate) async fn pull(&mut self) {
+        self.carrying.shutdown().await;
     }
 
     /// Takes connections again.
     pub(crate) async fn put_back(&mut self) {
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await.expect("the port is still free");
-        self.cut = CancellationToken::new();
         self.carry(listener);
     }
 }
