@@ -285,7 +285,7 @@ async fn threads_hear_that_the_host_is_stopping_and_stay_harmless() {
 async fn answers_that_are_no_json_start_nothing() {
     for plan in ["no JSON", "[1, 2]", "{\\\"firings\\\": [{\\\"workflow\\\": \\\"x\\\"}]}"] {
         let manifest = format!(
-            "[[plugin]]\nid = \"fixture-garbage\"\nlibrary = \"fixture_garbage\"\nsettings = {{ plan = \"{plan}\" }}\n\
+            "[[plugin]]\nid = \"fixture-garbage\"\nlibrary = \"fixture_garbage\"\ngrants = [\"routes\"]\nsettings = {{ plan = \"{plan}\" }}\n\
              {BUILT_IN_PLUGINS}"
         );
         let host = Host::start_with(HostOptions { manifest, ..HostOptions::default() }).await;
