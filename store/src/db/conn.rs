@@ -410,7 +410,7 @@ impl Tx {
     }
 
     /// Marks a step of a request, or ends it. What was refused in a step that is undone does not matter any more.
-    pub(super) async fn mark(&mut self, mark: Mark, depth: usize) -> Result<(), sqlx::Error> {
+    pub(super) async fn savepoint(&mut self, mark: Mark, depth: usize) -> Result<(), sqlx::Error> {
         let sql = format!("{} step{depth}", mark.sql());
         self.conn.faults.pass(&sql)?;
         self.conn.link.control(AssertSqlSafe(sql).into_sql_str()).await?;

@@ -51,7 +51,7 @@ impl Tx {
         E: From<StoreError>,
     {
         let (schema, noted, depth) = (Arc::clone(self.schema()), self.noted(), self.depth);
-        self.mark(Mark::Begin, depth).await.map_err(lost)?;
+        self.savepoint(Mark::Begin, depth).await.map_err(lost)?;
         let around = std::mem::take(&mut self.notes);
         self.depth += 1;
         self.steps += 1;
@@ -64,9 +64,9 @@ impl Tx {
         if done.is_err() {
             self.set_schema(schema);
             self.forget_noted(noted);
-            self.mark(Mark::Undo, depth).await.map_err(lost)?;
+            self.savepoint(Mark::Undo, depth).await.map_err(lost)?;
         }
-        self.mark(Mark::End, depth).await.map_err(lost)?;
+        self.savepoint(Mark::End, depth).await.map_err(lost)?;
         done
     }
 

@@ -194,7 +194,12 @@ impl Transaction {
         output: Option<Value>,
         last: Option<Job>,
     ) -> Result<Stored, StoreError> {
-        let woken = ending::end(tx, self.execution, status, output).await?;
+        let mut woken = Vec::new();
+        if status == ExecutionStatus::Error {
+            // It may have broken before it came to the jobs that wait.
+            woken = tx.abort_jobs(self.execution).await?;
+        }
+        woken.extend(ending::end(tx, self.execution, status, output).await?);
         let next = self.next(tx).await?;
         Ok(Stored::Ended(Box::new(Ended { status, woken, last, next })))
     }
