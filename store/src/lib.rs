@@ -18,9 +18,11 @@
 //! 10. [`buttons`]: what is bound to which button
 //! 11. [`record_changes`]: what a request changes in records, for whoever starts something from it
 //! 12. [`hosts`]: what the hosts that work on one database tell each other
-//! 13. [`secret`]: password hashing
+//! 13. [`back_up`]: a copy of a database's file
+//! 14. [`secret`]: password hashing
 
 pub mod approvals;
+mod backup;
 pub mod buttons;
 pub mod changes;
 pub mod clock;
@@ -44,6 +46,7 @@ pub mod workflows;
 pub mod write;
 
 pub use approvals::{Approval, ApprovalStatus, NewApproval};
+pub use backup::back_up;
 pub use buttons::{Binding, BindingDraft, Button, ButtonFacts};
 pub use changes::{Change, ExecutionChange, ExecutionStep, JobChange};
 pub use clock::Clock;

@@ -1,5 +1,6 @@
 //! The commands of `host-demo`. One file per command; each ends in an exit code.
 
+mod backup;
 mod plugins;
 mod serve;
 
@@ -18,6 +19,8 @@ struct Cli {
 enum Command {
     /// Runs the server until Ctrl-C or SIGTERM
     Serve(serve::ServeOptions),
+    /// Copies the database's file, also while a server works with it
+    Backup(backup::BackupOptions),
     /// Looks at plugins and changes which there are, in a manifest or on a running server
     #[command(subcommand)]
     Plugins(plugins::PluginsCommand),
@@ -27,6 +30,7 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(options) => serve::run(options),
+        Command::Backup(options) => backup::run(&options),
         Command::Plugins(command) => plugins::run(command),
     }
 }

@@ -45,6 +45,7 @@ pub(crate) use dialect::Dialect;
 pub use faults::Faults;
 pub(crate) use fixed::{Fixed, each, listed, listed_texts};
 pub(crate) use row::{Cell, Row};
+pub(crate) use sqlite::LOCK_TIMEOUT;
 
 /// Requests that wait to be written. At a few thousand small ones a second this is well under a second of work; more
 /// callers than that wait in [`Store::write`].

@@ -23,7 +23,7 @@ use crate::error::StoreError;
 /// Steps of the database's machine between two looks at the clock: well below a millisecond.
 const STEPS_PER_LOOK: i32 = 10_000;
 /// How long a statement waits for another process that holds the database's lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A database file.
 pub(super) struct Sqlite {

@@ -2,6 +2,7 @@
 
 mod access;
 mod approvals;
+mod backup;
 mod bad_input;
 mod before_action;
 mod bindings;

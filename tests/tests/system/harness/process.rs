@@ -57,6 +57,15 @@ impl Host {
         Self::run(folder, options).await
     }
 
+    /// Starts a server on a copy of a database.
+    pub(crate) async fn start_on(database: &Path) -> Self {
+        let (folder, options) = (tempfile::tempdir().expect("a temporary folder"), HostOptions::default());
+        fs::write(folder.path().join("plugin.toml"), &options.manifest).expect("the manifest is written");
+        fs::create_dir(data_dir(folder.path())).expect("the data directory");
+        fs::copy(database, data_dir(folder.path()).join("host.db")).expect("the copy is put there");
+        Self::run(folder, options).await
+    }
+
     /// Starts a server that is expected not to come up; answers its exit status and what it wrote.
     pub(crate) fn refuse(options: &HostOptions) -> (ExitStatus, String) {
         let folder = tempfile::tempdir().expect("a temporary folder");
