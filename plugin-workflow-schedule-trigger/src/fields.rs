@@ -5,7 +5,7 @@ use plugin_api::{
     watch::{fields, texts},
 };
 use schemars::{Schema, SchemaGenerator, json_schema};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{config::Unit, locales};
 
@@ -79,6 +79,6 @@ pub(crate) fn missed(_: &mut SchemaGenerator) -> Schema {
 
 pub(crate) fn appends(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = fields::appends(generator);
-    schema.insert("x-visible-if".to_owned(), Value::from(json!({"mode": 1})));
+    schema.insert("x-visible-if".to_owned(), json!({"mode": 1}));
     schema
 }

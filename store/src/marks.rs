@@ -178,7 +178,7 @@ impl Tx {
             r#"INSERT INTO "workflowClocks" ("workflowId", "enabledSince", "collection", "fields") VALUES (?, ?, ?, ?)
                ON CONFLICT ("workflowId") DO UPDATE SET "enabledSince" = "excluded"."enabledSince",
                  "collection" = "excluded"."collection", "fields" = "excluded"."fields""#,
-            [(*workflow_id).0.into(), (*enabled_since_ms).into(), collection.clone().into(), names.to_string().into()],
+            [workflow_id.0.into(), (*enabled_since_ms).into(), collection.clone().into(), names.to_string().into()],
         )
         .await?;
         let Some(name) = collection else {

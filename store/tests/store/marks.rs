@@ -132,7 +132,7 @@ async fn whatever_fails_both_are_stored_or_neither() {
             assert!(is_ours && number > 3, "after {number} statements");
             break;
         }
-        assert_eq!(due(&store, &[]).await, [mark.clone()], "statement {number}");
+        assert_eq!(due(&store, &[]).await, std::slice::from_ref(&mark), "statement {number}");
         assert_eq!(executions(&store).await, 0, "statement {number}");
     }
     assert_eq!((executions(&store).await, due(&store, &[]).await.len()), (1, 0));

@@ -169,7 +169,7 @@ async fn a_node_that_cannot_begin_ends_in_error() {
     }
     let told = begins(json!({"assignees": user, "beginning": "panic over people"}), None).await;
     assert_eq!(told, BROKEN_DOWN);
-    assert_eq!(harness.records("workflowTasks").await, [json!({}); 0], "nobody was asked anything");
+    assert_eq!(harness.records("workflowTasks").await.len(), 0, "nobody was asked anything");
     let refused = harness.engine.check_node("nosuch", &json!({})).unwrap_err();
     assert_eq!(refused.to_string(), "Node type \"nosuch\" is not registered");
     assert_eq!(harness.engine.check_node("ask", &json!({})).unwrap_err().to_string(), "\"assignees\" is required");

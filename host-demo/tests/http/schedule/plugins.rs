@@ -35,7 +35,7 @@ async fn a_plugin_that_fails_is_left_out_and_goes_on_where_it_was() {
     let scene = Scene::with_plugins(&manifest).await;
     let details = async || scene.root.get("plugins:get/plugin-misbehaving").await.data();
     let until = async |what: &str, holds: fn(&Value) -> bool| {
-        eventually(what, async || Some(details().await).filter(|details| holds(details))).await
+        eventually(what, async || Some(details().await).filter(&holds)).await
     };
     let other = scene.schedule(json!({"startsOn": at(HOUR), "repeat": HOUR, "missed": "all"})).await;
     let theirs = scene.workflow("misbehaving", json!({})).await;
