@@ -1,6 +1,6 @@
 //! What people configure: when a workflow starts, by itself or by the dates of records.
 //!
-//! The type's JSON Schema drives the console's form (see [`fields`]). Unknown fields are refused: a misspelt end would never come.
+//! The type's JSON Schema drives the console's form (see `fields.rs`). Unknown fields are refused: a misspelt end would never come.
 
 use plugin_api::{AssociationPath, CollectionRef, PluginError, SchemaView, watch::fields as shared};
 use schemars::JsonSchema;

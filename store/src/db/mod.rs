@@ -1,8 +1,8 @@
 //! Opening the database, reading from it, and writing.
 //!
 //! [`Store::write`] takes a closure, runs it in a transaction and answers after the commit. How depends on the database: in
-//! SQLite one task runs the closures of many callers, one after the other, and commits them together ([`sqlite`]); in
-//! PostgreSQL each has a connection and a transaction of its own, beside others ([`postgres`]). Readers have connections of
+//! SQLite one task runs the closures of many callers, one after the other, and commits them together (`sqlite.rs`); in
+//! PostgreSQL each has a connection and a transaction of its own, beside others (`postgres.rs`). Readers have connections of
 //! their own and never wait for writers. Only this module knows the databases; it knows nothing of filters or associations.
 
 mod arguments;
