@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use benches::load::context;
 use sqlx::{
     ConnectOptions as _, Row as _, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteSynchronous},
 };
 use store::WorkflowRow;
 
-use crate::{CONCURRENCY, rig::context};
+use crate::CONCURRENCY;
 
 const NOW: &str = "2026-01-01T00:00:00.000Z";
 

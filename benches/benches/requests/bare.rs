@@ -2,15 +2,11 @@
 
 use std::path::Path;
 
+use benches::server::{CALLERS, Mode, Workflow, post};
 use serde_json::json;
 use sqlx::{
     ConnectOptions as _, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteSynchronous},
-};
-
-use crate::{
-    CONCURRENCY, Mode,
-    http::{Workflow, post},
 };
 
 const NOW: &str = "2026-01-01T00:00:00.000Z";
@@ -29,6 +25,7 @@ const CLAIM_NEXT: &str = r#"UPDATE "executions" SET "status" = 0, "dispatched" =
                   ORDER BY "id" LIMIT 1)
     RETURNING "id", "workflowId", "status", "context""#;
 const FINISH: &str = r#"UPDATE "executions" SET "status" = 1, "claimedBy" = NULL, "updatedAt" = ? WHERE "id" = ?"#;
+
 /// One connection, set up like the server's writer, to a copy of its database: on the database itself the server's dispatcher
 /// would run what is queued here.
 pub(crate) struct Bare {
@@ -54,7 +51,7 @@ impl Bare {
     pub(crate) async fn requests(&mut self, workflow: &Workflow, mode: Mode, requests: u64) {
         let mut left = requests;
         while left > 0 {
-            let together = left.min(CONCURRENCY);
+            let together = left.min(CALLERS);
             left -= together;
             let first = self.next_id;
             self.control("BEGIN IMMEDIATE").await;

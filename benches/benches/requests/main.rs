@@ -6,26 +6,14 @@
 //! commit: the most that the database could do for 16 callers. `cargo xtask bench` prints the ratios.
 
 mod bare;
-mod http;
 
 use std::time::{Duration, Instant};
 
+use benches::server::{Mode, Rig};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{bare::Bare, http::Rig};
-
-/// Callers at the same time, and requests to a bare commit.
-pub(crate) const CONCURRENCY: u64 = 16;
-
-/// When a bound workflow runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Before the answer.
-    Sync,
-    /// In the background.
-    Async,
-}
+use crate::bare::Bare;
 
 /// Times `work` on the runtime.
 fn timed<F: Future<Output = ()>>(runtime: &Runtime, work: F) -> Duration {
@@ -36,10 +24,10 @@ fn timed<F: Future<Output = ()>>(runtime: &Runtime, work: F) -> Duration {
 
 fn requests(criterion: &mut Criterion) {
     let runtime = Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let rig = runtime.block_on(Rig::start());
+    let rig = runtime.block_on(Rig::start(1, None));
     for (name, mode) in [("async", Mode::Async), ("sync", Mode::Sync)] {
         let workflow = runtime.block_on(rig.workflow(mode));
-        let mut bare = runtime.block_on(Bare::copy(&rig.database(), name));
+        let mut bare = runtime.block_on(Bare::copy(&rig.database_file(), name));
         let mut group = criterion.benchmark_group(format!("requests/{name}"));
         group.throughput(Throughput::Elements(1)).sample_size(20).measurement_time(Duration::from_secs(10));
         group.bench_function("bare", |bencher| {
@@ -48,7 +36,7 @@ fn requests(criterion: &mut Criterion) {
         group.bench_function("http", |bencher| {
             bencher.iter_custom(|requests| {
                 timed(&runtime, async {
-                    rig.creates(&workflow, requests).await;
+                    rig.creates(std::slice::from_ref(&workflow), requests).await;
                     rig.drained(&workflow).await;
                 })
             });

@@ -39,6 +39,11 @@ impl Database {
     }
 }
 
+/// Has the server that is started for this process flush what is committed, as one in earnest does: for measurements. Before anything else.
+pub fn keep_what_is_committed() {
+    server::IS_DURABLE.store(true, std::sync::atomic::Ordering::Relaxed);
+}
+
 /// Begins a test on a kind of database. Says whether there is one.
 ///
 /// # Panics

@@ -8,7 +8,11 @@ use std::{
     os::unix::{fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{ChildStdin, Command, Stdio},
-    sync::{LazyLock, Mutex, Once, mpsc},
+    sync::{
+        LazyLock, Mutex, Once,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
 };
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, postgres::PgConnectOptions};
@@ -16,20 +20,28 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, p
 /// The unprivileged user of most systems: PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65_534;
 
-/// Makes a cluster in the folder `$1` with the programs in `$2`, starts it, and ends it when the input ends. Nothing has to
-/// outlive a crash of the machine, so nothing is flushed. The locale is none that sorts by bytes: what has to, says so.
+/// Makes a cluster in the folder `$1` with the programs in `$2`, starts it with the settings in `$3`, and ends it when the input ends.
+/// The locale is none that sorts by bytes: what has to, says so.
 const GUARD: &str = r#"
 trap '' INT TERM HUP
 "$2/initdb" -D "$1/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US \
     --no-sync --no-instructions >"$1/initdb.log" 2>&1 \
 && "$2/pg_ctl" -D "$1/data" -l "$1/server.log" -w -t 60 start >"$1/start.log" 2>&1 -o "-k '$1' -c listen_addresses= \
-    -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=500 -c shared_buffers=64MB \
-    -c autovacuum=off" \
+    -c max_connections=500 $3" \
 && echo ready
 read -r forever
 "$2/pg_ctl" -D "$1/data" -m immediate stop >/dev/null 2>&1
 rm -rf "$1"
 "#;
+
+/// For tests nothing has to outlive a crash of the machine, so nothing is flushed.
+const FORGETFUL: &str =
+    "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=64MB -c autovacuum=off";
+/// For measurements a commit means what it means in earnest.
+const DURABLE: &str = "-c shared_buffers=512MB -c max_wal_size=4GB";
+
+/// Whether the server is to be started for measurements.
+pub(super) static IS_DURABLE: AtomicBool = AtomicBool::new(false);
 
 struct Server {
     /// Without a database.
@@ -135,6 +147,7 @@ fn start() -> Result<Server, String> {
     let folder = tempfile::Builder::new().prefix("postgres").tempdir().map_err(|error| error.to_string())?;
     let mut guard = Command::new("sh");
     guard.args(["-c", GUARD, "guard"]).arg(folder.path()).arg(programs);
+    guard.arg(if IS_DURABLE.load(Ordering::Relaxed) { DURABLE } else { FORGETFUL });
     if is_root() {
         chown(folder.path(), Some(NOBODY), Some(NOBODY)).map_err(|error| error.to_string())?;
         guard.uid(NOBODY).gid(NOBODY);

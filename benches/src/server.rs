@@ -17,42 +17,58 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use crate::{CONCURRENCY, Mode};
+/// Callers at the same time.
+pub const CALLERS: u64 = 16;
+
+/// When a bound workflow runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Before the answer.
+    Sync,
+    /// In the background.
+    Async,
+}
 
 const PASSWORD: &str = "a-password-for-one-benchmark";
 
-/// A server with a `posts` collection, and a signed-in caller.
-pub(crate) struct Rig {
-    server: Server,
+/// Servers on one database with a `posts` collection, and a signed-in caller.
+pub struct Rig {
+    servers: Vec<Server>,
     folder: TempDir,
     client: Client,
     token: String,
 }
 
 /// A workflow bound to creates of posts.
-pub(crate) struct Workflow {
-    pub(crate) id: i64,
-    pub(crate) key: String,
+pub struct Workflow {
+    /// Its id.
+    pub id: i64,
+    /// Its key, which requests name.
+    pub key: String,
 }
 
 impl Rig {
-    pub(crate) async fn start() -> Self {
+    /// Starts one server on a file or, with a URL, so many on a database of a server.
+    pub async fn start(hosts: usize, database_url: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let options = ServerOptions {
-            data_dir: folder.path().to_owned(),
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            manifest: Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugin.toml"))),
-            database_url: None,
-            role: Default::default(),
-            token_secret: None,
-            admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
-            outside: Default::default(),
-            strictness: Default::default(),
-            clock: Default::default(),
-        };
-        let server = Server::start(options).await.expect("the server starts");
+        let mut servers = Vec::with_capacity(hosts);
+        for number in 0..hosts {
+            let options = ServerOptions {
+                data_dir: folder.path().join(number.to_string()),
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                manifest: Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugin.toml"))),
+                database_url: database_url.map(str::to_owned),
+                role: Default::default(),
+                token_secret: Some(folder.path().join("token.secret")),
+                admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
+                outside: Default::default(),
+                strictness: Default::default(),
+                clock: Default::default(),
+            };
+            servers.push(Server::start(options).await.expect("the server starts"));
+        }
         let client = Client::builder().no_proxy().build().expect("a client");
-        let mut rig = Self { server, folder, client, token: String::new() };
+        let mut rig = Self { servers, folder, client, token: String::new() };
         let account = json!({"account": "admin@example.com", "password": PASSWORD});
         rig.token = rig.post("auth:signIn", &account).await["token"].as_str().expect("a token").to_owned();
         let fields = json!([{"type": "string", "name": "title"}, {"type": "text", "name": "content"},
@@ -61,25 +77,26 @@ impl Rig {
         rig
     }
 
-    /// The database's file.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("host.db")
+    /// The database's file, if it has one.
+    pub fn database_file(&self) -> PathBuf {
+        self.folder.path().join("0/host.db")
     }
 
     /// Makes and enables a workflow without nodes.
-    pub(crate) async fn workflow(&self, mode: Mode) -> Workflow {
+    pub async fn workflow(&self, mode: Mode) -> Workflow {
         let values = json!({"title": "benchmark", "type": "action", "enabled": true, "sync": mode == Mode::Sync,
             "config": {"collection": "posts"}});
         let made = self.post("workflows:create", &values).await;
         Workflow { id: made["id"].as_i64().expect("an id"), key: made["key"].as_str().expect("a key").to_owned() }
     }
 
-    /// Creates so many posts, with the workflow bound, a fixed number of callers at a time.
-    pub(crate) async fn creates(&self, workflow: &Workflow, requests: u64) {
-        let url = format!("{}/api/posts:create?triggerWorkflows={}", self.base_url(), workflow.key);
+    /// Creates so many posts, a fixed number of callers at a time, who take turns with the servers and the workflows that they bind.
+    pub async fn creates(&self, workflows: &[Workflow], requests: u64) {
         let next = Arc::new(AtomicU64::new(0));
         let mut callers = JoinSet::new();
-        for _ in 0..CONCURRENCY {
+        let turns = self.servers.iter().cycle().zip(workflows.iter().cycle());
+        for ((server, workflow), _) in turns.zip(0..CALLERS) {
+            let url = format!("{}/api/posts:create?triggerWorkflows={}", base_url(server), workflow.key);
             let request = self.client.post(&url).bearer_auth(&self.token).json(&post());
             let next = Arc::clone(&next);
             callers.spawn(async move {
@@ -95,9 +112,9 @@ impl Rig {
     }
 
     /// Waits until none of the workflow's executions is queued or running.
-    pub(crate) async fn drained(&self, workflow: &Workflow) {
+    pub async fn drained(&self, workflow: &Workflow) {
         let filter = json!({"workflowId": workflow.id, "$or": [{"status": null}, {"status": 0}]}).to_string();
-        let url = format!("{}/api/executions:list", self.base_url());
+        let url = format!("{}/api/executions:list", base_url(&self.servers[0]));
         let request = self.client.get(url).bearer_auth(&self.token);
         let request = request.query(&[("filter", filter.as_str()), ("pageSize", "1"), ("fields", "id")]);
         let mut ticks = tokio::time::interval(Duration::from_millis(5));
@@ -111,23 +128,27 @@ impl Rig {
         }
     }
 
-    pub(crate) async fn stop(self) {
-        self.server.shutdown().await;
-    }
-
-    fn base_url(&self) -> String {
-        format!("http://{}", self.server.local_addr())
+    /// Stops the servers.
+    pub async fn stop(self) {
+        for server in self.servers {
+            server.shutdown().await;
+        }
     }
 
     async fn post(&self, path: &str, values: &Value) -> Value {
-        let request = self.client.post(format!("{}/api/{path}", self.base_url())).bearer_auth(&self.token).json(values);
+        let request = self.client.post(format!("{}/api/{path}", base_url(&self.servers[0])));
+        let request = request.bearer_auth(&self.token).json(values);
         let mut body: Value = request.send().await.expect("an answer").json().await.expect("JSON");
         assert!(body.get("errors").is_none(), "{path}: {body}");
         body["data"].take()
     }
 }
 
+fn base_url(server: &Server) -> String {
+    format!("http://{}", server.local_addr())
+}
+
 /// The record that is created: about what a short form submits.
-pub(crate) fn post() -> Value {
+pub fn post() -> Value {
     json!({"title": "A title of usual length", "content": "A sentence or two of content, as a short form has it."})
 }
