@@ -15,6 +15,7 @@ mod guide;
 mod harness;
 mod hosts;
 mod lifecycle;
+mod migrate;
 mod misbehaving;
 mod plugins;
 mod post_action;
