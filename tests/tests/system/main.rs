@@ -17,6 +17,7 @@ mod hosts;
 mod lifecycle;
 mod migrate;
 mod misbehaving;
+mod partitions;
 mod plugins;
 mod post_action;
 mod schedule;
