@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use store::StoreError;
+use store::{StoreError, TransferError};
 use workflow::{EngineError, MailError};
 
 use crate::plugins::PluginHostError;
@@ -54,6 +54,9 @@ pub enum HostError {
     /// The database fails.
     #[error("the database cannot be used: {}", causes(.0))]
     Store(#[from] StoreError),
+    /// The database is not moved.
+    #[error("{}", causes(.0))]
+    Transfer(#[from] TransferError),
     /// The engine fails.
     #[error("the workflow engine did not start: {}", causes(.0))]
     Engine(#[from] EngineError),

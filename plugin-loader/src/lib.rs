@@ -11,8 +11,9 @@
 //!
 //! Which libraries there are, who may load them, and what becomes of what they offer is the caller's.
 //!
-//! Reading order: [`Images`], [`PluginLibrary`], [`Offered`]; `preflight`, `layout` and `log_sink` below them.
+//! Reading order: [`Images`], [`PluginLibrary`], [`Offered`], [`Clock`]; `preflight`, `layout` and `log_sink` below them.
 
+mod clock;
 mod error;
 mod image;
 mod layout;
@@ -22,7 +23,8 @@ mod offered;
 mod preflight;
 mod private_folder;
 
+pub use clock::Clock;
 pub use error::LibraryProblem;
 pub use image::{Images, is_unchanged, sha256};
 pub use library::PluginLibrary;
-pub use offered::{Clock, Hook, NodeType, Offered, OfferedNode, OfferedTrigger, Route, Trigger};
+pub use offered::{Hook, NodeType, Offered, OfferedNode, OfferedTrigger, Route, Trigger};

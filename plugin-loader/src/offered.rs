@@ -2,12 +2,11 @@
 
 use plugin_api::{
     Interest, NodeInfo, PluginError, TriggerInfo,
-    abi::{
-        clock::ClockClient, hook::HookClient, node::NodeClient, registrar::Offers, route::RouteClient,
-        trigger::TriggerClient,
-    },
+    abi::{hook::HookClient, node::NodeClient, registrar::Offers, route::RouteClient, trigger::TriggerClient},
 };
 use serde_json::Value;
+
+use crate::clock::Clock;
 
 /// A trigger type of a plugin.
 pub type Trigger = TriggerClient;
@@ -20,9 +19,6 @@ pub type NodeType = NodeClient;
 
 /// A route of a plugin; ask it as a [`plugin_api::RouteHandler`].
 pub type Route = RouteClient;
-
-/// A clock of a plugin.
-pub type Clock = ClockClient;
 
 /// All that a plugin offers. Dropping it undoes what making the plugin did.
 pub struct Offered {
@@ -78,7 +74,7 @@ impl Offered {
             hooks: offers.hooks,
             nodes: offers.nodes.into_iter().map(node).collect::<Result<_, PluginError>>()?,
             routes: offers.routes,
-            clocks: offers.clocks,
+            clocks: offers.clocks.into_iter().map(|(trigger, clock)| (trigger, Clock(clock))).collect(),
         })
     }
 }

@@ -6,7 +6,7 @@ use plugin_api::{
     ActionEvent, ActionHook as _, ExecutionMode, Interest, ManualRun, NodeInfo, Plan, PluginError, RouteAnswer,
     RouteHandler as _, RouteStart, TriggerInfo, When, Workflow, WorkflowId,
 };
-use plugin_loader::OfferedTrigger;
+use plugin_loader::{Clock, OfferedTrigger};
 use serde_json::Value;
 
 use crate::{
@@ -25,6 +25,7 @@ pub struct TestHost {
 struct Enabled {
     key: String,
     trigger: String,
+    config: Value,
     interests: Vec<Interest>,
 }
 
@@ -103,13 +104,13 @@ impl TestHost {
         let id = WorkflowId(self.next);
         let interests = calling(|| {
             found.validate(&config, &self.schema)?;
-            found.enable(&Workflow { id, key: key.to_owned(), mode, config })
+            found.enable(&Workflow { id, key: key.to_owned(), mode, config: config.clone() })
         })?;
         self.next += 1;
         if let Some(session) = &self.plugin.session {
             session.enable(id);
         }
-        self.enabled.insert(id, Enabled { key: key.to_owned(), trigger: trigger.to_owned(), interests });
+        self.enabled.insert(id, Enabled { key: key.to_owned(), trigger: trigger.to_owned(), config, interests });
         Ok(id)
     }
 
@@ -224,6 +225,16 @@ impl TestHost {
             }
             answer => Ok(answer),
         }
+    }
+
+    /// The clock of an enabled workflow, with the workflow's configuration.
+    pub(crate) fn clock(&self, workflow: WorkflowId) -> Result<(&Clock, &Value), PluginError> {
+        let WorkflowId(id) = workflow;
+        let not_enabled = || PluginError::invalid(format!("workflow {id} is not enabled"));
+        let Enabled { trigger, config, .. } = self.enabled.get(&workflow).ok_or_else(not_enabled)?;
+        let found = self.plugin.offered.clocks.iter().find(|(it, _)| it == trigger);
+        let (_, clock) = found.ok_or_else(|| PluginError::invalid(format!("nothing keeps the time of {trigger}")))?;
+        Ok((clock, config))
     }
 
     fn find_node(&self, node: &str) -> Result<usize, PluginError> {

@@ -1,7 +1,7 @@
 //! Tests a trigger plugin in a scripted host, without a server, a database or a network.
 //!
 //! A scenario is a function of a [`PluginUnderTest`]. It says which collections there are, enables workflows, lets users act and
-//! looks at what starts; sends a [`Request`] to a route; begins a [`NodeJob`] and answers its tasks; scripts the [`TestServices`]
+//! looks at what starts; sends a [`Request`] to a route; lets time pass for a [`TestMark`]; begins a [`NodeJob`] and answers its tasks; scripts the [`TestServices`]
 //! that the plugin's threads ask. [`both_ways!`] makes two tests of it: one calls the plugin in process, where a debugger and
 //! coverage see it; the other opens the library that cargo built of the same crate, as a host does.
 //!
@@ -34,9 +34,10 @@
 //! are not resolved, and nothing runs.
 //!
 //! Reading order: `subject` (the plugin, in process or as a library), `schema` (what there is), `action` and `request` (what people
-//! and others do), `node` (whom a node asks), `services` (what the plugin asks), `host`.
+//! and others do), `clock` (what time it is), `node` (whom a node asks), `services` (what the plugin asks), `host`.
 
 mod action;
+mod clock;
 mod host;
 mod inside;
 mod node;
@@ -46,6 +47,7 @@ mod services;
 mod subject;
 
 pub use action::UserAction;
+pub use clock::TestMark;
 pub use host::{Decision, TestHost};
 pub use node::{Answer, NodeEnd, NodeJob, NodeStart};
 pub use request::Request;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 ///
 /// ```
 /// let schema: plugin_testkit::Schema = serde_json::from_value(serde_json::json!({
-///     "posts": {"fields": ["title"], "toOne": {"category": "categories"}, "toMany": {"tags": "tags"}},
+///     "posts": {"fields": ["title"], "dates": ["publishedAt"], "toOne": {"category": "categories"}, "toMany": {"tags": "tags"}},
 ///     "categories": {},
 ///     "tags": {},
 /// }))?;
@@ -23,6 +23,7 @@ pub struct Schema(BTreeMap<CollectionRef, Fields>);
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct Fields {
     fields: Vec<String>,
+    dates: Vec<String>,
     to_one: BTreeMap<String, CollectionRef>,
     to_many: BTreeMap<String, CollectionRef>,
 }
@@ -32,6 +33,13 @@ impl Schema {
     #[must_use]
     pub fn collection<'a>(mut self, name: &str, fields: impl IntoIterator<Item = &'a str>) -> Self {
         self.entry(name).fields.extend(fields.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// Adds a field of a collection that holds a moment or a day.
+    #[must_use]
+    pub fn date(mut self, collection: &str, field: &str) -> Self {
+        self.entry(collection).dates.push(field.to_owned());
         self
     }
 
@@ -61,7 +69,7 @@ impl Fields {
 
     /// Every record has an `id`.
     fn is_value(&self, field: &str) -> bool {
-        field == "id" || self.fields.iter().any(|known| known == field)
+        field == "id" || self.fields.iter().chain(&self.dates).any(|known| known == field)
     }
 }
 
@@ -100,5 +108,12 @@ impl SchemaView for Schema {
         comparable
             .then_some(())
             .ok_or_else(|| PluginError::invalid(format!("{collection} has no field {field} that can be compared")))
+    }
+    fn check_date(&self, collection: &CollectionRef, field: &str) -> Result<(), PluginError> {
+        let dates = self.0.get(collection).map(|fields| &fields.dates);
+        dates
+            .is_some_and(|dates| dates.iter().any(|known| known == field))
+            .then_some(())
+            .ok_or_else(|| PluginError::invalid(format!("{collection} has no field {field} that holds a date")))
     }
 }

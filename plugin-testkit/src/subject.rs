@@ -59,8 +59,8 @@ pub(crate) struct Made {
     _images: Images,
 }
 
-/// A plugin that a [`crate::TestHost`] has yet to make, with its settings and services.
-#[derive(Debug)]
+/// A plugin that a [`crate::TestHost`] has yet to make, with its settings and services. Each clone is made on its own.
+#[derive(Debug, Clone)]
 pub struct PluginUnderTest {
     source: Source,
     settings: Value,
@@ -68,14 +68,14 @@ pub struct PluginUnderTest {
     grants: Option<Vec<Service>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Source {
     InProcess(InProcess),
     Library(PathBuf),
 }
 
 /// A plugin that is linked into this program.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct InProcess {
     id: &'static str,
     needs: &'static [Service],

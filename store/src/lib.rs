@@ -18,7 +18,7 @@
 //! 10. [`buttons`]: what is bound to which button
 //! 11. [`record_changes`]: what a request changes in records, for whoever starts something from it
 //! 12. [`hosts`]: what the hosts that work on one database tell each other
-//! 13. [`back_up`]: a copy of a database's file
+//! 13. [`back_up`]: a copy of a database's file; [`transfer`]: moving to another database
 //! 14. [`secret`]: password hashing
 
 pub mod approvals;
@@ -42,6 +42,7 @@ pub mod schema;
 pub mod secret;
 pub mod status;
 pub mod tasks;
+pub mod transfer;
 pub mod workflows;
 pub mod write;
 
@@ -50,7 +51,7 @@ pub use backup::back_up;
 pub use buttons::{Binding, BindingDraft, Button, ButtonFacts};
 pub use changes::{Change, ExecutionChange, ExecutionStep, JobChange};
 pub use clock::Clock;
-pub use db::{Conn, Faults, Store, Tx};
+pub use db::{Conn, Faults, Store, Tx, database_file};
 pub use error::StoreError;
 pub use executions::{
     Claimed, ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, QueueFigures, Repetition, Retryable,
@@ -65,6 +66,7 @@ pub use record_changes::{Cause, RecordChange, RecordChangeKind, RecordListener};
 pub use schema::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema};
 pub use status::{ExecutionStatus, JobStatus};
 pub use tasks::{Decision, NewTasks, Quorum, Submission, Task, TaskStatus};
+pub use transfer::{TransferError, TransferEvent, TransferOptions, Transferred, transfer};
 pub use workflows::{NodeRow, WorkflowRow};
 pub use write::{AssociationChange, KeyValue, WriteOptions};
 

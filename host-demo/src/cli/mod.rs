@@ -1,6 +1,7 @@
 //! The commands of `host-demo`. One file per command; each ends in an exit code.
 
 mod backup;
+mod migrate;
 mod plugins;
 mod serve;
 
@@ -21,6 +22,8 @@ enum Command {
     Serve(serve::ServeOptions),
     /// Copies the database's file, also while a server works with it
     Backup(backup::BackupOptions),
+    /// Moves everything from one database into another one: from a file to a PostgreSQL server, or back
+    Migrate(migrate::MigrateOptions),
     /// Looks at plugins and changes which there are, in a manifest or on a running server
     #[command(subcommand)]
     Plugins(plugins::PluginsCommand),
@@ -31,6 +34,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(options) => serve::run(options),
         Command::Backup(options) => backup::run(&options),
+        Command::Migrate(options) => migrate::run(&options),
         Command::Plugins(command) => plugins::run(command),
     }
 }

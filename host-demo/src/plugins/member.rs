@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use plugin_api::{
     ActionEvent, ActionHook as _, ClockAnswer, ClockQuestion, ClockWatch, ErrorKind, Plan, PluginError, RouteAnswer,
-    RouteHandler as _, RouteRequest, clock::DUE_MAX,
+    RouteHandler as _, RouteRequest,
 };
 use serde_json::Value;
 
@@ -93,7 +93,7 @@ impl Member {
         self.keep_time(trigger, || clock.watch(config))
     }
 
-    /// Asks a clock what is due. An answer that breaks the rules of one is a fault.
+    /// Asks a clock what is due.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl Member {
         question: &ClockQuestion,
     ) -> Result<ClockAnswer, PluginError> {
         let (trigger, clock) = &self.candidate.offered.clocks[clock];
-        self.keep_time(trigger, || clock.due(config, question).and_then(|answer| in_order(question, answer)))
+        self.keep_time(trigger, || clock.due(config, question))
     }
 
     /// Asks a clock. The configuration was accepted before, so there is no caller to blame.
@@ -200,20 +200,6 @@ impl Member {
         };
         metrics::counter!("plugin_faults_total", "plugin" => self.id.to_string(), "kind" => kind).increment(1);
     }
-}
-
-/// An answer about other moments than those it was asked about would start one twice, or never end.
-fn in_order(question: &ClockQuestion, answer: ClockAnswer) -> Result<ClockAnswer, PluginError> {
-    let due = &answer.due_ms;
-    let is_asked_about = |moment: &i64| (question.settled_ms + 1..=question.now_ms).contains(moment);
-    let rises = due.iter().zip(due.iter().skip(1)).all(|(earlier, later)| earlier < later);
-    if due.len() > DUE_MAX || !rises || !due.iter().all(is_asked_about) {
-        return Err(PluginError::fault("what it calls due is not what it was asked about"));
-    }
-    if answer.next_ms.is_some_and(|next| next <= question.now_ms) {
-        return Err(PluginError::fault("it wants to be asked again in the past"));
-    }
-    Ok(answer)
 }
 
 /// A plan that starts more than an action may is at fault as a whole.

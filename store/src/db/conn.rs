@@ -81,6 +81,15 @@ impl Conn {
         rows.first().map_or(Ok(0), |row| row.get("now"))
     }
 
+    /// The largest id of a workflow, a node, an execution or a job; 0 if there is none.
+    pub(crate) async fn largest_id(&mut self) -> Result<i64, StoreError> {
+        let sql = r#"SELECT coalesce(max("id"), 0) AS "largest" FROM (
+                       SELECT max("id") AS "id" FROM "workflows" UNION ALL SELECT max("id") FROM "flow_nodes"
+                       UNION ALL SELECT max("id") FROM "executions" UNION ALL SELECT max("id") FROM "jobs") AS "ids""#;
+        let rows = self.query(sql, []).await?;
+        rows.first().map_or(Ok(0), |row| row.get("largest"))
+    }
+
     /// Runs a statement and reads all its rows.
     pub(crate) async fn fetch_all(&mut self, statement: &impl SqlxBinder) -> Result<Vec<Row>, StoreError> {
         let (sql, values) = self.dialect().build(statement);
@@ -113,6 +122,15 @@ impl Conn {
         let rows = if self.has_rivals() { Rows::Held } else { Rows::Read };
         let text = sql.into().text(self.dialect(), rows);
         self.rows(text.into_sql_str(), bind(values)).await
+    }
+
+    pub(super) fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    /// Fails if it is this statement's turn to fail.
+    pub(super) fn pass(&self, statement: &str) -> Result<(), StoreError> {
+        self.faults.pass(statement).map_err(StoreError::Database)
     }
 
     async fn rows(&mut self, sql: SqlStr, values: SqlxValues) -> Result<Vec<Row>, StoreError> {
@@ -262,14 +280,7 @@ impl Tx {
         if version == self.data_version {
             return Ok(());
         }
-        let rows = self
-            .query(
-                "SELECT max(coalesce((SELECT max(id) FROM workflows), 0), coalesce((SELECT max(id) FROM flow_nodes), 0), \
-                 coalesce((SELECT max(id) FROM executions), 0), coalesce((SELECT max(id) FROM jobs), 0)) AS largest",
-                [],
-            )
-            .await?;
-        let largest = rows.first().map_or(Ok(0), |row| row.get("largest"))?;
+        let largest = self.largest_id().await?;
         if let Ids::Made(generator) = &mut self.ids {
             generator.rise_above(largest);
         }

@@ -165,6 +165,11 @@ impl Dialect {
     }
 }
 
+/// A name as it stands in a statement that is written as text.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// Says whether a table of this name would hide something that statements use, or be hidden by something: lists are read
 /// from a function in SQLite, and PostgreSQL's catalog comes before other tables.
 pub(crate) fn is_reserved_table(name: &str) -> bool {

@@ -1,8 +1,10 @@
 //! One connection to either database: what carries statements out.
 
-use futures::{Stream, TryStreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use sea_query_sqlx::SqlxValues;
-use sqlx::{Connection as _, Executor as _, Postgres, SqlStr, Sqlite, SqliteConnection, pool::PoolConnection};
+use sqlx::{
+    Connection as _, Executor as _, PgConnection, Postgres, SqlStr, Sqlite, SqliteConnection, pool::PoolConnection,
+};
 
 use super::{Dialect, arguments::arguments, row::Row};
 
@@ -60,6 +62,34 @@ impl Link {
                 }
                 answer
             }
+        }
+    }
+
+    /// Runs a statement and reads its rows one by one. A caller that has enough drops them.
+    pub(super) fn stream(
+        &mut self,
+        sql: SqlStr,
+        values: SqlxValues,
+    ) -> Result<BoxStream<'_, Result<Row, sqlx::Error>>, sqlx::Error> {
+        Ok(match self {
+            Self::SqliteReader(connection) => {
+                sqlx::query_with::<Sqlite, _>(sql, values).fetch(&mut **connection).map_ok(Row::Sqlite).boxed()
+            }
+            Self::SqliteWriter(connection) => {
+                sqlx::query_with::<Sqlite, _>(sql, values).fetch(&mut **connection).map_ok(Row::Sqlite).boxed()
+            }
+            Self::PostgresReader(connection) | Self::PostgresWriter { connection, .. } => {
+                let bound = arguments(values.0)?;
+                sqlx::query_with(sql, bound).fetch(&mut **connection).map_ok(Row::Postgres).boxed()
+            }
+        })
+    }
+
+    /// The connection of PostgreSQL in a transaction, and whether a statement of that was refused; `None` if it is another one.
+    pub(super) fn postgres_writer(&mut self) -> Option<(&mut PgConnection, &mut bool)> {
+        match self {
+            Self::PostgresWriter { connection, broken } => Some((&mut **connection, broken)),
+            Self::SqliteReader(_) | Self::SqliteWriter(_) | Self::PostgresReader(_) => None,
         }
     }
 

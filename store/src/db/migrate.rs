@@ -2,6 +2,7 @@
 
 use sqlx::{PgConnection, SqliteConnection, migrate::Migrator};
 
+use super::Dialect;
 use crate::error::StoreError;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -15,4 +16,13 @@ pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), Stor
 /// The same, one process at a time.
 pub(super) async fn postgres(connection: &mut PgConnection) -> Result<(), StoreError> {
     POSTGRES.run(connection).await.map_err(StoreError::Migration)
+}
+
+/// The numbers of all migrations.
+pub(super) fn versions(dialect: Dialect) -> Vec<i64> {
+    let migrator = match dialect {
+        Dialect::Sqlite => &SQLITE,
+        Dialect::Postgres => &POSTGRES,
+    };
+    migrator.iter().map(|migration| migration.version).collect()
 }

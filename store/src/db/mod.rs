@@ -7,6 +7,7 @@
 
 mod arguments;
 mod bell;
+mod bulk;
 mod conn;
 pub(crate) mod dialect;
 mod faults;
@@ -16,6 +17,7 @@ mod migrate;
 mod postgres;
 pub(crate) mod refusal;
 mod row;
+mod snapshot;
 mod sqlite;
 mod step;
 mod writer;
@@ -45,6 +47,8 @@ pub(crate) use dialect::Dialect;
 pub use faults::Faults;
 pub(crate) use fixed::{Fixed, each, listed, listed_texts};
 pub(crate) use row::{Cell, Row};
+pub use snapshot::database_file;
+pub(crate) use snapshot::{Found, shown, snapshot};
 pub(crate) use sqlite::LOCK_TIMEOUT;
 
 /// Requests that wait to be written. At a few thousand small ones a second this is well under a second of work; more
@@ -90,9 +94,10 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Invalid`] for a URL that is not understood; database and migration errors.
+    /// [`StoreError::Invalid`] for a URL that is not understood, or with `UNFINISHED_COPY` for a database into which another one is
+    /// still to be [copied](crate::transfer); database and migration errors.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        Self::open_on(url, Clock::default(), FaultPoint::default()).await
+        Self::open_by(url, Clock::default()).await
     }
 
     /// Opens the database with this clock for what starts by one.
@@ -101,7 +106,17 @@ impl Store {
     ///
     /// Those of [`Store::open`].
     pub async fn open_by(url: &str, clock: Clock) -> Result<Self, StoreError> {
-        Self::open_on(url, clock, FaultPoint::default()).await
+        let store = Self::open_on(url, clock, FaultPoint::default()).await?;
+        let unfinished = store.read().await?.unfinished_copy().await?;
+        let Some(source) = unfinished else { return Ok(store) };
+        store.close().await;
+        let message = format!("it is an unfinished copy of {source}; `host-demo migrate` goes on with it");
+        Err(StoreError::invalid("UNFINISHED_COPY", message))
+    }
+
+    /// Opens a database that another one is to be copied into, perhaps for a test that makes statements fail.
+    pub(crate) async fn open_to_copy(url: &str, faults: Option<Arc<dyn Faults>>) -> Result<Self, StoreError> {
+        Self::open_on(url, Clock::default(), FaultPoint(faults)).await
     }
 
     /// Opens the database for a test that makes statements fail.
@@ -123,7 +138,7 @@ impl Store {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        let engine = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        let engine = if snapshot::is_postgres(url) {
             Engine::Postgres(Arc::new(Postgres::open(url, &common).await?))
         } else {
             Engine::Sqlite(Box::new(Sqlite::open(url, &common).await?))

@@ -100,6 +100,14 @@ impl Row {
         names.into_iter().enumerate().map(|(index, name)| Ok((name.to_owned(), self.cell(index)?))).collect()
     }
 
+    /// How many columns there are.
+    pub(crate) fn columns(&self) -> usize {
+        match self {
+            Self::Sqlite(row) => row.columns().len(),
+            Self::Postgres(row) => row.columns().len(),
+        }
+    }
+
     /// Reads a column by position, whatever it holds.
     pub(crate) fn cell(&self, index: usize) -> Result<Cell, StoreError> {
         self.at(index)

@@ -1,6 +1,7 @@
 //! SQLite: readers, and one writer, because the database has one.
 
 use std::{
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -114,19 +115,24 @@ impl Sqlite {
     }
 }
 
-fn connect_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
-    let path = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
-    match path {
-        // A database in memory belongs to one connection; readers would not see it.
-        Some(path) if !path.is_empty() && path != ":memory:" => Ok(SqliteConnectOptions::new()
-            .filename(path)
-            .statement_cache_capacity(CACHED_STATEMENTS)
-            .busy_timeout(LOCK_TIMEOUT)),
-        Some(_) | None => {
-            let message = "the database URL must be sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE";
-            Err(StoreError::invalid("INVALID_VALUE", message))
-        }
-    }
+/// How the file is opened that a URL leads to.
+pub(super) fn connect_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+    Ok(SqliteConnectOptions::new()
+        .filename(path(url).ok_or_else(misunderstood)?)
+        .statement_cache_capacity(CACHED_STATEMENTS)
+        .busy_timeout(LOCK_TIMEOUT))
+}
+
+/// The file that a URL leads to, if it leads to one.
+pub(super) fn path(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest))?;
+    // A database in memory belongs to one connection; readers would not see it.
+    (!path.is_empty() && path != ":memory:").then(|| Path::new(path))
+}
+
+pub(super) fn misunderstood() -> StoreError {
+    let message = "the database URL must be sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE";
+    StoreError::invalid("INVALID_VALUE", message)
 }
 
 /// A caller's closure with the channel on which the caller waits.

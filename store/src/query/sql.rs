@@ -19,7 +19,7 @@ use sqlparser::{
 
 use crate::{
     Record, Store,
-    db::{Cell, Dialect, Row},
+    db::{Cell, Dialect, Row, dialect::quoted},
     error::StoreError,
     schema::Schema,
 };
@@ -300,10 +300,6 @@ fn refused(sentence: impl Into<String>) -> StoreError {
 fn is_databases_own(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["_", "pg_", "sqlite_", "pragma_"].iter().any(|prefix| name.starts_with(prefix))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// The names that a query gives to its own parts.

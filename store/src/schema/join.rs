@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    Association, AssociationKind, Collection, Field, FieldType, Origin, Schema, change::check_unused, definition,
+    Association, AssociationKind, Collection, Field, FieldType, Join, Origin, Schema, change::check_unused, definition,
     identifier, table::Uniqueness,
 };
 use crate::{db::Tx, error::StoreError};
@@ -87,6 +87,21 @@ impl Tx {
 }
 
 impl Schema {
+    /// The columns that hold the foreign keys of associations, with their collections.
+    pub(super) fn foreign_keys(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.collections()
+            .flat_map(|source| {
+                source.fields.iter().filter_map(Field::association).flat_map(|association| match association.join() {
+                    Join::BelongsTo => [Some((source.name.as_str(), association.foreign_key.as_str())), None],
+                    Join::Has => [Some((association.target.as_str(), association.foreign_key.as_str())), None],
+                    Join::Through { through, other_key } => {
+                        [Some((through, association.foreign_key.as_str())), Some((through, other_key))]
+                    }
+                })
+            })
+            .flatten()
+    }
+
     /// Says whether an association joins over a column.
     pub(super) fn joins_over(&self, collection: &str, column: &str) -> bool {
         let is = |owner: &str, name: &str| owner == collection && name == column;

@@ -2,7 +2,7 @@
 
 use sea_query::{ColumnDef, Index, Table, UpdateStatement};
 
-use super::{Collection, Field, Generated};
+use super::{Collection, Field, Generated, Origin, Schema};
 use crate::{
     codec,
     db::{Tx, dialect},
@@ -17,11 +17,30 @@ pub(super) enum Uniqueness {
 }
 
 impl Tx {
+    /// Makes the tables of all collections of another database that were made at run time, with their indexes. Their definitions are the
+    /// caller's.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Invalid`] for a name that this database does not take; database errors.
+    pub(crate) async fn make_tables(&mut self, schema: &Schema) -> Result<(), StoreError> {
+        let made = || schema.collections().filter(|collection| collection.origin == Origin::User);
+        for collection in made() {
+            self.create_table(collection).await?;
+        }
+        for (collection, column) in schema.foreign_keys() {
+            if made().any(|made| made.name == collection) {
+                self.create_index(collection, &[column], Uniqueness::Any).await?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn create_table(&mut self, collection: &Collection) -> Result<(), StoreError> {
         let mut table = Table::create();
         table.table(collection.name.clone());
         let mut has_primary_key = false;
-        for field in &collection.fields {
+        for field in collection.scalars() {
             check_column(&field.name)?;
             let mut column = ColumnDef::new(field.name.clone());
             if field.generated == Some(Generated::Sequence) && !has_primary_key {

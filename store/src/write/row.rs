@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::values::required;
 use crate::{
     Record, codec,
-    db::{Cell, Row, Tx},
+    db::{Cell, Row, Tx, dialect::quoted},
     error::StoreError,
     id::UserId,
     moment,
@@ -69,7 +69,7 @@ impl Tx {
     async fn count_above(&mut self, collection: &Collection, given: &[(&Field, Cell)]) -> Result<(), StoreError> {
         let Some(statement) = self.dialect().count_above() else { return Ok(()) };
         for (field, cell) in given.iter().filter(|(field, _)| field.generated == Some(Generated::Sequence)) {
-            let table = format!("\"{}\"", collection.name);
+            let table = quoted(&collection.name);
             self.query(statement, [cell.clone().into(), table.into(), field.name.as_str().into()]).await?;
         }
         Ok(())

@@ -15,9 +15,7 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// A new database with the built-in collections.
     pub(crate) async fn empty() -> Self {
-        let database = TestDatabase::new();
-        let store = open(&database).await;
-        Self { store, database }
+        Self::on(TestDatabase::new()).await
     }
 
     /// A new database with posts, categories, tags, comments and summaries.
@@ -73,6 +71,17 @@ impl Fixture {
             fixture.field(collection, field).await.expect("a field");
         }
         fixture
+    }
+
+    /// What is in a database already.
+    pub(crate) async fn on(database: TestDatabase) -> Self {
+        let store = open(&database).await;
+        Self { store, database }
+    }
+
+    /// Where the database is.
+    pub(crate) fn url(&self) -> &str {
+        self.database.url()
     }
 
     /// The database once more, as another process would have it.

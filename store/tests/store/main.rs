@@ -20,3 +20,4 @@ mod records;
 mod rivals;
 mod schema;
 mod statements;
+mod transfer;

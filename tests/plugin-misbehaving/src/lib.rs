@@ -41,8 +41,9 @@ impl Plugin for Misbehaving {
         if let Some(node) = caller.settings.node.clone() {
             registrar.node(MisbehavingNode(node));
         }
-        if let Some(path) = caller.settings.clock_fails_while.clone() {
-            registrar.clock("misbehaving", MisbehavingClock(path));
+        if let Some(fails_while) = caller.settings.clock_fails_while.clone() {
+            let tells = caller.settings.clock_tells;
+            registrar.clock("misbehaving", MisbehavingClock { fails_while, tells });
         }
         caller.reach(Place::Register);
         caller.start_threads();

@@ -32,8 +32,10 @@ pub struct Settings {
     pub(crate) offers_twice: bool,
     /// The name of a node type to offer.
     pub(crate) node: Option<String>,
-    /// Whether a clock is offered: it panics while this file is there, and calls every moment due at which it is asked.
+    /// Whether a clock is offered: it panics while this file is there.
     pub(crate) clock_fails_while: Option<PathBuf>,
+    /// What the clock says.
+    pub(crate) clock_tells: Told,
     /// The file to which a line is added for what came of each call of a service.
     pub(crate) journal: Option<PathBuf>,
 }
@@ -91,4 +93,23 @@ pub(crate) enum Planned {
     OthersWorkflows,
     /// More than anybody reads.
     Huge,
+}
+
+/// What a clock says is due, and when it wants to be asked again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Told {
+    /// Every moment at which it is asked; again a second later.
+    #[default]
+    Now,
+    /// What was settled before.
+    Settled,
+    /// What has not come yet.
+    Future,
+    /// The same moment again.
+    Twice,
+    /// Nothing wrong, and wants to be asked again at once.
+    AskedInThePast,
+    /// Nothing wrong, and wants to be asked again each millisecond.
+    AskedForever,
 }

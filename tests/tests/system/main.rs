@@ -15,6 +15,7 @@ mod guide;
 mod harness;
 mod hosts;
 mod lifecycle;
+mod migrate;
 mod misbehaving;
 mod partitions;
 mod plugins;

@@ -137,6 +137,12 @@ impl Host {
         line.unwrap_or_else(|| panic!("{sample} in {page}")).trim().parse().expect("a number")
     }
 
+    /// A new process on the same data directory and another database, after the old one has ended.
+    pub(crate) async fn restart_on(mut self, database_url: &str) -> Self {
+        self.options.environment.push(("HOST_DATABASE_URL", database_url.to_owned()));
+        self.restart().await
+    }
+
     /// A new process on the same data, after the old one has ended.
     pub(crate) async fn restart(mut self) -> Self {
         self.child.wait().expect("the server is reaped");
