@@ -81,7 +81,7 @@ impl Store {
     /// Database errors.
     pub async fn host_version(&self) -> Result<HostVersion, StoreError> {
         let mut conn = self.read().await?;
-        if conn.dialect() == Dialect::Sqlite {
+        if conn.dialect() == Dialect::Sqlite || conn.is_further() {
             return Ok(HostVersion { changes: 0, schema: conn.schema().version() });
         }
         let sql = r#"SELECT (SELECT "version" FROM "_hostVersion") AS "changes",
@@ -99,7 +99,7 @@ impl Conn {
     ///
     /// Database errors.
     pub async fn host_changes(&mut self, after: i64) -> Result<(i64, Vec<HostChange>), StoreError> {
-        if self.dialect() == Dialect::Sqlite {
+        if self.dialect() == Dialect::Sqlite || self.is_further() {
             return Ok((after, Vec::new()));
         }
         let sql = r#"SELECT "version", "change" FROM "_hostChanges" WHERE "version" > ? ORDER BY "version""#;
@@ -120,7 +120,7 @@ impl Conn {
 impl Tx {
     /// Has other hosts follow a change, if there are any and the transaction is committed.
     pub fn tell_hosts(&mut self, change: HostChange) {
-        if self.dialect() == Dialect::Postgres {
+        if self.dialect() == Dialect::Postgres && !self.is_further() {
             self.host_changes.push(change);
         }
     }

@@ -150,7 +150,7 @@ impl Role {
             (_, Origin::BuiltIn) if *manages => return Ok(Fields::All),
             (Some(grants), _) => grants.get(&right),
             (None, Origin::User) => strategy.get(&right),
-            (None, Origin::BuiltIn) => None,
+            (None, Origin::BuiltIn | Origin::Further) => None,
         };
         granted.cloned().ok_or(ApiError::Forbidden)
     }

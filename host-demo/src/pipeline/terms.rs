@@ -64,6 +64,7 @@ fn situation(collection: &Collection) -> Collection {
         default: None,
         generated: None,
         hidden: false,
+        native: None,
         options: Record::new(),
     };
     let one = |name: &str, target: &str| {

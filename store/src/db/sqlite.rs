@@ -15,8 +15,8 @@ use sqlx::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    CACHED_STATEMENTS, Common, READERS, Row, Tx, WAITING_REQUESTS, acquired, contained, migrate,
-    refusal::guarded_refusal, writer,
+    CACHED_STATEMENTS, Common, READERS, Row, Tx, WAITING_REQUESTS, acquired, migrate, refusal::guarded_refusal,
+    transaction::contained, writer,
 };
 use crate::error::StoreError;
 
@@ -114,7 +114,7 @@ impl Sqlite {
     }
 }
 
-fn connect_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+pub(super) fn connect_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
     let path = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
     match path {
         // A database in memory belongs to one connection; readers would not see it.

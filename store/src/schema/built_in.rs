@@ -322,6 +322,7 @@ fn field(name: &str, field_type: FieldType) -> Field {
         default: None,
         generated: None,
         hidden: false,
+        native: None,
         options: Record::new(),
     }
 }
