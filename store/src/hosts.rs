@@ -1,6 +1,6 @@
 //! What the hosts that work on one database tell each other.
 //!
-//! **Changes** that a host keeps something of in memory, of workflows and of plugins, are rows, written in the transaction that
+//! **Changes** that a host keeps something of in memory, of workflows, plugins and data sources, are rows, written in the transaction that
 //! makes them and numbered in the order of the commits. A host knows up to which number it has followed, so it can always find
 //! out what it has missed; [`Store::host_version`] says whether there is anything.
 //!
@@ -31,6 +31,11 @@ pub enum HostChange {
         id: WorkflowId,
         /// Its trigger type.
         trigger_type: String,
+    },
+    /// A further database was added, changed or removed, or is to be looked at anew.
+    DataSource {
+        /// Its key.
+        key: String,
     },
     /// The plugins were changed.
     Plugins {

@@ -18,9 +18,10 @@
 //! 10. [`buttons`]: what is bound to which button
 //! 11. [`record_changes`]: what a request changes in records, for whoever starts something from it
 //! 12. [`hosts`]: what the hosts that work on one database tell each other
-//! 13. [`back_up`]: a copy of a database's file
-//! 14. [`secret`]: password hashing
-//! 15. `catalog`: the structure of further databases, and [`outbox`]: what is to be done elsewhere for a change in one
+//! 13. [`data_sources`]: which further databases there are
+//! 14. [`back_up`]: a copy of a database's file
+//! 15. [`secret`]: password hashing
+//! 16. `catalog`: the structure of further databases, and [`outbox`]: what is to be done elsewhere for a change in one
 
 pub mod approvals;
 mod backup;
@@ -29,6 +30,7 @@ mod catalog;
 pub mod changes;
 pub mod clock;
 mod codec;
+pub mod data_sources;
 pub mod db;
 pub mod error;
 pub mod executions;
@@ -54,6 +56,7 @@ pub use buttons::{Binding, BindingDraft, Button, ButtonFacts};
 pub use catalog::LeftOut;
 pub use changes::{Change, ExecutionChange, ExecutionStep, JobChange};
 pub use clock::Clock;
+pub use data_sources::{DataSource, DataSourceFacts};
 pub use db::{Conn, ConnectOptions, Faults, Native, Store, Tx};
 pub use error::StoreError;
 pub use executions::{

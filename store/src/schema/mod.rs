@@ -78,7 +78,8 @@ impl Schema {
     }
 
     /// The schema with a collection added or replaced.
-    fn with(&self, collection: Collection) -> Self {
+    #[must_use]
+    pub fn with(&self, collection: Collection) -> Self {
         let collection = Arc::new(collection);
         let mut order = self.order.clone();
         match order.iter_mut().find(|other| other.name == collection.name) {

@@ -152,6 +152,7 @@ pub(crate) fn is_writable(collection: &Collection) -> bool {
                 | "workflowTasks"
                 | "buttons"
                 | "buttonBindings"
+                | "dataSources"
         )
 }
 
