@@ -8,8 +8,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workflow::Engine;
 
 use crate::{
-    access::Tokens, bindings::Strictness, clock::ClockKeeper, in_step::InStep, plugins::PluginManager,
-    server::HostRole, triggers::TriggerSwitch,
+    access::Tokens, bindings::Strictness, clock::ClockKeeper, data_sources::DataSources, in_step::InStep,
+    plugins::PluginManager, server::HostRole, triggers::TriggerSwitch,
 };
 
 /// Largest request body, in bytes: thousands of records of ordinary size, and little enough for hundreds of requests at once.
@@ -20,7 +20,10 @@ pub(crate) const STREAMS_MAX: usize = 64;
 
 /// The parts of a running server.
 pub(crate) struct Host {
+    /// The host's own database.
     pub(crate) store: Store,
+    /// Further databases.
+    pub(crate) data_sources: Arc<DataSources>,
     pub(crate) engine: Engine,
     pub(crate) role: HostRole,
     pub(crate) plugins: Arc<PluginManager>,
@@ -41,6 +44,7 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(
         store: Store,
+        data_sources: Arc<DataSources>,
         engine: Engine,
         role: HostRole,
         plugins: Arc<PluginManager>,
@@ -52,6 +56,7 @@ impl Host {
         let switch = TriggerSwitch::new(store.clone(), Arc::clone(&plugins), Arc::clone(&clock));
         Self {
             store,
+            data_sources,
             engine,
             role,
             plugins,

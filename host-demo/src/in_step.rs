@@ -1,10 +1,12 @@
-//! Keeps this host in step with the others on its database: what they have changed of the schema, of workflows and of plugins.
+//! Keeps this host in step with the others on its database: what they have changed of the schema, of workflows, of plugins and of
+//! data sources.
 //!
 //! Nothing depends on being told in time. A request asks how far the database is before it is looked at, and every transaction
 //! asks when it begins: so whoever was told by one host that a workflow is enabled finds it enabled at every other one. Hints of
 //! other hosts, and a look from time to time, are for what happens without requests.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -18,7 +20,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{host::Host, plugins::Change};
+use crate::{data_sources, host::Host, plugins::Change};
 
 /// Between two looks without a hint: how late what nobody told of is noticed, if there are no requests either.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -56,7 +58,7 @@ impl Host {
     /// # Errors
     ///
     /// Database errors. What a plugin does not follow is logged.
-    pub(crate) async fn catch_up(&self) -> Result<(), StoreError> {
+    pub(crate) async fn catch_up(self: &Arc<Self>) -> Result<(), StoreError> {
         if !self.store.is_shared() {
             return Ok(());
         }
@@ -68,7 +70,7 @@ impl Host {
     }
 
     /// Follows the changes up to a number, if that has not happened.
-    pub(crate) async fn follow_up_to(&self, number: i64) -> Result<(), StoreError> {
+    pub(crate) async fn follow_up_to(self: &Arc<Self>, number: i64) -> Result<(), StoreError> {
         if self.in_step.followed() >= number {
             return Ok(());
         }
@@ -80,15 +82,20 @@ impl Host {
         }
         let (last, changes) = self.store.read().await?.host_changes(followed).await?;
         let mut workflows: Vec<(WorkflowId, String)> = Vec::new();
+        let mut data_sources: BTreeSet<String> = BTreeSet::new();
         for change in changes {
             match change {
                 HostChange::Workflow { id, trigger_type } => workflows.push((id, trigger_type)),
+                HostChange::DataSource { key } => drop(data_sources.insert(key)),
                 HostChange::Plugins { by, .. } if by == self.in_step.name => {}
                 HostChange::Plugins { change, .. } => match serde_json::from_value::<Change>(change) {
                     Ok(change) => self.change_plugins_too(change).await,
                     Err(error) => tracing::error!(%error, "another host has changed its plugins in an unknown way"),
                 },
             }
+        }
+        for key in data_sources {
+            data_sources::follow(self, &key).await?;
         }
         // A plugin that another host has put into service is told of all workflows when it comes.
         workflows.sort_unstable();

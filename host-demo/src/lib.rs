@@ -15,14 +15,16 @@
 //! 8. `triggers`, [`plugins`]: workflow configurations, and trigger plugins loaded from libraries
 //! 9. `bindings`: which workflows fit which button
 //! 10. `services`: what plugins may ask of the server
-//! 11. `clock`: what starts by itself, when its time has come
-//! 12. `provided_nodes`: the plugins' node types, as the engine knows them
+//! 11. `data_sources`: further databases
+//! 12. `clock`: what starts by itself, when its time has come
+//! 13. `provided_nodes`: the plugins' node types, as the engine knows them
 
 mod access;
 mod bindings;
 pub mod bootstrap;
 pub mod cli;
 mod clock;
+mod data_sources;
 pub mod error;
 mod host;
 mod http;

@@ -12,6 +12,7 @@ use crate::{
     bindings::Strictness,
     bootstrap::{self, Admin},
     clock,
+    data_sources::{self, DataSources, Folder},
     error::HostError,
     host::Host,
     http,
@@ -59,6 +60,8 @@ pub struct ServerOptions {
     pub token_secret: Option<PathBuf>,
     /// The user of the first start.
     pub admin: Admin,
+    /// The folder whose files may be added as data sources; none may without one.
+    pub data_source_folder: Option<PathBuf>,
     /// What workflow nodes may reach outside of the store.
     pub outside: OutsideOptions,
     /// What requests that name their button may fire.
@@ -107,6 +110,8 @@ impl Server {
             listener.local_addr().map_err(|source| HostError::Listen { address: options.listen, source })?;
 
         let store = Store::open_by(&url, options.clock).await?;
+        let data_sources = DataSources::load(store.clone(), Folder(options.data_source_folder)).await?;
+        let data_sources = Arc::new(data_sources);
         let made_password = bootstrap::first_user(&store, &options.admin).await?;
         let instance = Instance { name: Some(name), ..Instance::default() };
         let role = options.role;
@@ -114,12 +119,14 @@ impl Server {
         let options = EngineOptions { parallel_workflows, outside: options.outside };
         let plugins = Arc::new(plugins);
         let nodes = Arc::new(NodesOfPlugins(Arc::clone(&plugins)));
-        let engine = Engine::start_with_nodes(store.clone(), options, instance, nodes).await?;
+        let sources = Arc::clone(&data_sources);
+        let engine = Engine::start_with_others(store.clone(), options, instance, nodes, sources).await?;
         let in_step = InStep::from(store.host_version().await?);
-        let host = Arc::new(Host::new(store, engine, role, plugins, tokens, strictness, in_step));
+        let host = Arc::new(Host::new(store, data_sources, engine, role, plugins, tokens, strictness, in_step));
         host.open_services();
         host.switch.enable_all().await?;
         CollectionEvents::listen(&host);
+        data_sources::open_all(&host);
         clock::keep(&host);
         host.requests.spawn(Arc::clone(&host).keep_in_step());
 
@@ -162,6 +169,7 @@ impl Server {
             stop_serving.abort();
         }
         self.host.engine.shutdown(ENGINE_GRACE).await;
+        self.host.data_sources.close().await;
         self.host.store.close().await;
     }
 }

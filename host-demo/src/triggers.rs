@@ -12,13 +12,14 @@ use std::sync::Arc;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use plugin_api::{CollectionRef, ErrorKind, ExecutionMode, PluginError, Workflow};
 use serde_json::Value;
-use store::{Schema, Store, StoreError, WorkflowId, WorkflowRow};
+use store::{Store, StoreError, WorkflowId, WorkflowRow};
 use tokio::sync::Mutex;
 
 use crate::{
     clock::ClockKeeper,
+    data_sources::Schemas,
     http::error::ApiError,
-    pipeline::StoreSchemaView,
+    pipeline::CollectionsView,
     plugins::{LoadedTrigger, PluginManager, Plugins},
 };
 
@@ -49,12 +50,12 @@ pub(crate) fn runs_within(plugins: &Plugins, workflow: &WorkflowRow) -> bool {
 /// # Errors
 ///
 /// 400 with one sentence about the first thing that is wrong.
-pub(crate) fn check_config(trigger: &LoadedTrigger, config: &Value, schema: &Schema) -> Result<(), ApiError> {
+pub(crate) fn check_config(trigger: &LoadedTrigger, config: &Value, schemas: &Schemas) -> Result<(), ApiError> {
     if !config.is_object() {
         return Err(ApiError::Refused("\"config\" must be an object".to_owned()));
     }
     check_against(trigger.config_schema(), config)?;
-    trigger.validate(config, &StoreSchemaView(schema)).map_err(refusal)
+    trigger.validate(config, &CollectionsView(schemas)).map_err(refusal)
 }
 
 /// What a plugin's error is to the caller.

@@ -1,7 +1,7 @@
 //! Values between their JSON form, which callers see, and their stored form, which the database sorts and compares.
 //!
 //! Booleans are 0 and 1, moments and days are text that sorts as time, decimals are whole numbers of their smallest unit,
-//! JSON and lists are text.
+//! JSON and lists are text. Columns of further databases may hold numbers of more digits: those are texts.
 
 use chrono::{NaiveDate, NaiveTime};
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -9,7 +9,7 @@ use serde_json::{Number, Value};
 use uuid::Uuid;
 
 use crate::{
-    db::Cell,
+    db::{Cell, Digits},
     error::StoreError,
     moment,
     schema::{Field, FieldType},
@@ -17,6 +17,8 @@ use crate::{
 
 /// Beyond this, JSON numbers are not exact everywhere; such numbers travel as text.
 const EXACT: i64 = 1 << 53;
+/// The digits of a number beyond which no column goes.
+const MAX_DIGITS: usize = 1_000;
 /// What the hashes of [`crate::secret`] begin with.
 const HASH_PREFIX: &str = "$argon2id$";
 
@@ -51,8 +53,10 @@ pub(crate) fn operand(field: &Field, value: &Value) -> Result<Cell, StoreError> 
     let cell = match &field.field_type {
         FieldType::String { .. } | FieldType::Text | FieldType::Password => text(value).map(Cell::Text),
         FieldType::Integer => whole(value).filter(|number| i32::try_from(*number).is_ok()).map(Cell::Integer),
+        FieldType::BigInt if has_more_digits(field) => unsigned(value).map(Cell::Text),
         FieldType::BigInt => whole(value).map(Cell::Integer),
         FieldType::Double => real(value).map(Cell::Real),
+        FieldType::Decimal { .. } if has_more_digits(field) => digits(value).map(Cell::Text),
         FieldType::Decimal { scale } => decimal(value, *scale).map(Cell::Integer),
         FieldType::Boolean => boolean(value).map(|truth| Cell::Integer(truth.into())),
         FieldType::DateTime => match value {
@@ -62,7 +66,11 @@ pub(crate) fn operand(field: &Field, value: &Value) -> Result<Cell, StoreError> 
         }
         .map(Cell::Text),
         FieldType::Date => value.as_str().and_then(day).map(Cell::Text),
-        FieldType::Time => value.as_str().and_then(time).map(Cell::Text),
+        FieldType::Time => {
+            // The main database has no parts of a second.
+            let format = if field.native.is_none() { "%H:%M:%S" } else { "%H:%M:%S%.f" };
+            value.as_str().and_then(|text| time(text, format)).map(Cell::Text)
+        }
         FieldType::Json => Some(Cell::Text(value.to_string())),
         FieldType::Uuid => {
             value.as_str().and_then(|text| Uuid::try_parse(text).ok()).map(|id| Cell::Text(id.to_string()))
@@ -90,6 +98,10 @@ pub(crate) fn decode(field: &Field, cell: Cell) -> Result<Value, StoreError> {
         (FieldType::Decimal { scale }, Cell::Integer(units)) => {
             Value::String(Decimal::from_i128_with_scale(units.into(), *scale).to_string())
         }
+        (FieldType::Integer | FieldType::BigInt, Cell::Text(text)) => match text.parse::<i64>() {
+            Ok(number) if number.unsigned_abs() <= EXACT.unsigned_abs() => Value::from(number),
+            _ => Value::String(text),
+        },
         (_, Cell::Integer(number)) if number.unsigned_abs() > EXACT.unsigned_abs() => Value::String(number.to_string()),
         (_, Cell::Integer(number)) => Value::from(number),
         (_, Cell::Real(number)) => number_value(number),
@@ -146,6 +158,35 @@ fn decimal(value: &Value, scale: u32) -> Option<i64> {
     (rounded.scale() == scale).then_some(rounded.mantissa()).and_then(|units| i64::try_from(units).ok())
 }
 
+fn has_more_digits(field: &Field) -> bool {
+    field.native.as_ref().is_some_and(|native| native.digits == Digits::Text)
+}
+
+/// A whole number that has no sign, and one bit more for it.
+fn unsigned(value: &Value) -> Option<String> {
+    let number: u64 = match value {
+        Value::String(text) => text.trim().parse().ok()?,
+        value => value.as_u64().or_else(|| whole(value)?.try_into().ok())?,
+    };
+    Some(number.to_string())
+}
+
+/// A decimal number of any length, without an exponent.
+fn digits(value: &Value) -> Option<String> {
+    let text = text(value)?;
+    let text = text.trim();
+    let (sign, number) = text.strip_prefix('-').map_or(("", text), |number| ("-", number));
+    let number = number.strip_prefix('+').filter(|_| sign.is_empty()).unwrap_or(number);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if number.len() <= MAX_DIGITS && is_plain(whole) && is_plain(fraction) && !(whole.is_empty() && fraction.is_empty())
+    {
+        return Some(format!("{sign}{number}"));
+    }
+    // 1e21 is how JSON numbers of that size are written.
+    Decimal::from_scientific(text).ok().map(|number| number.normalize().to_string())
+}
+
 /// Reads a truth value in any of the forms in which it arrives: JSON, query text, 0 and 1.
 pub(crate) fn boolean(value: &Value) -> Option<bool> {
     match value {
@@ -171,11 +212,11 @@ fn day(text: &str) -> Option<String> {
     moment::parse(text).and_then(|moment| moment.get(..10).map(str::to_owned))
 }
 
-fn time(text: &str) -> Option<String> {
+fn time(text: &str, format: &str) -> Option<String> {
     let text = text.trim();
     let time =
         NaiveTime::parse_from_str(text, "%H:%M:%S%.f").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M")).ok()?;
-    Some(time.format("%H:%M:%S").to_string())
+    Some(time.format(format).to_string())
 }
 
 fn check_choice(field: &Field, choices: Option<&[String]>, text: &str) -> Result<(), StoreError> {
@@ -193,6 +234,7 @@ fn expected(field: &Field) -> &'static str {
         FieldType::Integer => "a whole number of 32 bits",
         FieldType::BigInt => "a whole number of 64 bits",
         FieldType::Double => "a number",
+        FieldType::Decimal { .. } if field.native.is_some() => "a decimal number",
         FieldType::Decimal { .. } => "a decimal number of up to 18 digits",
         FieldType::Boolean => "true or false",
         FieldType::DateTime => "a moment (RFC 3339)",

@@ -74,6 +74,12 @@ pub enum StoreError {
         /// Who.
         who: String,
     },
+    /// A further database cannot be used for the moment: the operator's.
+    #[error("the data source \"{key}\" cannot be used at the moment")]
+    SourceUnavailable {
+        /// Its key.
+        key: String,
+    },
     /// The writer has stopped: the server is shutting down.
     #[error("the store is closed")]
     Closed,
@@ -85,7 +91,7 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(error) => refusal::is_transient(error),
-            Self::NotCommitted(_) | Self::Unheard { .. } | Self::Closed => true,
+            Self::NotCommitted(_) | Self::Unheard { .. } | Self::SourceUnavailable { .. } | Self::Closed => true,
             Self::Invalid { .. }
             | Self::NotUnique { .. }
             | Self::NotFound { .. }

@@ -1,6 +1,6 @@
 //! What the hosts that work on one database tell each other.
 //!
-//! **Changes** that a host keeps something of in memory, of workflows and of plugins, are rows, written in the transaction that
+//! **Changes** that a host keeps something of in memory, of workflows, plugins and data sources, are rows, written in the transaction that
 //! makes them and numbered in the order of the commits. A host knows up to which number it has followed, so it can always find
 //! out what it has missed; [`Store::host_version`] says whether there is anything.
 //!
@@ -31,6 +31,11 @@ pub enum HostChange {
         id: WorkflowId,
         /// Its trigger type.
         trigger_type: String,
+    },
+    /// A further database was added, changed or removed, or is to be looked at anew.
+    DataSource {
+        /// Its key.
+        key: String,
     },
     /// The plugins were changed.
     Plugins {
@@ -81,7 +86,7 @@ impl Store {
     /// Database errors.
     pub async fn host_version(&self) -> Result<HostVersion, StoreError> {
         let mut conn = self.read().await?;
-        if conn.dialect() == Dialect::Sqlite {
+        if conn.dialect() == Dialect::Sqlite || conn.is_further() {
             return Ok(HostVersion { changes: 0, schema: conn.schema().version() });
         }
         let sql = r#"SELECT (SELECT "version" FROM "_hostVersion") AS "changes",
@@ -99,7 +104,7 @@ impl Conn {
     ///
     /// Database errors.
     pub async fn host_changes(&mut self, after: i64) -> Result<(i64, Vec<HostChange>), StoreError> {
-        if self.dialect() == Dialect::Sqlite {
+        if self.dialect() == Dialect::Sqlite || self.is_further() {
             return Ok((after, Vec::new()));
         }
         let sql = r#"SELECT "version", "change" FROM "_hostChanges" WHERE "version" > ? ORDER BY "version""#;
@@ -120,7 +125,7 @@ impl Conn {
 impl Tx {
     /// Has other hosts follow a change, if there are any and the transaction is committed.
     pub fn tell_hosts(&mut self, change: HostChange) {
-        if self.dialect() == Dialect::Postgres {
+        if self.dialect() == Dialect::Postgres && !self.is_further() {
             self.host_changes.push(change);
         }
     }

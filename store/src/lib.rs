@@ -18,15 +18,19 @@
 //! 10. [`buttons`]: what is bound to which button
 //! 11. [`record_changes`]: what a request changes in records, for whoever starts something from it
 //! 12. [`hosts`]: what the hosts that work on one database tell each other
-//! 13. [`back_up`]: a copy of a database's file; [`transfer`]: moving to another database
-//! 14. [`secret`]: password hashing
+//! 13. [`data_sources`]: which further databases there are
+//! 14. [`back_up`]: a copy of a database's file; [`transfer`]: moving to another database
+//! 15. [`secret`]: password hashing
+//! 16. `catalog`: the structure of further databases, and [`outbox`]: what is to be done elsewhere for a change in one
 
 pub mod approvals;
 mod backup;
 pub mod buttons;
+mod catalog;
 pub mod changes;
 pub mod clock;
 mod codec;
+pub mod data_sources;
 pub mod db;
 pub mod error;
 pub mod executions;
@@ -36,6 +40,7 @@ mod id_generator;
 pub mod jobs;
 pub mod marks;
 mod moment;
+pub mod outbox;
 pub mod query;
 pub mod record_changes;
 pub mod schema;
@@ -49,9 +54,11 @@ pub mod write;
 pub use approvals::{Approval, ApprovalStatus, NewApproval};
 pub use backup::back_up;
 pub use buttons::{Binding, BindingDraft, Button, ButtonFacts};
+pub use catalog::LeftOut;
 pub use changes::{Change, ExecutionChange, ExecutionStep, JobChange};
 pub use clock::Clock;
-pub use db::{Conn, Faults, Store, Tx, database_file};
+pub use data_sources::{DataSource, DataSourceFacts};
+pub use db::{Conn, ConnectOptions, Faults, Native, Store, Tx, database_file};
 pub use error::StoreError;
 pub use executions::{
     Claimed, ClaimedBy, Execution, ExecutionFinish, HandBack, NewExecution, QueueFigures, Repetition, Retryable,
@@ -61,6 +68,7 @@ pub use hosts::{Hint, HostChange, HostVersion};
 pub use id::{ApprovalId, BindingId, ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use marks::{Mark, WorkflowClock};
+pub use outbox::{OutboxMessage, OutboxState};
 pub use query::{Aggregate, Aggregator, Filter, Find, Page, RelatedTo, Repeated, Select, Sort, SqlQuery};
 pub use record_changes::{Cause, RecordChange, RecordChangeKind, RecordListener};
 pub use schema::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema};

@@ -210,7 +210,7 @@ impl Tx {
     /// Lets the listener follow what other hosts had changed when the transaction began.
     pub(crate) async fn let_listener_catch_up(&self) -> Result<(), StoreError> {
         match self.listener.get() {
-            Some(listener) if self.has_rivals() => listener.catch_up(self.host_version()).await,
+            Some(listener) if self.has_rivals() && !self.is_further() => listener.catch_up(self.host_version()).await,
             Some(_) | None => Ok(()),
         }
     }

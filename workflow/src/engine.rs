@@ -21,6 +21,7 @@ use crate::{
     outside::Outside,
     processor::Processor,
     provided::ProvidedNodes,
+    sources::Sources,
     tasks::{self, Decided},
     trial::Bench,
 };
@@ -71,6 +72,7 @@ struct Inner {
     types: Arc<NodeTypes>,
     expressions: Expressions,
     outside: Arc<Outside>,
+    sources: Arc<dyn Sources>,
     dispatcher: Arc<Dispatcher>,
     _stop: DropGuard,
 }
@@ -91,25 +93,27 @@ impl Engine {
     ///
     /// Database errors.
     pub async fn start_as(store: Store, options: EngineOptions, instance: Instance) -> Result<Self, EngineError> {
-        Self::launch(store, options, instance, NodeTypes::built_in(FaultPoint::default())?).await
+        let types = NodeTypes::built_in(FaultPoint::default())?;
+        Self::launch(store, options, instance, types, Arc::new(())).await
     }
 
-    /// [`Self::start_as`], with node types of others.
+    /// [`Self::start_as`], with node types of others, and further databases.
     ///
     /// # Errors
     ///
     /// Database errors.
-    pub async fn start_with_nodes(
+    pub async fn start_with_others(
         store: Store,
         options: EngineOptions,
         instance: Instance,
         nodes: Arc<dyn ProvidedNodes>,
+        sources: Arc<dyn Sources>,
     ) -> Result<Self, EngineError> {
         let types = NodeTypes::built_in(FaultPoint::default())?.with_others(nodes);
-        Self::launch(store, options, instance, types).await
+        Self::launch(store, options, instance, types, sources).await
     }
 
-    /// [`Self::start_with_nodes`], with nodes that fail when a test says so.
+    /// [`Self::start_as`], with node types of others, and nodes that fail when a test says so.
     ///
     /// # Errors
     ///
@@ -121,7 +125,7 @@ impl Engine {
         nodes: Arc<dyn ProvidedNodes>,
     ) -> Result<Self, EngineError> {
         let types = NodeTypes::built_in(FaultPoint::new(faults))?.with_others(nodes);
-        Self::launch(store, options, Instance::default(), types).await
+        Self::launch(store, options, Instance::default(), types, Arc::new(())).await
     }
 
     async fn launch(
@@ -129,6 +133,7 @@ impl Engine {
         options: EngineOptions,
         instance: Instance,
         types: NodeTypes,
+        sources: Arc<dyn Sources>,
     ) -> Result<Self, EngineError> {
         let claim = ClaimedBy(uuid::Uuid::new_v4().to_string());
         let types = Arc::new(types);
@@ -141,13 +146,14 @@ impl Engine {
             Arc::clone(&types),
             expressions.clone(),
             Arc::clone(&outside),
+            Arc::clone(&sources),
         ));
         processor.take_back().await?;
         let stop = CancellationToken::new();
         let dispatcher =
             Arc::new(Dispatcher::new(store.clone(), processor, lease, options.parallel_workflows, stop.clone()));
         dispatcher.start();
-        let inner = Inner { store, claim, types, expressions, outside, dispatcher, _stop: stop.drop_guard() };
+        let inner = Inner { store, claim, types, expressions, outside, sources, dispatcher, _stop: stop.drop_guard() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -392,7 +398,12 @@ impl Engine {
         let inner = &self.inner;
         let node = inner.types.get(&trial.node_type);
         let node = node.ok_or_else(|| EngineError::UnknownNodeType(trial.node_type.clone()))?;
-        let bench = Bench { store: &inner.store, expressions: &inner.expressions, outside: &inner.outside };
+        let bench = Bench {
+            store: &inner.store,
+            expressions: &inner.expressions,
+            outside: &inner.outside,
+            sources: inner.sources.as_ref(),
+        };
         bench.run(node.as_ref(), trial).await
     }
 

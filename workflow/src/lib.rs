@@ -16,7 +16,8 @@
 //! 6. `variables` and `expression`: what stands in a node's configuration
 //! 7. `tasks`: what becomes of the decisions that people take; `trial`: one node, run to see what it does
 //! 8. [`provided`]: node types of others, which ask people
-//! 9. [`loop_guard`]: which executions are not even stored
+//! 9. [`Sources`]: further databases that nodes work on
+//! 10. [`loop_guard`]: which executions are not even stored
 
 mod dispatcher;
 mod ending;
@@ -31,6 +32,7 @@ mod plan;
 mod processor;
 pub mod provided;
 mod reader;
+mod sources;
 mod tasks;
 mod trial;
 mod variables;
@@ -45,6 +47,7 @@ pub use outside::{
     OutsideOptions, Permission,
     mail::{MailError, MailServer},
 };
+pub use sources::Sources;
 pub use trial::{Trial, Tried};
 
 /// How an execution went, as far as it got.

@@ -33,6 +33,7 @@ use crate::{
     nodes::NodeTypes,
     outside::Outside,
     plan::{Plan, Plans},
+    sources::Sources,
 };
 
 /// Executions without nodes that are begun and ended in one transaction: enough to share its cost, few enough that other
@@ -56,6 +57,7 @@ pub(crate) struct Processor {
     plans: Plans,
     expressions: Expressions,
     outside: Arc<Outside>,
+    sources: Arc<dyn Sources>,
     /// Executions that are claimed but not run any more. No more than were running when the database failed.
     interrupted: Mutex<Vec<(ExecutionId, HandBack)>>,
     /// Those that are run here, and how they are told that a job of theirs was ended from outside.
@@ -147,6 +149,7 @@ impl Processor {
         types: Arc<NodeTypes>,
         expressions: Expressions,
         outside: Arc<Outside>,
+        sources: Arc<dyn Sources>,
     ) -> Self {
         Self {
             store,
@@ -154,6 +157,7 @@ impl Processor {
             plans: Plans::new(types),
             expressions,
             outside,
+            sources,
             interrupted: Mutex::default(),
             running: Mutex::default(),
         }

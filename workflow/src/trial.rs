@@ -6,7 +6,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use store::{ExecutionId, JobStatus, NodeId, NodeRow, Record, Store, StoreError, Tx, WorkflowId};
+use store::{ExecutionId, JobId, JobStatus, NodeId, NodeRow, Record, Store, StoreError, Tx, WorkflowId};
 use tokio::time::timeout;
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     expression::Expressions,
     nodes::{Effect, Node, NodeError, NodeResult, Run, Work},
     outside::Outside,
+    sources::Sources,
     variables::Scope,
 };
 
@@ -49,6 +50,7 @@ pub(crate) struct Bench<'b> {
     pub(crate) store: &'b Store,
     pub(crate) expressions: &'b Expressions,
     pub(crate) outside: &'b Outside,
+    pub(crate) sources: &'b dyn Sources,
 }
 
 /// How a write that is not meant ends.
@@ -77,6 +79,7 @@ impl Bench<'_> {
         let tried = match timeout(LONGEST, self.effect(node, trial)).await {
             Ok(Ok(Effect::Done(result))) => Ok(result),
             Ok(Ok(Effect::Write(work))) => self.rehearse(work).await,
+            Ok(Ok(Effect::WriteElsewhere(store, work))) => rehearse_elsewhere(&store, work).await,
             Ok(Ok(Effect::Surround(_))) => Err(NodeError::Refused("the branches of a node are not tried out".into())),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(NodeError::Refused(format!("the node took longer than {} seconds", LONGEST.as_secs()))),
@@ -115,6 +118,7 @@ impl Bench<'_> {
             scope: &scope,
             expressions: self.expressions,
             outside: self.outside,
+            sources: Some(self.sources),
             execution: ExecutionId(0),
             stack: &[],
             node: &row,
@@ -145,5 +149,23 @@ impl Bench<'_> {
             Err(Rehearsed::Done(result)) => Ok(result),
             Err(Rehearsed::Failed(error)) => Err(error),
         }
+    }
+}
+
+/// The same in a further database, where there are no jobs.
+async fn rehearse_elsewhere(store: &Store, work: Work) -> Result<NodeResult, NodeError> {
+    let told = store
+        .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Infallible, Rehearsed>> {
+            Box::pin(async move {
+                Err(match work(tx, JobId(0)).await {
+                    Ok(result) => Rehearsed::Done(result),
+                    Err(error) => Rehearsed::Failed(error),
+                })
+            })
+        })
+        .await;
+    match told {
+        Err(Rehearsed::Done(result)) => Ok(result),
+        Err(Rehearsed::Failed(error)) => Err(error),
     }
 }

@@ -4,7 +4,7 @@
 //! transaction that writes, so nothing slips in between.
 
 use serde_json::{Value, json};
-use store::{Collection, Conn, Filter, Record, Tx, UserId, WriteOptions};
+use store::{Collection, Conn, Filter, Origin, Record, Tx, UserId, WriteOptions};
 
 use super::{
     context::RequestContext,
@@ -28,10 +28,7 @@ enum Subject {
 impl AccountGuard {
     /// Looks at what is about to be written.
     pub(crate) fn new(context: &RequestContext, collection: &std::sync::Arc<Collection>) -> Self {
-        let subject = match collection.name.as_str() {
-            "users" => Subject::Users(collection.clone()),
-            _ => Subject::Others,
-        };
+        let subject = if is_users(collection) { Subject::Users(collection.clone()) } else { Subject::Others };
         Self { subject, actor: context.actor().id, is_root: Role::is_root(context.role()) }
     }
 
@@ -88,7 +85,7 @@ impl AccountGuard {
 
     /// Refuses to link the root role, or any role of a root user, unless root does it.
     pub(crate) async fn links(&self, conn: &mut Conn, source: &SourceRef, keys: &[Value]) -> Result<(), ApiError> {
-        if self.is_root || source.collection.name != "users" {
+        if self.is_root || !is_users(&source.collection) {
             return Ok(());
         }
         if keys.iter().any(names_root) {
@@ -98,6 +95,11 @@ impl AccountGuard {
         let guard = Self { subject, actor: self.actor, is_root: self.is_root };
         guard.change(conn, &Filter::by_key(&source.collection, &source.key)?).await
     }
+}
+
+/// A table of a further database may have the same name.
+fn is_users(collection: &Collection) -> bool {
+    collection.name == "users" && collection.origin == Origin::BuiltIn
 }
 
 fn role_name(role: &Value) -> Option<&str> {

@@ -2,13 +2,14 @@
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::{Value, json};
-use store::{Conn, Filter, Find, Record, Store, UserId};
+use store::{Conn, Filter, Find, Record, StoreError, UserId};
 
-use super::{
-    permissions::{ROOT_ROLE, Role},
-    token::Tokens,
+use super::permissions::{ROOT_ROLE, Role};
+use crate::{
+    data_sources::DataSource,
+    host::Host,
+    http::{error::ApiError, params::Params},
 };
-use crate::http::{error::ApiError, params::Params};
 
 /// The user who acts.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,23 +27,25 @@ pub(crate) struct RequestContext {
     role: Role,
     /// Names of all roles the actor has, in the order given to them.
     role_names: Vec<String>,
+    /// Where the records of the request are; the rights of the role are those there.
+    source: DataSource,
 }
 
 impl RequestContext {
-    /// Authenticates a request and takes up the role it asks for, or else the actor's first.
+    /// Authenticates a request, takes up the role it asks for, or else the actor's first, and finds the data source.
     ///
     /// # Errors
     ///
-    /// The 401 errors; store errors.
+    /// The 401 errors; store errors; for another data source than main, that it is not there or cannot be used.
     pub(crate) async fn open(
-        store: &Store,
-        tokens: &Tokens,
+        host: &Host,
         headers: &HeaderMap,
         params: &Params,
+        source: &str,
     ) -> Result<Self, ApiError> {
         let token = bearer(headers).or(params.token.as_deref()).ok_or(ApiError::EmptyToken)?;
-        let claims = tokens.read(token)?;
-        let mut conn = store.read().await?;
+        let claims = host.tokens.read(token)?;
+        let mut conn = host.store.read().await?;
         let users = conn.schema().collection("users")?.clone();
         let mut find = Find::all(users.clone());
         find.filter = Filter::by_key(&users, &Value::from(claims.user_id.0))?;
@@ -70,16 +73,34 @@ impl RequestContext {
             None => None,
         };
         let role = choose(roles, wanted.as_deref())?;
-        let resources = if role_name(&role) == ROOT_ROLE {
-            Vec::new()
-        } else {
-            let collection = conn.schema().collection("dataSourceResources")?.clone();
-            let mut find = Find::all(collection.clone());
-            let filter = json!({"roleName": role_name(&role), "dataSourceKey": "main"});
-            find.filter = Filter::parse(conn.schema(), &collection, &filter)?;
-            conn.find(&find).await?
-        };
-        Ok(Self { actor: Actor { id: claims.user_id, record }, role: Role::read(&role, &resources), role_names })
+        let role = rights_at(&mut conn, &role, source).await?;
+        drop(conn);
+        let source = host.data_sources.find(source).await?;
+        Ok(Self { actor: Actor { id: claims.user_id, record }, role, role_names, source })
+    }
+
+    /// The same request about another data source, with the rights that the role has there.
+    ///
+    /// # Errors
+    ///
+    /// Store errors; that it is not there or cannot be used.
+    pub(crate) async fn at(&self, host: &Host, source: &str) -> Result<Self, ApiError> {
+        if source == self.source.key() {
+            return Ok(self.clone());
+        }
+        let mut conn = host.store.read().await?;
+        let roles = conn.schema().collection("roles")?.clone();
+        let filter = Filter::by_key(&roles, &self.role.name().into())?;
+        let role = conn.find(&Find { filter, ..Find::all(roles) }).await?.into_iter().next();
+        let role = rights_at(&mut conn, &role.ok_or(ApiError::RoleNotFound)?, source).await?;
+        drop(conn);
+        let source = host.data_sources.find(source).await?;
+        Ok(Self { role, source, ..self.clone() })
+    }
+
+    /// Where the records of the request are.
+    pub(crate) fn source(&self) -> &DataSource {
+        &self.source
     }
 
     /// Who acts.
@@ -107,6 +128,19 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())
+}
+
+/// What a role may do in a data source.
+async fn rights_at(conn: &mut Conn, role: &Record, source: &str) -> Result<Role, StoreError> {
+    if role_name(role) == ROOT_ROLE {
+        return Ok(Role::read(role, &[]));
+    }
+    let collection = conn.schema().collection("dataSourceResources")?.clone();
+    let mut find = Find::all(collection.clone());
+    let filter = json!({"roleName": role_name(role), "dataSourceKey": source});
+    find.filter = Filter::parse(conn.schema(), &collection, &filter)?;
+    let resources = conn.find(&find).await?;
+    Ok(Role::read(role, &resources))
 }
 
 fn role_name(role: &Record) -> &str {

@@ -150,7 +150,7 @@ impl Role {
             (_, Origin::BuiltIn) if *manages => return Ok(Fields::All),
             (Some(grants), _) => grants.get(&right),
             (None, Origin::User) => strategy.get(&right),
-            (None, Origin::BuiltIn) => None,
+            (None, Origin::BuiltIn | Origin::Further) => None,
         };
         granted.cloned().ok_or(ApiError::Forbidden)
     }
@@ -176,8 +176,10 @@ fn grant(action: &Value) -> Option<(Right, Fields)> {
 
 /// Says whether a field is one that identifies records or that the store keeps itself: readable with any view right.
 pub(crate) fn is_system_field(collection: &Collection, name: &str) -> bool {
+    // What a column of somebody else's table means is not ours to guess.
+    let is_ours = collection.origin != Origin::Further;
     collection.key.iter().any(|key| key == name)
-        || matches!(name, "createdAt" | "updatedAt" | "createdById" | "updatedById")
+        || (is_ours && matches!(name, "createdAt" | "updatedAt" | "createdById" | "updatedById"))
 }
 
 /// The names of the scalar fields.

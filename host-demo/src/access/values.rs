@@ -206,7 +206,7 @@ fn existing_key(target: &Collection, association: &Association, values: &Record)
 /// Records of built-in collections have rules of their own, which nested values would go around.
 fn only_run_time(target: &Collection) -> Result<(), ApiError> {
     match target.origin {
-        Origin::User => Ok(()),
+        Origin::User | Origin::Further => Ok(()),
         Origin::BuiltIn => Err(ApiError::invalid(
             "BUILT_IN_COLLECTION",
             format!("nested values cannot make or change records of {}, only link them", target.name),

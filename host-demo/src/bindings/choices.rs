@@ -1,15 +1,12 @@
 //! What may be bound to a button: the enabled workflows that fit it, each with the paths that lead to its collection.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::{HashMap, VecDeque};
 
-use plugin_api::Cardinality;
+use plugin_api::{Cardinality, CollectionRef};
 use serde::Serialize;
-use store::{ButtonFacts, Collection, WorkflowRow};
+use store::{ButtonFacts, WorkflowRow};
 
-use super::{Judge, Misfit};
+use super::{Judge, Misfit, fitness::Place};
 use crate::triggers;
 
 /// Longest path that is offered; longer ones can be bound, but nobody finds theirs in a list of them.
@@ -52,14 +49,18 @@ pub(crate) fn choices(
     button: &ButtonFacts,
     enabled: Vec<WorkflowRow>,
 ) -> Result<Vec<Choice>, Misfit> {
-    let offered = paths(judge, judge.button(button)?);
+    let offered = paths(judge.button(button)?);
+    let source = CollectionRef::parse(&button.collection);
     let itself = [PathChoice { path: String::new(), cardinality: Cardinality::One }];
     let choices = enabled.into_iter().filter_map(|workflow| {
         let trigger = judge.trigger_for(button, &workflow).ok()?;
-        let collection = triggers::watched(trigger, &workflow.config).map(|watched| watched.to_string());
-        let leading_there = match &collection {
-            Some(name) => offered.get(name).map(Vec::as_slice).unwrap_or_default(),
-            None => &itself,
+        let watched = triggers::watched(trigger, &workflow.config);
+        let leading_there = match &watched {
+            Some(watched) if watched.data_source() == source.data_source() => {
+                offered.get(watched.name()).map(Vec::as_slice).unwrap_or_default()
+            }
+            Some(_) => &[],
+            None => itself.as_slice(),
         };
         let fits = |choice: &&PathChoice| judge.binding(button, Some(&workflow), &workflow.key, &choice.path).is_ok();
         let paths: Vec<PathChoice> = leading_there.iter().filter(fits).cloned().collect();
@@ -69,7 +70,7 @@ pub(crate) fn choices(
             title: workflow.title.clone(),
             trigger_type: workflow.trigger_type.clone(),
             sync: workflow.sync,
-            collection,
+            collection: watched.map(|watched| watched.to_string()),
             paths,
         })
     });
@@ -77,10 +78,10 @@ pub(crate) fn choices(
 }
 
 /// The paths from a collection by the one they lead to, shortest first. None passes through a collection twice.
-fn paths(judge: Judge<'_>, from: &Arc<Collection>) -> HashMap<String, Vec<PathChoice>> {
+fn paths(from: Place<'_>) -> HashMap<String, Vec<PathChoice>> {
     let mut found: HashMap<String, Vec<PathChoice>> = HashMap::new();
     let start = PathChoice { path: String::new(), cardinality: Cardinality::One };
-    let mut waiting = VecDeque::from([(start, vec![from])]);
+    let mut waiting = VecDeque::from([(start, vec![from.collection])]);
     let mut looked_at = 0;
     while let Some((path, passed)) = waiting.pop_front() {
         looked_at += 1;
@@ -92,7 +93,7 @@ fn paths(judge: Judge<'_>, from: &Arc<Collection>) -> HashMap<String, Vec<PathCh
         }
         for field in &here.fields {
             let Some(association) = field.association() else { continue };
-            let Ok(target) = judge.schema.collection(&association.target) else { continue };
+            let Ok(target) = from.schema.collection(&association.target) else { continue };
             let longer =
                 if path.path.is_empty() { field.name.clone() } else { format!("{}.{}", path.path, field.name) };
             let cardinality = if association.kind.is_to_one() { path.cardinality } else { Cardinality::Many };

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use plugin_api::{AssociationPath, CollectionRef, TriggerData, schema::MAIN_DATA_SOURCE};
+use plugin_api::{AssociationPath, CollectionRef, TriggerData};
 use store::{ButtonFacts, Collection, Schema, WorkflowRow};
 
 use super::kind;
 use crate::{
+    data_sources::Schemas,
     http::error::ApiError,
     pipeline::Reason,
     plugins::{LoadedTrigger, Plugins},
@@ -19,7 +20,16 @@ pub(crate) struct Judge<'a> {
     /// They say what may be bound to what.
     pub(crate) plugins: &'a Plugins,
     /// Today's collections.
-    pub(crate) schema: &'a Schema,
+    pub(crate) schemas: &'a Schemas,
+}
+
+/// The collection that a button is about, or that a path leads to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The data source's collections.
+    pub(super) schema: &'a Schema,
+    /// The collection.
+    pub(crate) collection: &'a Arc<Collection>,
 }
 
 /// What is wrong with a button or a binding, in a sentence for people.
@@ -106,9 +116,12 @@ impl<'a> Judge<'a> {
     /// # Errors
     ///
     /// [`Misfit::UnknownKind`], [`Misfit::UnknownCollection`].
-    pub(crate) fn button(self, button: &ButtonFacts) -> Result<&'a Arc<Collection>, Misfit> {
+    pub(crate) fn button(self, button: &ButtonFacts) -> Result<Place<'a>, Misfit> {
         kind(&button.button_type).ok_or_else(|| Misfit::UnknownKind(button.button_type.clone()))?;
-        self.schema.collection(&button.collection).map_err(|_| Misfit::UnknownCollection(button.collection.clone()))
+        let name = CollectionRef::parse(&button.collection);
+        let unknown = || Misfit::UnknownCollection(button.collection.clone());
+        let schema = self.schemas.of(name.data_source()).ok_or_else(unknown)?;
+        Ok(Place { schema, collection: schema.collection(name.name()).map_err(|_| unknown())? })
     }
 
     /// Says whether a workflow, or what is left of it, may be bound to a button with a path.
@@ -123,15 +136,16 @@ impl<'a> Judge<'a> {
         key: &str,
         path: &str,
     ) -> Result<(), Misfit> {
-        let collection = self.button(button)?;
+        let place = self.button(button)?;
         let workflow = workflow.ok_or_else(|| Misfit::UnknownKey(key.to_owned()))?;
         let trigger = self.trigger_for(button, workflow)?;
         if !workflow.enabled {
             return Err(Misfit::Disabled(called(workflow).to_owned()));
         }
-        let (end, data) = self.follow(collection, path)?;
+        let (end, data) = follow(place, path)?;
+        let source = CollectionRef::parse(&button.collection);
         match triggers::watched(trigger, &workflow.config) {
-            Some(watched) if watched != CollectionRef::new(MAIN_DATA_SOURCE, end.name.as_str()) => {
+            Some(watched) if watched != CollectionRef::new(source.data_source(), end.name.as_str()) => {
                 Err(Misfit::OtherCollection {
                     workflow: called(workflow).to_owned(),
                     expected: watched.to_string(),
@@ -162,26 +176,26 @@ impl<'a> Judge<'a> {
         }
         Err(Misfit::ButtonNotAllowed { trigger: type_id.clone(), button: button.button_type.clone() })
     }
+}
 
-    /// Where a path leads, and whether to one record or to many.
-    fn follow(self, from: &'a Arc<Collection>, path: &str) -> Result<(&'a Arc<Collection>, TriggerData), Misfit> {
-        let path = AssociationPath::parse(path);
-        let mut data = if path.is_empty() { TriggerData::Record } else { TriggerData::ToOneAssociation };
-        let mut collection = from;
-        for segment in path.segments() {
-            let unknown = || Misfit::UnknownPath {
-                path: path.to_string(),
-                segment: segment.clone(),
-                collection: collection.name.clone(),
-            };
-            let association = collection.association(segment).ok_or_else(unknown)?;
-            if !association.kind.is_to_one() {
-                data = TriggerData::ToManyAssociation;
-            }
-            collection = self.schema.collection(&association.target).map_err(|_| unknown())?;
+/// Where a path leads, and whether to one record or to many.
+fn follow<'a>(from: Place<'a>, path: &str) -> Result<(&'a Arc<Collection>, TriggerData), Misfit> {
+    let path = AssociationPath::parse(path);
+    let mut data = if path.is_empty() { TriggerData::Record } else { TriggerData::ToOneAssociation };
+    let mut collection = from.collection;
+    for segment in path.segments() {
+        let unknown = || Misfit::UnknownPath {
+            path: path.to_string(),
+            segment: segment.clone(),
+            collection: collection.name.clone(),
+        };
+        let association = collection.association(segment).ok_or_else(unknown)?;
+        if !association.kind.is_to_one() {
+            data = TriggerData::ToManyAssociation;
         }
-        Ok((collection, data))
+        collection = from.schema.collection(&association.target).map_err(|_| unknown())?;
     }
+    Ok((collection, data))
 }
 
 /// What people know a workflow by.

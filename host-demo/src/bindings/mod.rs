@@ -3,6 +3,7 @@
 //! ```text
 //! kind     ─ the types of buttons, and the actions behind each
 //! fitness  ─ whether a binding makes sense today, or what is wrong with it
+//! grounds  ─ what that is judged by
 //! choices  ─ what may be bound to a button, for the one who configures it
 //! describe ─ a button with its bindings, as it is answered
 //! ```
@@ -14,12 +15,14 @@
 mod choices;
 mod describe;
 mod fitness;
+mod grounds;
 mod kind;
 
 pub(crate) use choices::choices;
 pub(crate) use describe::describe;
 pub(crate) use fitness::Judge;
 use fitness::Misfit;
+pub(crate) use grounds::Grounds;
 pub(crate) use kind::{KINDS, actions, kind};
 
 /// What a request that names its button may fire besides what is bound to the button, and global workflows.

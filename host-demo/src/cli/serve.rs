@@ -38,6 +38,9 @@ pub(super) struct ServeOptions {
     /// the file token.secret in the data directory
     #[arg(long, env = "HOST_TOKEN_SECRET_FILE")]
     token_secret_file: Option<PathBuf>,
+    /// The folder whose files may be added as SQLite data sources; without it none can be
+    #[arg(long, env = "HOST_DATA_SOURCE_FOLDER")]
+    data_source_folder: Option<PathBuf>,
     /// Lets request nodes reach addresses that are not public: this machine, the local network
     #[arg(long, env = "HOST_ALLOW_PRIVATE_REQUESTS", value_parser = BoolishValueParser::new())]
     allow_private_requests: bool,
@@ -114,6 +117,7 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
         role: options.role,
         token_secret: options.token_secret_file,
         admin,
+        data_source_folder: options.data_source_folder,
         outside: OutsideOptions {
             private_requests: permission(options.allow_private_requests),
             sql: permission(options.allow_sql_nodes),

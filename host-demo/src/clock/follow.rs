@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use plugin_api::{ClockWatch, schema::MAIN_DATA_SOURCE};
 use store::{StoreError, WorkflowClock, WorkflowId, WorkflowRow};
 
 use crate::{host::Host, plugins::Plugins, triggers::secrets};
@@ -75,6 +76,14 @@ async fn begin(host: &Host, plugins: &Plugins, row: &WorkflowRow) -> Result<Opti
     let watch = plugins
         .watch(&row.trigger_type, &secrets::told(row))
         .map_err(|error| StoreError::Unheard { who: format!("the clock of \"{}\" ({error})", row.trigger_type) })?;
+    // Changes of other programs there are not heard; refused when a workflow is configured, too.
+    let elsewhere = watch.as_ref().filter(|watch| watch.collection.data_source() != MAIN_DATA_SOURCE);
+    if let Some(ClockWatch { collection, .. }) = elsewhere {
+        return Err(StoreError::Invalid {
+            code: "UNKNOWN_COLLECTION",
+            message: format!("{collection} is not in main"),
+        });
+    }
     let (collection, fields) = watch.map(|watch| (watch.collection.name().to_owned(), watch.fields)).unzip();
     let clock = WorkflowClock {
         workflow_id: row.id,

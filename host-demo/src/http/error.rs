@@ -322,7 +322,9 @@ fn store_status(error: &StoreError) -> StatusCode {
         StoreError::Invalid { .. } | StoreError::NotUnique { .. } => StatusCode::BAD_REQUEST,
         StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
         StoreError::IllegalMove { .. } => StatusCode::CONFLICT,
-        StoreError::Closed | StoreError::Unheard { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::Closed | StoreError::Unheard { .. } | StoreError::SourceUnavailable { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         other if other.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -336,6 +338,7 @@ fn store_code(error: &StoreError) -> Option<&'static str> {
         StoreError::IllegalMove { .. } => Some("ILLEGAL_MOVE"),
         StoreError::Closed => Some("SHUTTING_DOWN"),
         StoreError::Unheard { .. } => Some("PLUGIN_UNAVAILABLE"),
+        StoreError::SourceUnavailable { .. } => Some("DATA_SOURCE_UNAVAILABLE"),
         other if other.is_transient() => Some(DATABASE_UNAVAILABLE),
         _ => Some("INTERNAL"),
     }

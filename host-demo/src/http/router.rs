@@ -1,6 +1,6 @@
 //! The routes, and what every request goes through: an id, a span, a task of its own, and JSON even for a panic.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, borrow::Cow, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -87,11 +87,11 @@ async fn answer(host: Arc<Host>, request: Request) -> Result<Response, ApiError>
         let answer = sign_in(&host.store, &host.tokens, &values.into_object()?).await?;
         return Ok(Reply::from(answer).into_response());
     }
-    let context = RequestContext::open(&host.store, &host.tokens, &head.headers, &params).await?;
-    check_data_source(&head.headers)?;
+    let source = data_source(&head.headers);
+    let context = RequestContext::open(&host, &head.headers, &params, &source).await?;
     let values = Values::read(body, BODY_LIMIT_BYTES).await?;
     let call = Call { address, params, values };
-    if execution_stream::is_asked_for(&call) {
+    if context.source().is_main() && execution_stream::is_asked_for(&call) {
         return execution_stream::open(&host, &context, &call).await;
     }
     // `event` is the key of the executions that the action starts: those in the background carry it too.
@@ -115,13 +115,9 @@ fn name_button(params: &mut Params, headers: &HeaderMap) -> Result<(), ApiError>
     }
 }
 
-fn check_data_source(headers: &HeaderMap) -> Result<(), ApiError> {
-    match headers.get("x-data-source").map(|name| String::from_utf8_lossy(name.as_bytes())) {
-        Some(name) if name != MAIN_DATA_SOURCE => {
-            Err(ApiError::invalid("UNKNOWN_DATA_SOURCE", format!("data source {name} does not exist")))
-        }
-        Some(_) | None => Ok(()),
-    }
+/// Which data source a request is about.
+fn data_source(headers: &HeaderMap) -> Cow<'_, str> {
+    headers.get("x-data-source").map_or(MAIN_DATA_SOURCE.into(), |name| String::from_utf8_lossy(name.as_bytes()))
 }
 
 async fn healthz() -> Response {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use plugin_api::{Action, ActionEvent, CollectionRef, Phase, UserId};
 use serde_json::Value;
-use store::{Cause, Conn, Record, StoreError, WorkflowId, WorkflowRow};
+use store::{Cause, Conn, Record, Schema, StoreError, WorkflowId, WorkflowRow};
 
-use super::{button::Bound, explain::Considered, schema_view::StoreSchemaView};
+use super::{button::Bound, explain::Considered, schema_view::CollectionsView, terms::Realm};
 use crate::{
     access::RequestContext,
+    data_sources::{DataSource, DataSources},
+    host::Host,
     http::error::ApiError,
     plugins::{HookAnswer, Plugins},
 };
@@ -39,6 +41,9 @@ impl Curiosity {
 pub(super) struct Asker {
     /// Who is asked.
     pub(super) plugins: Arc<Plugins>,
+    /// Where the records of the request are.
+    pub(super) source: DataSource,
+    sources: Arc<DataSources>,
     /// The bindings of the request, and of the button it names, as plugins read them.
     pub(super) bindings: String,
     /// What is bound to the button and cannot fire.
@@ -54,9 +59,11 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    pub(super) fn new(plugins: Arc<Plugins>, bound: Bound, context: &RequestContext, curiosity: Curiosity) -> Self {
+    pub(super) fn new(host: &Host, bound: Bound, context: &RequestContext, curiosity: Curiosity) -> Self {
         Self {
-            plugins,
+            plugins: host.plugins.current(),
+            source: context.source().clone(),
+            sources: Arc::clone(&host.data_sources),
             bindings: bound.bindings,
             withheld: bound.withheld,
             user: context.actor().record.clone(),
@@ -73,6 +80,16 @@ impl Asker {
         Cause { stack: Vec::new(), context }
     }
 
+    /// Reads where workflows are, whatever the request is about.
+    pub(super) async fn read_main(&self) -> Result<Conn, StoreError> {
+        self.sources.main().read().await
+    }
+
+    /// What conditions can lead to, with this schema of main, and this one of the request's data source.
+    pub(super) fn realm(&self, main: &Arc<Schema>, schema: &Arc<Schema>) -> Realm {
+        Realm::new(if self.source.is_main() { schema } else { main }, schema)
+    }
+
     /// Asks the plugins about an action, in one of its phases.
     ///
     /// # Errors
@@ -80,12 +97,13 @@ impl Asker {
     /// [`ApiError::PluginUnavailable`] if a plugin that the host needs cannot answer; the faults of others are answers.
     pub(super) fn ask(
         &self,
-        conn: &Conn,
+        main: &Conn,
         phase: Phase,
         action: Action,
         collection: &CollectionRef,
     ) -> Result<Vec<HookAnswer>, ApiError> {
-        let view = StoreSchemaView(conn.schema());
+        let schemas = self.sources.schemas(main.schema());
+        let view = CollectionsView(&schemas);
         let mut event = ActionEvent::new(phase, action, collection, &view);
         event.bindings = &self.bindings;
         event.actor = Some(self.user_id);

@@ -5,16 +5,17 @@
 
 use std::collections::HashMap;
 
-use plugin_api::Binding;
+use plugin_api::{Binding, CollectionRef};
 use serde_json::json;
-use store::{Button, Collection, WorkflowRow};
+use store::{Button, WorkflowRow};
 
 use super::{
     action::{Write, WriteAction},
     explain::Considered,
 };
 use crate::{
-    bindings::{Judge, Strictness, actions, kind},
+    bindings::{Grounds, Judge, Strictness, actions, kind},
+    data_sources::DataSource,
     host::Host,
     http::error::ApiError,
 };
@@ -43,7 +44,7 @@ impl Bound {
     pub(super) async fn of(
         host: &Host,
         button: Option<String>,
-        collection: &Collection,
+        collection: &CollectionRef,
         action: WriteAction,
         own: String,
     ) -> Result<Self, ApiError> {
@@ -63,8 +64,9 @@ impl Bound {
         };
         let keys: Vec<&str> = button.bindings.iter().map(|binding| binding.workflow_key.as_str()).collect();
         let workflows = conn.workflows_by_key(&keys).await?;
-        let plugins = host.plugins.current();
-        let judge = Judge { plugins: &plugins, schema: conn.schema() };
+        let grounds = Grounds::of(host);
+        let schemas = grounds.schemas(conn.schema());
+        let judge = Judge { plugins: &grounds.plugins, schemas: &schemas };
         let mut bound = resolve(judge, &button, &workflows);
         if !own.is_empty() {
             bound.bindings = if bound.bindings.is_empty() { own } else { format!("{},{own}", bound.bindings) };
@@ -79,18 +81,23 @@ impl Write {
     /// # Errors
     ///
     /// Those of [`Bound::of`].
-    pub(crate) async fn press(&mut self, host: &Host, button: Option<String>) -> Result<(), ApiError> {
+    pub(crate) async fn press(
+        &mut self,
+        host: &Host,
+        source: &DataSource,
+        button: Option<String>,
+    ) -> Result<(), ApiError> {
         let own = std::mem::take(&mut self.bound.bindings);
-        self.bound = Bound::of(host, button, &self.resource.collection, self.action, own).await?;
+        self.bound = Bound::of(host, button, &source.reference(&self.resource.collection), self.action, own).await?;
         Ok(())
     }
 }
 
 /// A button fires what is bound to it for the actions behind it only: elsewhere it would be a mistake that nobody notices.
-fn check_use(button: &Button, collection: &Collection, action: WriteAction) -> Result<(), ApiError> {
+fn check_use(button: &Button, collection: &CollectionRef, action: WriteAction) -> Result<(), ApiError> {
     let actions = kind(&button.facts.button_type).map(actions).unwrap_or_default();
     let is_meant = action.event().is_some_and(|action| actions.contains(&action));
-    if is_meant && button.facts.collection == collection.name {
+    if is_meant && CollectionRef::parse(&button.facts.collection) == *collection {
         return Ok(());
     }
     let names: Vec<String> =

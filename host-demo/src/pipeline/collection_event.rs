@@ -4,6 +4,9 @@
 //! They run in the background after the commit, except synchronous ones of a trigger type that wants them within the transaction:
 //! these run here, one after the other, and the change is theirs to refuse (`verdict_within`). The background ones are stored
 //! first: what a synchronous one changes comes after what it reacts to.
+//!
+//! In a further database changes are heard that this host makes there, and what they start goes the way of [`outbox`]; nothing
+//! runs within its transactions.
 
 use std::sync::{Arc, Weak};
 
@@ -14,27 +17,40 @@ use plugin_api::{
 };
 use serde_json::Value;
 use store::{
-    Cause, Collection, NewExecution, Record, RecordChange, RecordChangeKind, RecordListener, Select, StoreError, Tx,
-    WorkflowId, WorkflowRow,
+    Cause, Collection, Conn, NewExecution, Record, RecordChange, RecordChangeKind, RecordListener, Schema, Select,
+    Store, StoreError, Tx, WorkflowId, WorkflowRow,
 };
 use uuid::Uuid;
 use workflow::loop_guard;
 
 use super::{
     asker::startable,
-    post_action::EXECUTIONS_MAX,
-    schema_view::StoreSchemaView,
-    terms::{Actor, Terms},
+    outbox,
+    post_action::{EXECUTIONS_MAX, Start},
+    schema_view::CollectionsView,
+    terms::{Actor, Realm, Terms},
     verdict_within,
 };
 use crate::{
+    data_sources::DataSource,
     host::Host,
     plugins::{CollectionName, HookAnswer, Plugins},
     triggers,
 };
 
-/// The host's ear at the store. The store does not keep the host alive.
-pub(crate) struct CollectionEvents(Weak<Host>);
+/// The host's ear at a store, which keeps neither the host nor itself alive by that.
+pub(crate) struct CollectionEvents {
+    host: Weak<Host>,
+    /// The data source's key.
+    source: Arc<str>,
+}
+
+/// One execution that a change starts.
+struct Wanted {
+    workflow: WorkflowRow,
+    mode: ExecutionMode,
+    context: Record,
+}
 
 /// Changes of one kind in one collection.
 struct Event {
@@ -46,14 +62,23 @@ struct Event {
 impl CollectionEvents {
     /// Makes every change of records heard from now on.
     pub(crate) fn listen(host: &Arc<Host>) {
-        host.store.listen(Arc::new(Self(Arc::downgrade(host))));
+        Self::listen_elsewhere(host, MAIN_DATA_SOURCE.into(), &host.store);
+    }
+
+    /// The same for the changes that this host makes in a further database.
+    pub(crate) fn listen_elsewhere(host: &Arc<Host>, source: Arc<str>, store: &Store) {
+        store.listen(Arc::new(Self { host: Arc::downgrade(host), source }));
+    }
+
+    fn is_main(&self) -> bool {
+        &*self.source == MAIN_DATA_SOURCE
     }
 }
 
 impl RecordListener for CollectionEvents {
     fn catch_up(&self, number: i64) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            match self.0.upgrade() {
+            match self.host.upgrade().filter(|_| self.is_main()) {
                 Some(host) => host.follow_up_to(number).await,
                 None => Ok(()),
             }
@@ -61,8 +86,9 @@ impl RecordListener for CollectionEvents {
     }
 
     fn listens(&self, collection: &Collection, kind: RecordChangeKind) -> bool {
-        let Some(host) = self.0.upgrade() else { return false };
-        host.clock.watches(&collection.name) || waits_for(&host.plugins.current(), collection, action(kind))
+        let Some(host) = self.host.upgrade() else { return false };
+        (self.is_main() && host.clock.watches(&collection.name))
+            || waits_for(&host.plugins.current(), &self.source, collection, action(kind))
     }
 
     fn hear<'t>(
@@ -72,46 +98,31 @@ impl RecordListener for CollectionEvents {
         changes: Vec<RecordChange>,
     ) -> BoxFuture<'t, Result<(), StoreError>> {
         Box::pin(async move {
-            match self.0.upgrade() {
-                Some(host) => {
+            match self.host.upgrade() {
+                Some(host) if self.is_main() => {
                     host.clock.hear(tx, &changes).await?;
                     start(&host, tx, &cause, changes).await
                 }
+                Some(host) => start_elsewhere(&host, &self.source, tx, &cause, changes).await,
                 None => Ok(()),
             }
         })
     }
 }
 
+/// Starts what changes in main want.
 async fn start(host: &Arc<Host>, tx: &mut Tx, cause: &Cause, changes: Vec<RecordChange>) -> Result<(), StoreError> {
     let plugins = host.plugins.current();
     let event_key = Uuid::new_v4().to_string();
     let (mut background, mut within): (Vec<NewExecution>, Vec<(WorkflowRow, NewExecution)>) = Default::default();
-    for event in events(changes) {
-        if !waits_for(&plugins, &event.collection, event.action) {
-            continue;
-        }
-        for (plugin, firing) in ask(&plugins, tx, &event)? {
-            let Some(workflow) = startable(&plugins, tx, &plugin, firing.workflow).await? else { continue };
-            if !loop_guard::admits(tx, &workflow, &cause.stack).await? {
-                tracing::debug!(workflow = %workflow.id, "led to the change itself, does not start again");
-                continue;
-            }
-            let contexts = contexts(tx, cause, &event, &workflow, &firing).await?;
-            let executions = contexts.into_iter().map(|context| {
-                let (key, context) = (workflow.key.clone(), Value::Object(context));
-                let stack = cause.stack.clone();
-                NewExecution { stack, ..NewExecution::new(workflow.id, key, context, event_key.clone()) }
-            });
-            if firing.mode == ExecutionMode::Sync && triggers::runs_within(&plugins, &workflow) {
-                within.extend(executions.map(|execution| (workflow.clone(), execution)));
-            } else {
-                background.extend(executions);
-            }
-            if background.len() + within.len() > EXECUTIONS_MAX {
-                let message = format!("the change would start more than {EXECUTIONS_MAX} executions");
-                return Err(StoreError::Invalid { code: "TOO_MANY_EXECUTIONS", message });
-            }
+    for Wanted { workflow, mode, context } in wanted(host, &plugins, MAIN_DATA_SOURCE, tx, cause, changes).await? {
+        let (key, context) = (workflow.key.clone(), Value::Object(context));
+        let stack = cause.stack.clone();
+        let execution = NewExecution { stack, ..NewExecution::new(workflow.id, key, context, event_key.clone()) };
+        if mode == ExecutionMode::Sync && triggers::runs_within(&plugins, &workflow) {
+            within.push((workflow, execution));
+        } else {
+            background.push(execution);
         }
     }
     if !background.is_empty() {
@@ -128,6 +139,78 @@ async fn start(host: &Arc<Host>, tx: &mut Tx, cause: &Cause, changes: Vec<Record
     verdict_within::run_all(&host.engine, tx, within).await
 }
 
+/// Writes down what changes in a further database want, and takes it up after the commit.
+async fn start_elsewhere(
+    host: &Arc<Host>,
+    source: &str,
+    tx: &mut Tx,
+    cause: &Cause,
+    changes: Vec<RecordChange>,
+) -> Result<(), StoreError> {
+    let plugins = host.plugins.current();
+    let wanted = wanted(host, &plugins, source, tx, cause, changes).await?;
+    // It is open, or there would be no change; if it has been replaced meanwhile, the outbox is the same.
+    let Some(source) = host.data_sources.connected(source).filter(|_| !wanted.is_empty()) else { return Ok(()) };
+    let starts = wanted.into_iter().map(|Wanted { workflow, context, .. }| Start {
+        workflow: workflow.id,
+        key: workflow.key,
+        mode: ExecutionMode::Async,
+        context: Value::Object(context),
+        stack: cause.stack.clone(),
+    });
+    let posted = outbox::post(tx, &source, starts.collect(), None).await?;
+    let host = Arc::clone(host);
+    tx.afterwards(move || {
+        let requests = host.requests.clone();
+        requests.spawn(async move { take(&host, &source, posted).await });
+    });
+    Ok(())
+}
+
+async fn take(host: &Arc<Host>, source: &DataSource, posted: Option<outbox::Posted>) {
+    match outbox::take_at_once(host, source, posted).await {
+        Ok(queued) => host.engine.wake(&queued.background),
+        Err(error) if source.has_outbox() => tracing::warn!(%error, "what a change started is taken up later"),
+        Err(error) => tracing::error!(%error, "what a change started is lost"),
+    }
+}
+
+/// What changes start, in order.
+async fn wanted(
+    host: &Host,
+    plugins: &Plugins,
+    source: &str,
+    tx: &mut Tx,
+    cause: &Cause,
+    changes: Vec<RecordChange>,
+) -> Result<Vec<Wanted>, StoreError> {
+    let mut found = Vec::new();
+    let mut main = if source == MAIN_DATA_SOURCE { None } else { Some(host.store.read().await?) };
+    let main_schema = main.as_ref().map_or_else(|| Arc::clone(tx.schema()), |conn| Arc::clone(conn.schema()));
+    let realm = Realm::new(&main_schema, tx.schema());
+    for event in events(changes) {
+        if !waits_for(plugins, source, &event.collection, event.action) {
+            continue;
+        }
+        for (plugin, firing) in ask(host, plugins, source, &main_schema, &event)? {
+            let conn: &mut Conn = main.as_mut().unwrap_or(&mut *tx);
+            let Some(workflow) = startable(plugins, conn, &plugin, firing.workflow).await? else { continue };
+            if !loop_guard::admits(conn, &workflow, &cause.stack).await? {
+                tracing::debug!(workflow = %workflow.id, "led to the change itself, does not start again");
+                continue;
+            }
+            let contexts = contexts(tx, &realm, cause, &event, &workflow, &firing).await?;
+            let mode = firing.mode;
+            found.extend(contexts.into_iter().map(|context| Wanted { workflow: workflow.clone(), mode, context }));
+            if found.len() > EXECUTIONS_MAX {
+                let message = format!("the change would start more than {EXECUTIONS_MAX} executions");
+                return Err(StoreError::Invalid { code: "TOO_MANY_EXECUTIONS", message });
+            }
+        }
+    }
+    Ok(found)
+}
+
 fn action(kind: RecordChangeKind) -> Action {
     match kind {
         RecordChangeKind::Created => Action::Create,
@@ -136,12 +219,8 @@ fn action(kind: RecordChangeKind) -> Action {
     }
 }
 
-fn waits_for(plugins: &Plugins, collection: &Collection, action: Action) -> bool {
-    plugins.waits_for(Phase::Changed, action, CollectionName::new(MAIN_DATA_SOURCE, &collection.name), false)
-}
-
-fn reference(collection: &Collection) -> CollectionRef {
-    CollectionRef::new(MAIN_DATA_SOURCE, collection.name.as_str())
+fn waits_for(plugins: &Plugins, source: &str, collection: &Collection, action: Action) -> bool {
+    plugins.waits_for(Phase::Changed, action, CollectionName::new(source, &collection.name), false)
 }
 
 /// Puts together what plugins are asked about at once, in the order of the first change of each.
@@ -160,9 +239,16 @@ fn events(changes: Vec<RecordChange>) -> Vec<Event> {
 }
 
 /// Asks the plugins what an event starts, and who says so. Faults are logged where they happen.
-fn ask(plugins: &Plugins, tx: &Tx, event: &Event) -> Result<Vec<(Arc<str>, Firing)>, StoreError> {
-    let view = StoreSchemaView(tx.schema());
-    let collection = reference(&event.collection);
+fn ask(
+    host: &Host,
+    plugins: &Plugins,
+    source: &str,
+    main: &Arc<Schema>,
+    event: &Event,
+) -> Result<Vec<(Arc<str>, Firing)>, StoreError> {
+    let schemas = host.data_sources.schemas(main);
+    let view = CollectionsView(&schemas);
+    let collection = CollectionRef::new(source, event.collection.name.as_str());
     let answers = plugins.plan(&ActionEvent::new(Phase::Changed, event.action, &collection, &view));
     if let Some(HookAnswer { plugin, .. }) = answers.iter().find(|answer| answer.required && answer.result.is_err()) {
         return Err(StoreError::Unheard { who: format!("plugin \"{plugin}\"") });
@@ -176,13 +262,13 @@ fn ask(plugins: &Plugins, tx: &Tx, event: &Event) -> Result<Vec<(Arc<str>, Firin
 /// What each execution of a firing gets: one for each record that fulfils the terms.
 async fn contexts(
     tx: &mut Tx,
+    realm: &Realm,
     cause: &Cause,
     event: &Event,
     workflow: &WorkflowRow,
     firing: &Firing,
 ) -> Result<Vec<Record>, StoreError> {
-    let schema = Arc::clone(tx.schema());
-    let terms = match Terms::new(&schema, &event.collection, firing) {
+    let terms = match Terms::new(realm, &event.collection, firing) {
         Ok(terms) if firing.path.is_empty() => terms,
         Ok(_) => {
             tracing::warn!(workflow = %workflow.id, path = %firing.path, "a change has no path, does not start");

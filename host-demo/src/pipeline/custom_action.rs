@@ -53,7 +53,7 @@ pub(crate) async fn trigger_without_records(
         Values::One(values) => Value::Object(values),
         Values::Many(items) => items.into(),
     };
-    let asker = Asker::new(host.plugins.current(), bound(params)?, context, curiosity);
+    let asker = Asker::new(host, bound(params)?, context, curiosity);
     let claim = host.engine.claim();
     let span = tracing::Span::current();
     let done = host
@@ -64,7 +64,7 @@ pub(crate) async fn trigger_without_records(
                 if starts.executions.is_empty() {
                     return Err(nothing_done());
                 }
-                let queued = post_action::enqueue(tx, starts.executions, &claim, None).await?;
+                let queued = post_action::enqueue(tx, starts.executions, Some(&claim), None).await?;
                 Ok(Done { answer: Answer::Empty, queued, considered: starts.considered })
             };
             Box::pin(work.instrument(span))
@@ -80,7 +80,7 @@ pub(super) async fn foresee(
     params: Params,
 ) -> Result<Vec<Considered>, ApiError> {
     let curiosity = params.curiosity;
-    let asker = Asker::new(host.plugins.current(), bound(params)?, context, curiosity);
+    let asker = Asker::new(host, bound(params)?, context, curiosity);
     let mut conn = host.store.read().await?;
     Ok(starts(&mut conn, &asker, &Value::Null).await?.considered)
 }
@@ -117,7 +117,9 @@ async fn starts(conn: &mut Conn, asker: &Asker, data: &Value) -> Result<Starts, 
                 None => {
                     considered.fire(1);
                     let context = json!({"data": data, "user": asker.user, "roleName": asker.role});
-                    starts.executions.push(Start { workflow: id, key: workflow.key, mode: firing.mode, context });
+                    let start =
+                        Start { workflow: id, key: workflow.key, mode: firing.mode, context, stack: Vec::new() };
+                    starts.executions.push(start);
                 }
             }
             starts.considered.push(considered);

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use plugin_api::CollectionRef;
 use serde_json::Value;
 
 use super::{
@@ -49,15 +50,17 @@ pub(crate) async fn foresee(
     if collection.is_none() && params.question.action.as_deref() == Some("trigger") {
         return custom_action::foresee(host, context, params).await;
     }
-    let name = collection.ok_or_else(|| required("collection"))?;
+    let name = CollectionRef::parse(&collection.ok_or_else(|| required("collection"))?);
+    let context = &context.at(host, name.data_source()).await?;
+    let (source, name) = (context.source(), name.name());
     let action = params.question.action.take().ok_or_else(|| required("action"))?;
     let fires_nothing = || ApiError::invalid("INVALID_PARAMETER", format!("action \"{action}\" fires nothing"));
     let action = WriteAction::from_name(&action).filter(|action| action.event().is_some()).ok_or_else(fires_nothing)?;
-    let schema = host.store.schema();
-    let collection = schema.collection(&name).map_err(|_| ApiError::unknown_resource(&name))?.clone();
+    let schema = source.store().schema();
+    let collection = schema.collection(name).map_err(|_| ApiError::unknown_resource(name))?.clone();
     let resource = Resource { collection: Arc::clone(&collection), source: None, key: None };
     if !super::is_writable(&resource, action) {
-        return Err(ApiError::unknown_resource(&name));
+        return Err(ApiError::unknown_resource(name));
     }
     let is_known = match action {
         WriteAction::Create | WriteAction::UpdateOrCreate | WriteAction::FirstOrCreate => values != Values::Nothing,
@@ -70,12 +73,13 @@ pub(crate) async fn foresee(
         let values = if values == Values::Nothing { Values::One(store::Record::new()) } else { values };
         let button = params.button.take();
         let mut write = Write::prepare(context, &schema, resource, action, params, values).await?;
-        write.press(host, button).await?;
+        write.press(host, context.source(), button).await?;
         return write.rehearse(host, context).await;
     }
-    let bound = Bound::of(host, params.button, &collection, action, params.trigger_workflows).await?;
-    let asker = Asker::new(host.plugins.current(), bound, context, params.curiosity);
+    let bound =
+        Bound::of(host, params.button, &source.reference(&collection), action, params.trigger_workflows).await?;
+    let asker = Asker::new(host, bound, context, params.curiosity);
     let heard = Interceptors::ask(&asker, host, action.event(), &collection).await?.foresee();
     let mut conn = host.store.read().await?;
-    Ok(asker.decide(&mut conn, action.event(), &collection, heard).await?.without_records())
+    Ok(asker.decide(&mut conn, &schema, action.event(), &collection, heard).await?.without_records())
 }

@@ -14,7 +14,7 @@
 
 use std::sync::Arc;
 
-use plugin_api::{Action, AssociationPath, CollectionRef, Firing, Phase, schema::MAIN_DATA_SOURCE};
+use plugin_api::{Action, AssociationPath, Firing, Phase};
 use serde_json::{Value, json};
 use store::{Collection, Conn, ExecutionId, NewExecution, Record, Schema, StoreError, WorkflowId, secret};
 use uuid::Uuid;
@@ -83,12 +83,12 @@ impl Interceptors {
     ) -> Result<Self, ApiError> {
         let mut interceptors = Self::default();
         let Some(action) = action else { return Ok(interceptors) };
-        let name = CollectionName::new(MAIN_DATA_SOURCE, &collection.name);
+        let name = CollectionName::new(asker.source.key(), &collection.name);
         let bound = !asker.bindings.is_empty();
         if asker.curiosity == Curiosity::Silent && !asker.plugins.waits_for(Phase::Before, action, name, bound) {
             return Ok(interceptors);
         }
-        let watched = CollectionRef::new(MAIN_DATA_SOURCE, collection.name.as_str());
+        let watched = asker.source.reference(collection);
         let mut conn = host.store.read().await?;
         for HookAnswer { plugin, result, .. } in asker.ask(&conn, Phase::Before, action, &watched)? {
             // The fault itself is logged where it happens.
@@ -144,9 +144,9 @@ impl Interceptors {
                 event_key
             });
             let context = json!({
-                "params": write.params(&host.store.schema()), "user": asker.user, "roleName": asker.role,
+                "params": write.params(&asker.source.store().schema()), "user": asker.user, "roleName": asker.role,
             });
-            let ran = run_one(host, interceptor, context, event_key.clone(), write).await;
+            let ran = run_one(host, asker, interceptor, context, event_key.clone(), write).await;
             let (messages, ended) = match ran {
                 Ok(ran) => ran,
                 Err(error) => {
@@ -174,6 +174,7 @@ impl Interceptors {
 /// Runs one interceptor; what it said, and whether it leaves the action out.
 async fn run_one(
     host: &Arc<Host>,
+    asker: &Asker,
     interceptor: Interceptor,
     context: Value,
     event_key: String,
@@ -190,7 +191,7 @@ async fn run_one(
     let messages = verdict::verdict(outcome)?;
     let values = output.and_then(|mut output| output.get_mut(VALUES).map(Value::take));
     if let (false, Some(values)) = (ended, values) {
-        write.amend(&host.store.schema(), values).await.inspect_err(|error| {
+        write.amend(&asker.source.store().schema(), values).await.inspect_err(|error| {
             tracing::warn!(execution = id.0, "its output does not fit the request: {error}");
         })?;
     }

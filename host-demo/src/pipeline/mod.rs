@@ -11,6 +11,7 @@
 //! asker    ─ asks the hooks, and says which of their workflows may start
 //! post_action ─ what the action starts: loads the trigger data, stores the executions
 //! collection_event ─ starts workflows for changes of records, whoever makes them; verdict_within runs those that may refuse
+//! outbox   ─ what a change in a further database starts, on its way to main
 //! custom_action ─ starts workflows for a button that is about no record
 //! route    ─ starts workflows for requests to a plugin's route
 //! terms    ─ what records have to be like for a workflow to get them
@@ -30,6 +31,7 @@ mod custom_action;
 mod explain;
 mod foresee;
 mod interception;
+pub(crate) mod outbox;
 mod post_action;
 mod read;
 mod resource;
@@ -50,7 +52,7 @@ pub(crate) use explain::{Considered, Reason};
 pub(crate) use foresee::foresee;
 pub(crate) use resource::{Resource, SourceRef};
 pub(crate) use route::{Started, start as start_from_route};
-pub(crate) use schema_view::StoreSchemaView;
+pub(crate) use schema_view::CollectionsView;
 
 use crate::{
     access::RequestContext,
@@ -78,18 +80,18 @@ pub(crate) async fn perform(
     values: Values,
 ) -> Result<Reply, ApiError> {
     match address.action.as_str() {
-        "list" | "get" => Ok(read(host, context, address, params).await?.into()),
+        "list" | "get" => Ok(read(context, address, params).await?.into()),
         name => {
             let action =
                 WriteAction::from_name(name).ok_or_else(|| ApiError::unknown_action(&address.resource, name))?;
-            let schema = host.store.schema();
+            let schema = context.source().store().schema();
             let resource = Resource::resolve(&schema, address)?;
             if !is_writable(&resource, action) {
                 return Err(ApiError::unknown_action(&address.resource, name));
             }
             let button = params.button.take();
             let mut write = Write::prepare(context, &schema, resource, action, params, values).await?;
-            write.press(host, button).await?;
+            write.press(host, context.source(), button).await?;
             write.perform(host, context).await
         }
     }
@@ -100,13 +102,8 @@ pub(crate) async fn perform(
 /// # Errors
 ///
 /// Everything an [`ApiError`] can say.
-pub(crate) async fn read(
-    host: &Host,
-    context: &RequestContext,
-    address: &Address,
-    params: Params,
-) -> Result<Answer, ApiError> {
-    let mut conn = host.store.read().await?;
+pub(crate) async fn read(context: &RequestContext, address: &Address, params: Params) -> Result<Answer, ApiError> {
+    let mut conn = context.source().store().read().await?;
     let resource = Resource::resolve(conn.schema(), address)?;
     match address.action.as_str() {
         "list" => read::list(&mut conn, context, &resource, params).await,
@@ -117,13 +114,13 @@ pub(crate) async fn read(
 
 /// Of the built-in collections only users are records like others; the rest have resources of their own, with their rules.
 fn is_writable(resource: &Resource, action: WriteAction) -> bool {
-    let own = |origin: Origin, name: &str| origin == Origin::User || name == "users";
+    let own = |origin: Origin, name: &str| origin != Origin::BuiltIn || name == "users";
     match (&resource.source, action) {
         (Some(source), WriteAction::Associate(_)) => {
-            source.collection.origin == Origin::User || (source.collection.name == "users" && source.name == "roles")
+            source.collection.origin != Origin::BuiltIn || (source.collection.name == "users" && source.name == "roles")
         }
         (Some(source), _) => {
-            source.collection.origin == Origin::User && own(resource.collection.origin, &resource.collection.name)
+            source.collection.origin != Origin::BuiltIn && own(resource.collection.origin, &resource.collection.name)
         }
         (None, _) => own(resource.collection.origin, &resource.collection.name),
     }

@@ -14,9 +14,8 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use plugin_api::{
-    Action, AssociationPath, Batch, CollectionRef, ExecutionMode, Firing, Phase, Previous, schema::MAIN_DATA_SOURCE,
-};
+use plugin_api::{Action, AssociationPath, Batch, ExecutionMode, Firing, Phase, Previous};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{
     ClaimedBy, Collection, Conn, ExecutionId, Filter, Find, NewExecution, Record, Schema, Select, StoreError, Tx,
@@ -27,7 +26,7 @@ use uuid::Uuid;
 use super::{
     asker::{Asker, Curiosity, startable},
     explain::{self, Considered, Reason},
-    terms::{Actor, BeforeByKey, Passed, Terms},
+    terms::{Actor, BeforeByKey, Passed, Realm, Terms},
 };
 use crate::{
     http::error::ApiError,
@@ -86,11 +85,16 @@ struct Wanted {
 }
 
 /// One execution to be stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Start {
     pub(super) workflow: WorkflowId,
     pub(super) key: String,
     pub(super) mode: ExecutionMode,
     pub(super) context: Value,
+    /// The executions that led to it.
+    #[serde(default)]
+    pub(super) stack: Vec<ExecutionId>,
 }
 
 /// What an action starts, and what was thought about it.
@@ -114,11 +118,28 @@ pub(super) struct Queued {
 }
 
 impl Asker {
+    /// [`Self::decide`] within the transaction of the action.
+    pub(super) async fn decide_within(
+        &self,
+        tx: &mut Tx,
+        action: Option<Action>,
+        collection: &Collection,
+        before: Heard,
+    ) -> Result<Decision, ApiError> {
+        let schema = Arc::clone(tx.schema());
+        if self.source.is_main() {
+            return self.decide(tx, &schema, action, collection, before).await;
+        }
+        let mut main = self.read_main().await?;
+        self.decide(&mut main, &schema, action, collection, before).await
+    }
+
     /// Asks the plugins what an action on a collection is to start. One that nobody waits for costs one lookup. What was thought
-    /// before the action comes first in the explanation.
+    /// before the action comes first in the explanation. Workflows are looked up in main, the collection is one of `schema`.
     pub(super) async fn decide(
         &self,
-        conn: &mut Conn,
+        main: &mut Conn,
+        schema: &Arc<Schema>,
         action: Option<Action>,
         collection: &Collection,
         before: Heard,
@@ -126,20 +147,20 @@ impl Asker {
         let mut decision = Decision { wanted: Vec::new(), considered: before.wanted };
         let Some(action) = action else { return Ok(decision) };
         let bound = !self.bindings.is_empty();
-        let name = CollectionName::new(MAIN_DATA_SOURCE, &collection.name);
+        let name = CollectionName::new(self.source.key(), &collection.name);
         if self.curiosity == Curiosity::Silent && !self.plugins.waits_for(Phase::After, action, name, bound) {
             decision.considered.extend(self.withheld.iter().cloned());
             return Ok(decision);
         }
-        let watched = CollectionRef::new(MAIN_DATA_SOURCE, collection.name.as_str());
-        let schema = Arc::clone(conn.schema());
+        let watched = self.source.reference(collection);
+        let realm = self.realm(main.schema(), schema);
         let mut skips = Vec::new();
-        for HookAnswer { plugin, result, .. } in self.ask(conn, Phase::After, action, &watched)? {
+        for HookAnswer { plugin, result, .. } in self.ask(main, Phase::After, action, &watched)? {
             // Faults are logged where they happen.
             let Ok(plan) = result else { continue };
             for firing in plan.firings {
-                if let Some(workflow) = startable(&self.plugins, conn, &plugin, firing.workflow).await? {
-                    decision.want(self, &schema, collection, &workflow, firing);
+                if let Some(workflow) = startable(&self.plugins, main, &plugin, firing.workflow).await? {
+                    decision.want(self, &realm, collection, &workflow, firing);
                 }
             }
             skips.extend(plan.skips);
@@ -149,7 +170,7 @@ impl Asker {
         decision.considered.extend(self.withheld.iter().cloned());
         explain::settle(&mut decision.considered);
         if self.curiosity != Curiosity::Silent {
-            explain::complete(conn, &self.plugins, &watched, &mut decision.considered).await?;
+            explain::complete(main, &self.plugins, &watched, &mut decision.considered).await?;
         }
         Ok(decision)
     }
@@ -157,16 +178,16 @@ impl Asker {
 
 impl Decision {
     /// Takes in what a plugin wants to start, unless it cannot.
-    fn want(&mut self, asker: &Asker, schema: &Schema, from: &Collection, workflow: &WorkflowRow, firing: Firing) {
+    fn want(&mut self, asker: &Asker, realm: &Realm, from: &Collection, workflow: &WorkflowRow, firing: Firing) {
         let mut considered = Considered::wanted(&workflow.key, workflow.id, workflow.title.clone(), &firing.path);
         let line = self.considered.len();
-        match (asker.curiosity, end(schema, from, &firing.path)) {
+        match (asker.curiosity, end(realm.schema(), from, &firing.path)) {
             (Curiosity::WhyNotFromNodes, _) => considered.refuse(Reason::LoopGuard),
             (Curiosity::Silent | Curiosity::Why, None) => {
                 tracing::warn!(workflow = %workflow.id, path = %firing.path, "leads nowhere, does not start");
                 considered.refuse(Reason::UnknownPath);
             }
-            (Curiosity::Silent | Curiosity::Why, Some(collection)) => match Terms::new(schema, collection, &firing) {
+            (Curiosity::Silent | Curiosity::Why, Some(collection)) => match Terms::new(realm, collection, &firing) {
                 Ok(terms) => {
                     let before = BeforeByKey::default();
                     self.wanted.push(Wanted { key: workflow.key.clone(), firing, terms, before, line });
@@ -238,6 +259,7 @@ impl Decision {
                 key: key.clone(),
                 mode: firing.mode,
                 context,
+                stack: Vec::new(),
             }));
             if starts.executions.len() > EXECUTIONS_MAX {
                 return Err(too_many());
@@ -327,12 +349,13 @@ fn strip<'p>(path: &'p str, below: &str) -> Option<&'p str> {
     if below.is_empty() { Some(path) } else { path.strip_prefix(below)?.strip_prefix('.') }
 }
 
-/// Stores the executions: the synchronous ones as a chain that this process runs, the others behind its end. They share the
-/// key of the event with what ran before the action, if anything did.
+/// Stores the executions: the synchronous ones as a chain that this process runs under its claim, the others behind its end.
+/// Without a claim all of them are left to the background, in the same order. They share the key of the event with what ran
+/// before the action, if anything did.
 pub(super) async fn enqueue(
     tx: &mut Tx,
     starts: Vec<Start>,
-    claim: &ClaimedBy,
+    claim: Option<&ClaimedBy>,
     event_key: Option<String>,
 ) -> Result<Queued, StoreError> {
     let mut queued = Queued::default();
@@ -342,16 +365,19 @@ pub(super) async fn enqueue(
     let event_key = event_key.unwrap_or_else(|| Uuid::new_v4().to_string());
     let execution = |start: Start, claimed_by: Option<ClaimedBy>, waits_for: Option<ExecutionId>| {
         let new = NewExecution::new(start.workflow, start.key, start.context, event_key.clone());
-        NewExecution { claimed_by, waits_for, ..new }
+        NewExecution { claimed_by, waits_for, stack: start.stack, ..new }
     };
     let (sync, background): (Vec<Start>, Vec<Start>) =
         starts.into_iter().partition(|start| start.mode == ExecutionMode::Sync);
     for start in sync {
         let waits_for = queued.chain.last().copied();
-        queued.chain.extend(tx.enqueue(vec![execution(start, Some(claim.clone()), waits_for)]).await?);
+        if claim.is_none() {
+            queued.background.push(start.workflow);
+        }
+        queued.chain.extend(tx.enqueue(vec![execution(start, claim.cloned(), waits_for)]).await?);
     }
     let last = queued.chain.last().copied();
-    queued.background = background.iter().map(|start| start.workflow).collect();
+    queued.background.extend(background.iter().map(|start| start.workflow));
     queued.background.dedup();
     if !background.is_empty() {
         tx.enqueue(background.into_iter().map(|start| execution(start, None, last)).collect()).await?;

@@ -1,35 +1,33 @@
 //! The schema as plugins may look at it.
 
-use plugin_api::{
-    Association, Cardinality, CollectionRef, Condition, PluginError, SchemaView, schema::MAIN_DATA_SOURCE,
-};
-use store::{Collection, FieldType, Schema, StoreError};
+use plugin_api::{Association, Cardinality, CollectionRef, Condition, PluginError, SchemaView};
+use store::{Collection, FieldType, StoreError};
 
-use super::terms;
+use super::terms::{self, Realm};
+use crate::data_sources::Schemas;
 
-/// One snapshot of the store's schema; the store is the main data source and the only one.
-pub(crate) struct StoreSchemaView<'a>(pub(crate) &'a Schema);
+/// The collections of all data sources at one moment.
+pub(crate) struct CollectionsView<'a>(pub(crate) &'a Schemas);
 
-impl SchemaView for StoreSchemaView<'_> {
+impl SchemaView for CollectionsView<'_> {
     fn has_data_source(&self, data_source: &str) -> bool {
-        data_source == MAIN_DATA_SOURCE
+        self.0.has(data_source)
     }
 
     fn has_collection(&self, collection: &CollectionRef) -> bool {
-        self.has_data_source(collection.data_source()) && self.0.collection(collection.name()).is_ok()
+        self.0.of(collection.data_source()).is_some_and(|schema| schema.collection(collection.name()).is_ok())
     }
 
     fn association(&self, collection: &CollectionRef, field: &str) -> Option<Association> {
-        if !self.has_data_source(collection.data_source()) {
-            return None;
-        }
-        let association = self.0.collection(collection.name()).ok()?.association(field)?;
+        let source = collection.data_source();
+        let association = self.0.of(source)?.collection(collection.name()).ok()?.association(field)?;
         let cardinality = if association.kind.is_to_one() { Cardinality::One } else { Cardinality::Many };
-        Some(Association { target: CollectionRef::new(MAIN_DATA_SOURCE, association.target.as_str()), cardinality })
+        Some(Association { target: CollectionRef::new(source, association.target.as_str()), cardinality })
     }
 
     fn check_condition(&self, collection: &CollectionRef, condition: &Condition) -> Result<(), PluginError> {
-        terms::parse_condition(self.0, self.collection(collection)?, &condition.0).map(drop).map_err(refusal)
+        let (realm, found) = (self.realm(collection)?, self.collection(collection)?);
+        terms::check_condition(&realm, found, &condition.0).map_err(refusal)
     }
 
     fn check_comparable(&self, collection: &CollectionRef, field: &str) -> Result<(), PluginError> {
@@ -46,11 +44,16 @@ impl SchemaView for StoreSchemaView<'_> {
     }
 }
 
-impl StoreSchemaView<'_> {
+impl CollectionsView<'_> {
     fn collection(&self, collection: &CollectionRef) -> Result<&Collection, PluginError> {
-        let found =
-            self.0.collection(collection.name()).ok().filter(|_| self.has_data_source(collection.data_source()));
+        let found = self.0.of(collection.data_source()).and_then(|schema| schema.collection(collection.name()).ok());
         found.map(|found| &**found).ok_or_else(|| PluginError::invalid(format!("There is no collection {collection}")))
+    }
+
+    fn realm(&self, collection: &CollectionRef) -> Result<Realm, PluginError> {
+        let no_source = || PluginError::invalid(format!("There is no collection {collection}"));
+        let schema = self.0.of(collection.data_source()).ok_or_else(no_source)?;
+        Ok(Realm::new(self.0.main(), schema))
     }
 }
 

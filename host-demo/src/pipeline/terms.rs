@@ -19,17 +19,59 @@ const PREVIOUS: &str = "previous";
 const USER: &str = "user";
 const ROLE_NAME: &str = "roleName";
 
+/// What users are called beside the collections of a further database, which may have a table `users` of its own. No name of a
+/// table that could be a collection has a colon.
+const USERS_OF_MAIN: &str = "main:users";
+
+/// The data source that records are in, and main, where users are.
+#[derive(Debug, Clone)]
+pub(crate) struct Realm {
+    main: Arc<Schema>,
+    schema: Arc<Schema>,
+}
+
+/// What a condition can lead to: the collections of its data source, and users.
+#[derive(Debug)]
+struct Reach {
+    schema: Arc<Schema>,
+    users: Arc<Collection>,
+}
+
+impl Realm {
+    /// That of the data source with this schema, which may be the one of main.
+    pub(crate) fn new(main: &Arc<Schema>, schema: &Arc<Schema>) -> Self {
+        Self { main: Arc::clone(main), schema: Arc::clone(schema) }
+    }
+
+    /// The collections of the data source.
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// In another data source than main, nothing leads on from users.
+    fn reach(&self) -> Result<Reach, StoreError> {
+        let users = self.main.collection("users")?;
+        if Arc::ptr_eq(&self.main, &self.schema) {
+            return Ok(Reach { schema: Arc::clone(&self.schema), users: Arc::clone(users) });
+        }
+        let guests = Collection {
+            name: USERS_OF_MAIN.to_owned(),
+            fields: users.scalars().cloned().collect(),
+            ..Collection::clone(users)
+        };
+        let schema = self.schema.with(guests);
+        let users = Arc::clone(schema.collection(USERS_OF_MAIN)?);
+        Ok(Reach { schema: Arc::new(schema), users })
+    }
+}
+
 /// Checks a condition on records of a collection.
 ///
 /// # Errors
 ///
 /// [`StoreError::Invalid`] as for any filter.
-pub(crate) fn parse_condition(
-    schema: &Schema,
-    collection: &Collection,
-    condition: &Record,
-) -> Result<Filter, StoreError> {
-    Filter::parse(schema, &situation(collection), &Value::Object(condition.clone()))
+pub(crate) fn check_condition(realm: &Realm, collection: &Collection, condition: &Record) -> Result<(), StoreError> {
+    Condition::new(realm, collection, condition).map(drop)
 }
 
 /// Names the field of a record whose value tells whether `field` changed: itself, or a foreign key.
@@ -54,7 +96,7 @@ pub(crate) fn compared_field<'c>(collection: &'c Collection, field: &str) -> Res
 }
 
 /// The imaginary collection of what a condition is about.
-fn situation(collection: &Collection) -> Collection {
+fn situation(reach: &Reach, collection: &Collection) -> Collection {
     let field = |name: &str, field_type| Field {
         name: name.to_owned(),
         field_type,
@@ -64,6 +106,7 @@ fn situation(collection: &Collection) -> Collection {
         default: None,
         generated: None,
         hidden: false,
+        native: None,
         options: Record::new(),
     };
     let one = |name: &str, target: &str| {
@@ -87,7 +130,7 @@ fn situation(collection: &Collection) -> Collection {
         fields: vec![
             one(DATA, &collection.name),
             one(PREVIOUS, &collection.name),
-            one(USER, "users"),
+            one(USER, &reach.users.name),
             field(ROLE_NAME, FieldType::Text),
         ],
         options: Record::new(),
@@ -107,6 +150,7 @@ pub(super) struct Terms {
 
 #[derive(Debug)]
 struct Condition {
+    reach: Reach,
     situation: Collection,
     filter: Filter,
     /// What it looks at, below `data` and so on.
@@ -142,14 +186,10 @@ pub(super) struct Passed {
 
 impl Terms {
     /// Checks the terms of a firing that hands over records of `collection`.
-    pub(super) fn new(schema: &Schema, collection: &Arc<Collection>, firing: &Firing) -> Result<Self, StoreError> {
+    pub(super) fn new(realm: &Realm, collection: &Arc<Collection>, firing: &Firing) -> Result<Self, StoreError> {
         let condition = match firing.condition.as_ref().filter(|condition| !condition.0.is_empty()) {
             None => None,
-            Some(condition) => {
-                let filter = parse_condition(schema, collection, &condition.0)?;
-                let associations = filter.associations();
-                Some(Condition { situation: situation(collection), filter, associations })
-            }
+            Some(condition) => Some(Condition::new(realm, collection, &condition.0)?),
         };
         let changed = firing.changed.iter().map(|field| compared_field(collection, field).map(str::to_owned));
         Ok(Self {
@@ -198,12 +238,12 @@ impl Terms {
         actor: &Actor<'_>,
     ) -> Result<Passed, StoreError> {
         let mut judged = self.complete(conn, &self.collection, &records, DATA).await?.into_iter();
-        let users = Arc::clone(conn.schema().collection("users")?);
-        let user = match actor.user {
-            Some(user) => self.complete(conn, &users, std::slice::from_ref(user), USER).await?.pop(),
-            None => None,
+        let user = match (actor.user, &self.condition) {
+            (Some(user), Some(Condition { reach, .. })) => {
+                self.complete(conn, &reach.users, std::slice::from_ref(user), USER).await?.pop()
+            }
+            (Some(_) | None, _) => None,
         };
-        let schema = Arc::clone(conn.schema());
         let mut passed = Passed::default();
         for record in records {
             let judged = judged.next();
@@ -217,7 +257,7 @@ impl Terms {
             }
             if let (Some(condition), Some(judged)) = (&self.condition, judged) {
                 let before = before.as_ref().and_then(|before| before.judged.as_ref());
-                if !condition.holds(&schema, judged, before, user.as_ref(), actor.role) {
+                if !condition.holds(judged, before, user.as_ref(), actor.role) {
                     continue;
                 }
             }
@@ -258,18 +298,19 @@ impl Terms {
 }
 
 impl Condition {
+    fn new(realm: &Realm, collection: &Collection, condition: &Record) -> Result<Self, StoreError> {
+        let reach = realm.reach()?;
+        let situation = situation(&reach, collection);
+        let filter = Filter::parse(&reach.schema, &situation, &Value::Object(condition.clone()))?;
+        let associations = filter.associations();
+        Ok(Self { reach, situation, filter, associations })
+    }
+
     fn below(&self, root: &str) -> impl Iterator<Item = &str> {
         self.associations.iter().filter_map(move |path| path.strip_prefix(root)?.strip_prefix('.'))
     }
 
-    fn holds(
-        &self,
-        schema: &Schema,
-        data: Record,
-        previous: Option<&Record>,
-        user: Option<&Record>,
-        role: Option<&str>,
-    ) -> bool {
+    fn holds(&self, data: Record, previous: Option<&Record>, user: Option<&Record>, role: Option<&str>) -> bool {
         let record = |record: Option<&Record>| record.cloned().map_or(Value::Null, Value::Object);
         let situation: Record = [
             (DATA.to_owned(), Value::Object(data)),
@@ -279,6 +320,6 @@ impl Condition {
         ]
         .into_iter()
         .collect();
-        self.filter.matches(schema, &self.situation, &situation)
+        self.filter.matches(&self.reach.schema, &self.situation, &situation)
     }
 }

@@ -16,6 +16,7 @@ use super::{
     custom_action,
     explain::Considered,
     interception::{Interceptors, Passage, Passed},
+    outbox::{self, Posted},
     post_action::{self, Event, Heard, Starts},
     resource::Resource,
     verdict::{self, Done},
@@ -52,7 +53,7 @@ impl Write {
     /// Before the commit nothing of the action is stored; after it, the verdict of a synchronous workflow.
     pub(crate) async fn perform(mut self, host: &Arc<Host>, context: &RequestContext) -> Result<Reply, ApiError> {
         let (action, curiosity) = (self.action, self.curiosity);
-        let asker = Asker::new(host.plugins.current(), self.bound.clone(), context, curiosity);
+        let asker = Asker::new(host, self.bound.clone(), context, curiosity);
         let interceptors = Interceptors::ask(&asker, host, action.event(), &self.resource.collection).await?;
         let Passed { messages, heard, event_key } = match interceptors.run(host, &asker, &mut self).await? {
             Passage::On(passed) => passed,
@@ -61,28 +62,75 @@ impl Write {
                 return Ok(Reply { answer: Answer::Empty, messages, explain });
             }
         };
+        let done = if asker.source.is_main() {
+            self.commit(host, asker, heard, event_key).await?
+        } else {
+            self.commit_elsewhere(host, asker, heard, event_key).await?
+        };
+        verdict::conclude(host, done, messages, curiosity).await
+    }
+
+    /// One transaction: the write, and the executions that it starts.
+    async fn commit(
+        self,
+        host: &Arc<Host>,
+        asker: Asker,
+        heard: Heard,
+        event_key: Option<String>,
+    ) -> Result<Done, ApiError> {
         let claim = host.engine.claim();
         // The writer's task has no span of its own.
         let span = tracing::Span::current();
-        let done = host
-            .store
+        host.store
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Done, ApiError>> {
                 let work = async move {
-                    tx.set_cause(asker.cause());
-                    let mut in_vain = Vec::new();
-                    let written = self.write(tx, &asker, heard, &mut in_vain).await;
-                    let (answer, starts) = written.map_err(|error| error.explained(in_vain))?;
-                    if action == WriteAction::Trigger && starts.executions.is_empty() {
-                        let considered = curiosity.told(starts.considered).unwrap_or_default();
-                        return Err(custom_action::nothing_done().explained(considered));
-                    }
-                    let queued = post_action::enqueue(tx, starts.executions, &claim, event_key).await?;
+                    let (answer, starts) = self.carry_out(tx, &asker, heard).await?;
+                    let queued = post_action::enqueue(tx, starts.executions, Some(&claim), event_key).await?;
                     Ok(Done { answer, queued, considered: starts.considered })
                 };
                 Box::pin(work.instrument(span))
             })
+            .await
+    }
+
+    /// One transaction of a further database: the write, and a message that holds the executions. Then one of main that takes it.
+    async fn commit_elsewhere(
+        self,
+        host: &Arc<Host>,
+        asker: Asker,
+        heard: Heard,
+        event_key: Option<String>,
+    ) -> Result<Done, ApiError> {
+        type Written = (Answer, Vec<Considered>, Option<Posted>);
+        let span = tracing::Span::current();
+        let source = asker.source.clone();
+        let (answer, considered, posted) = source
+            .store()
+            .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Written, ApiError>> {
+                let work = async move {
+                    let (answer, starts) = self.carry_out(tx, &asker, heard).await?;
+                    let posted = outbox::post(tx, &asker.source, starts.executions, event_key).await?;
+                    Ok((answer, starts.considered, posted))
+                };
+                Box::pin(work.instrument(span))
+            })
             .await?;
-        verdict::conclude(host, done, messages, curiosity).await
+        let queued = outbox::take_at_once(host, &source, posted).await?;
+        Ok(Done { answer, queued, considered })
+    }
+
+    /// The write within its transaction, for good.
+    async fn carry_out(self, tx: &mut Tx, asker: &Asker, heard: Heard) -> Result<(Answer, Starts), ApiError> {
+        let (action, curiosity) = (self.action, self.curiosity);
+        tx.set_cause(asker.cause());
+        let mut in_vain = Vec::new();
+        let written = self.write(tx, asker, heard, &mut in_vain).await;
+        let (answer, starts) = written.map_err(|error| error.explained(in_vain))?;
+        if action == WriteAction::Trigger && starts.executions.is_empty() {
+            let considered = curiosity.told(starts.considered).unwrap_or_default();
+            return Err(custom_action::nothing_done().explained(considered));
+        }
+        Ok((answer, starts))
     }
 
     /// Does the write, says what it starts, and takes everything back. Interceptors are told of, but not run.
@@ -95,11 +143,13 @@ impl Write {
         host: &Arc<Host>,
         context: &RequestContext,
     ) -> Result<Vec<Considered>, ApiError> {
-        let asker = Asker::new(host.plugins.current(), self.bound.clone(), context, self.curiosity);
+        let asker = Asker::new(host, self.bound.clone(), context, self.curiosity);
         let interceptors = Interceptors::ask(&asker, host, self.action.event(), &self.resource.collection).await?;
         let heard = interceptors.foresee();
-        let told = host
-            .store
+        let told = asker
+            .source
+            .store()
+            .clone()
             .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Infallible, Rehearsed>> {
                 Box::pin(async move {
                     // The error is what makes the store take back what was written.
@@ -127,7 +177,7 @@ impl Write {
         // The schema may have changed since the request was prepared.
         let resource = self.resource.renew(tx.schema())?;
         let work = Work { resource, guard: self.guard, options: self.options };
-        let mut decision = asker.decide(tx, self.action.event(), work.collection(), heard).await?;
+        let mut decision = asker.decide_within(tx, self.action.event(), work.collection(), heard).await?;
         if asker.curiosity != Curiosity::Silent {
             *in_vain = decision.if_the_action_fails();
         }

@@ -16,10 +16,9 @@ use super::{
 };
 use crate::{
     access::RequestContext,
-    bindings::Judge,
+    bindings::{Grounds, Judge},
     host::Host,
     http::{answer::Answer, body::Values, error::ApiError},
-    plugins::Plugins,
 };
 
 /// Most bindings of one button: each may run before the answer, and somebody waits for it.
@@ -64,8 +63,8 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
 
 async fn read(host: &Host, context: &RequestContext, button: &str, call: &Call) -> Result<Answer, ApiError> {
     let mut conn = host.store.read().await?;
-    let button = visible(&mut conn, context, button).await?;
-    let bindings = described(&mut conn, &host.plugins.current(), &button).await?["bindings"].take();
+    let button = visible(host, &mut conn, context, button).await?;
+    let bindings = described(&mut conn, &Grounds::of(host), &button).await?["bindings"].take();
     if call.address.action == "list" {
         return Ok(Answer::Data(bindings));
     }
@@ -76,12 +75,12 @@ async fn read(host: &Host, context: &RequestContext, button: &str, call: &Call) 
 async fn create(host: &Arc<Host>, button: String, values: &Record) -> Result<Answer, ApiError> {
     let (entry, position) = (Entry::read(values)?, position(values)?);
     let workflow_key = entry.workflow_key.clone();
-    let bindings = change(host, button, move |tx, plugins, button| {
+    let bindings = change(host, button, move |tx, grounds, button| {
         Box::pin(async move {
             let mut drafts = drafts(button);
             let position = position.unwrap_or(usize::MAX).min(drafts.len());
             drafts.insert(position, entry.draft());
-            bind(tx, plugins, button, drafts).await
+            bind(tx, grounds, button, drafts).await
         })
     })
     .await?;
@@ -91,7 +90,7 @@ async fn create(host: &Arc<Host>, button: String, values: &Record) -> Result<Ans
 }
 
 async fn update(host: &Arc<Host>, button: String, id: i64, values: Record) -> Result<Answer, ApiError> {
-    let bindings = change(host, button, move |tx, plugins, button| {
+    let bindings = change(host, button, move |tx, grounds, button| {
         Box::pin(async move {
             let mut drafts = drafts(button);
             let draft = find(&mut drafts, id)?;
@@ -101,7 +100,7 @@ async fn update(host: &Arc<Host>, button: String, id: i64, values: Record) -> Re
             if values.contains_key("path") {
                 draft.path = path(&values)?;
             }
-            bind(tx, plugins, button, drafts).await
+            bind(tx, grounds, button, drafts).await
         })
     })
     .await?;
@@ -110,13 +109,13 @@ async fn update(host: &Arc<Host>, button: String, id: i64, values: Record) -> Re
 
 async fn relocate(host: &Arc<Host>, button: String, id: i64, values: &Record) -> Result<Answer, ApiError> {
     let position = position(values)?.ok_or_else(|| ApiError::invalid("REQUIRED", "\"position\" is required"))?;
-    let bindings = change(host, button, move |tx, plugins, button| {
+    let bindings = change(host, button, move |tx, grounds, button| {
         Box::pin(async move {
             let mut drafts = drafts(button);
             let moved = find(&mut drafts, id)?.clone();
             drafts.retain(|draft| draft.id != moved.id);
             drafts.insert(position.min(drafts.len()), moved);
-            bind(tx, plugins, button, drafts).await
+            bind(tx, grounds, button, drafts).await
         })
     })
     .await?;
@@ -125,7 +124,7 @@ async fn relocate(host: &Arc<Host>, button: String, id: i64, values: &Record) ->
 
 async fn set(host: &Arc<Host>, button: String, entries: Vec<Entry>) -> Result<Answer, ApiError> {
     let bindings =
-        change(host, button, move |tx, plugins, button| Box::pin(replace(tx, plugins, button, entries))).await?;
+        change(host, button, move |tx, grounds, button| Box::pin(replace(tx, grounds, button, entries))).await?;
     Ok(Answer::Data(bindings))
 }
 
@@ -166,7 +165,7 @@ pub(super) fn entries(items: Vec<Value>) -> Result<Vec<Entry>, ApiError> {
 /// 400 for what cannot be bound.
 pub(super) async fn replace(
     tx: &mut Tx,
-    plugins: &Plugins,
+    grounds: &Grounds,
     button: &Button,
     entries: Vec<Entry>,
 ) -> Result<Button, ApiError> {
@@ -175,7 +174,7 @@ pub(super) async fn replace(
         BindingDraft { id: known.map(|binding| binding.id), ..entry.draft() }
     });
     let drafts = drafts.collect();
-    bind(tx, plugins, button, drafts).await
+    bind(tx, grounds, button, drafts).await
 }
 
 impl Entry {
@@ -191,22 +190,22 @@ impl Entry {
 /// Makes one change of a button's list; answers the list after it.
 async fn change<F>(host: &Arc<Host>, key: String, next: F) -> Result<Value, ApiError>
 where
-    F: for<'a> FnOnce(&'a mut Tx, &'a Plugins, &'a Button) -> BoxFuture<'a, Result<Button, ApiError>> + Send + 'static,
+    F: for<'a> FnOnce(&'a mut Tx, &'a Grounds, &'a Button) -> BoxFuture<'a, Result<Button, ApiError>> + Send + 'static,
 {
-    let plugins = host.plugins.current();
+    let grounds = Grounds::of(host);
     host.store
         .write::<_, ApiError, _>(move |tx| {
             Box::pin(async move {
                 let before = present(tx, &key).await?;
-                let after = next(tx, &plugins, &before).await?;
-                Ok(described(tx, &plugins, &after).await?["bindings"].take())
+                let after = next(tx, &grounds, &before).await?;
+                Ok(described(tx, &grounds, &after).await?["bindings"].take())
             })
         })
         .await
 }
 
 /// Stores a list, after a look at what is new in it.
-async fn bind(tx: &mut Tx, plugins: &Plugins, button: &Button, drafts: Vec<BindingDraft>) -> Result<Button, ApiError> {
+async fn bind(tx: &mut Tx, grounds: &Grounds, button: &Button, drafts: Vec<BindingDraft>) -> Result<Button, ApiError> {
     if drafts.len() > BINDINGS_MAX {
         let message = format!("a button has at most {BINDINGS_MAX} bindings");
         return Err(ApiError::invalid("TOO_MANY_BINDINGS", message));
@@ -222,7 +221,8 @@ async fn bind(tx: &mut Tx, plugins: &Plugins, button: &Button, drafts: Vec<Bindi
     };
     let keys: Vec<&str> = drafts.iter().map(|draft| draft.workflow_key.as_str()).collect();
     let workflows = tx.workflows_by_key(&keys).await?;
-    let judge = Judge { plugins, schema: tx.schema() };
+    let schemas = grounds.schemas(tx.schema());
+    let judge = Judge { plugins: &grounds.plugins, schemas: &schemas };
     for BindingDraft { workflow_key, path, .. } in drafts.iter().filter(|draft| !is_there(draft)) {
         judge.binding(&button.facts, workflows.get(workflow_key), workflow_key, path)?;
     }

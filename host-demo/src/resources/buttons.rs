@@ -4,16 +4,17 @@
 
 use std::sync::Arc;
 
+use plugin_api::CollectionRef;
 use serde_json::{Value, json};
-use store::{Button, ButtonFacts, Collection, Conn, Filter, Find, Record, Select, Sort, StoreError};
+use store::{Button, ButtonFacts, Collection, Conn, Filter, Find, Record, Schema, Select, Sort, StoreError};
 
 use super::{Call, button_bindings, name_of, required_text, text};
 use crate::{
     access::{RequestContext, Right},
-    bindings::{self, Judge, KINDS, Strictness},
+    bindings::{self, Grounds, Judge, KINDS, Strictness},
     host::Host,
     http::{answer::Answer, error::ApiError, params::Paging},
-    plugins::{LoadedTrigger, Plugins},
+    plugins::LoadedTrigger,
 };
 
 /// Longest key and longest text of a button, in characters: as long as the store's texts.
@@ -24,8 +25,8 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
         "list" => return list(host, context, &call).await,
         "get" => {
             let mut conn = host.store.read().await?;
-            let button = visible(&mut conn, context, name_of(&call.key()?)?).await?;
-            return Ok(Answer::Data(described(&mut conn, &host.plugins.current(), &button).await?));
+            let button = visible(host, &mut conn, context, name_of(&call.key()?)?).await?;
+            return Ok(Answer::Data(described(&mut conn, &Grounds::of(host), &button).await?));
         }
         "info" => return Ok(Answer::Data(info(host))),
         _ => {}
@@ -48,12 +49,20 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
 /// # Errors
 ///
 /// 404 if it is not there, 403 if the role may not.
-pub(super) async fn visible(conn: &mut Conn, context: &RequestContext, key: &str) -> Result<Button, ApiError> {
+pub(super) async fn visible(
+    host: &Host,
+    conn: &mut Conn,
+    context: &RequestContext,
+    key: &str,
+) -> Result<Button, ApiError> {
     let button = present(conn, key).await?;
-    let schema = Arc::clone(conn.schema());
-    match schema.collection(&button.facts.collection) {
-        Ok(collection) if may_see(context, collection) => Ok(button),
-        Err(_) if context.role().require_manager().is_ok() => Ok(button),
+    if context.role().require_manager().is_ok() {
+        return Ok(button);
+    }
+    let name = CollectionRef::parse(&button.facts.collection);
+    let there = context.at(host, name.data_source()).await.map_err(|_| ApiError::Forbidden)?;
+    match there.source().store().schema().collection(name.name()) {
+        Ok(collection) if may_see(&there, collection) => Ok(button),
         Ok(_) | Err(_) => Err(ApiError::Forbidden),
     }
 }
@@ -69,15 +78,16 @@ pub(super) async fn present(conn: &mut Conn, key: &str) -> Result<Button, ApiErr
 }
 
 /// A button as it is answered.
-pub(super) async fn described(conn: &mut Conn, plugins: &Plugins, button: &Button) -> Result<Value, StoreError> {
-    Ok(describe_all(conn, plugins, std::slice::from_ref(button)).await?.pop().unwrap_or_default())
+pub(super) async fn described(conn: &mut Conn, grounds: &Grounds, button: &Button) -> Result<Value, StoreError> {
+    Ok(describe_all(conn, grounds, std::slice::from_ref(button)).await?.pop().unwrap_or_default())
 }
 
-async fn describe_all(conn: &mut Conn, plugins: &Plugins, buttons: &[Button]) -> Result<Vec<Value>, StoreError> {
+async fn describe_all(conn: &mut Conn, grounds: &Grounds, buttons: &[Button]) -> Result<Vec<Value>, StoreError> {
     let keys: Vec<&str> =
         buttons.iter().flat_map(|button| &button.bindings).map(|binding| binding.workflow_key.as_str()).collect();
     let workflows = conn.workflows_by_key(&keys).await?;
-    let judge = Judge { plugins, schema: conn.schema() };
+    let schemas = grounds.schemas(conn.schema());
+    let judge = Judge { plugins: &grounds.plugins, schemas: &schemas };
     Ok(buttons.iter().map(|button| bindings::describe(judge, button, &workflows)).collect())
 }
 
@@ -95,11 +105,7 @@ async fn list(host: &Host, context: &RequestContext, call: &Call) -> Result<Answ
         None => Filter::default(),
     };
     if context.role().require_manager().is_err() {
-        let seen: Vec<&str> = schema
-            .collections()
-            .filter(|collection| may_see(context, collection))
-            .map(|collection| collection.name.as_str())
-            .collect();
+        let seen = seen(host, context, &schema).await;
         filter = filter.and(Filter::parse(&schema, &table, &json!({"collection": {"$in": seen}}))?);
     }
     let sort = call.params.sort.iter().map(|key| Sort::parse(&table, key)).collect::<Result<_, _>>()?;
@@ -109,7 +115,7 @@ async fn list(host: &Host, context: &RequestContext, call: &Call) -> Result<Answ
     let found = conn.find(&find).await?;
     let keys: Vec<&str> = found.iter().filter_map(|record| record.get("key")?.as_str()).collect();
     let buttons = conn.buttons(&keys).await?;
-    let described = describe_all(&mut conn, &host.plugins.current(), &buttons).await?;
+    let described = describe_all(&mut conn, &Grounds::of(host), &buttons).await?;
     match paging {
         Paging::Counted(page) => {
             let count = conn.count(&find.collection, &find.filter).await?;
@@ -118,6 +124,18 @@ async fn list(host: &Host, context: &RequestContext, call: &Call) -> Result<Answ
         }
         Paging::Uncounted(_) => Ok(Answer::Data(described.into())),
     }
+}
+
+/// The collections whose buttons the role may see, as buttons name them.
+async fn seen(host: &Host, context: &RequestContext, main: &Arc<Schema>) -> Vec<String> {
+    let mut seen = Vec::new();
+    for (source, schema) in host.data_sources.schemas(main).all() {
+        // One that cannot be used now has no buttons that could be pressed.
+        let Ok(there) = context.at(host, &source).await else { continue };
+        let collections = schema.collections().filter(|collection| may_see(&there, collection));
+        seen.extend(collections.map(|collection| there.source().reference(collection).to_string()));
+    }
+    seen
 }
 
 async fn create(host: &Arc<Host>, values: Record) -> Result<Answer, ApiError> {
@@ -137,17 +155,18 @@ async fn create(host: &Arc<Host>, values: Record) -> Result<Answer, ApiError> {
         Some(Value::Array(entries)) => button_bindings::entries(entries.clone())?,
         Some(_) => return Err(ApiError::invalid("INVALID_VALUE", "\"bindings\" must be an array")),
     };
-    let plugins = host.plugins.current();
+    let grounds = Grounds::of(host);
     let made = host
         .store
         .write::<_, ApiError, _>(move |tx| {
             Box::pin(async move {
-                Judge { plugins: &plugins, schema: tx.schema() }.button(&facts)?;
+                let schemas = grounds.schemas(tx.schema());
+                Judge { plugins: &grounds.plugins, schemas: &schemas }.button(&facts)?;
                 let mut made = tx.create_button(key, &facts).await?;
                 if !entries.is_empty() {
-                    made = button_bindings::replace(tx, &plugins, &made, entries).await?;
+                    made = button_bindings::replace(tx, &grounds, &made, entries).await?;
                 }
-                Ok(described(tx, &plugins, &made).await?)
+                Ok(described(tx, &grounds, &made).await?)
             })
         })
         .await?;
@@ -157,7 +176,7 @@ async fn create(host: &Arc<Host>, values: Record) -> Result<Answer, ApiError> {
 async fn update(host: &Arc<Host>, key: String, values: Record) -> Result<Answer, ApiError> {
     let texts = ["title", "blockId", "blockTitle"].map(|name| (name, short_text(&values, name)));
     let texts = texts.into_iter().map(|(name, text)| Ok((name, text?))).collect::<Result<Vec<_>, ApiError>>()?;
-    let plugins = host.plugins.current();
+    let grounds = Grounds::of(host);
     let changed = host
         .store
         .write::<_, ApiError, _>(move |tx| {
@@ -179,7 +198,7 @@ async fn update(host: &Arc<Host>, key: String, values: Record) -> Result<Answer,
                     }
                 }
                 let changed = tx.update_button(&key, &facts).await?;
-                Ok(described(tx, &plugins, &changed).await?)
+                Ok(described(tx, &grounds, &changed).await?)
             })
         })
         .await?;
@@ -219,8 +238,9 @@ async fn options(host: &Host, call: Call) -> Result<Answer, ApiError> {
         present(&mut conn, name_of(&call.key()?)?).await?.facts
     };
     let enabled = conn.enabled_workflows().await?;
-    let plugins = host.plugins.current();
-    let judge = Judge { plugins: &plugins, schema: conn.schema() };
+    let grounds = Grounds::of(host);
+    let schemas = grounds.schemas(conn.schema());
+    let judge = Judge { plugins: &grounds.plugins, schemas: &schemas };
     Ok(Answer::Data(json!(bindings::choices(judge, &facts, enabled)?)))
 }
 

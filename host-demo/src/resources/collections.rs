@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use plugin_api::schema::MAIN_DATA_SOURCE;
 use serde_json::{Value, json};
 use store::{Collection, Field, Filter, Find, Record, Schema, Select, Sort, schema::Origin};
 
@@ -68,7 +69,8 @@ pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Cal
                             user_made(tx.schema(), &name)?;
                             tx.destroy_collection(&name).await?;
                             // Rights on it would come back with the next collection of this name.
-                            let rights = Filter::parse(tx.schema(), &resources, &json!({"name": {"$eq": name}}))?;
+                            let rights = json!({"dataSourceKey": MAIN_DATA_SOURCE, "name": {"$eq": name}});
+                            let rights = Filter::parse(tx.schema(), &resources, &rights)?;
                             tx.destroy(&resources, &rights).await?;
                         }
                         Ok(())
@@ -177,7 +179,7 @@ async fn list(host: &Host, call: &Call) -> Result<Answer, ApiError> {
     }
 }
 
-fn describe(collection: &Collection) -> Record {
+pub(super) fn describe(collection: &Collection) -> Record {
     let mut record = collection.options.clone();
     record.insert("name".to_owned(), collection.name.as_str().into());
     record.insert("title".to_owned(), collection.title.clone().into());
@@ -191,7 +193,7 @@ fn describe(collection: &Collection) -> Record {
     record
 }
 
-fn describe_field(field: &Field) -> Record {
+pub(super) fn describe_field(field: &Field) -> Record {
     let mut record = field.options.clone();
     record.insert("name".to_owned(), field.name.as_str().into());
     record

@@ -19,7 +19,7 @@ const REDRIVEN_PER_REQUEST: u64 = 1_000;
 pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
     let action = call.address.action.as_str();
     if matches!(action, "list" | "get") {
-        return read(host, context, call).await;
+        return read(context, call).await;
     }
     if !matches!(action, "cancel" | "rerun" | "redrive" | "resume") {
         return Err(call.unknown_action());

@@ -1,4 +1,4 @@
-//! The management resources: schema, roles, users, workflows, buttons, executions, plugins; and what people have of their own:
+//! The management resources: schema, roles, users, workflows, buttons, executions, plugins, data sources; and what people have of their own:
 //! tasks and notifications. Everything else is data.
 //!
 //! Reads of built-in collections go through the pipeline like any other; what writes to them has rules of its own, and is
@@ -9,6 +9,8 @@ mod auth;
 mod button_bindings;
 mod buttons;
 mod collections;
+mod collections_elsewhere;
+mod data_sources;
 pub(crate) mod execution_stream;
 mod executions;
 mod nodes;
@@ -56,6 +58,9 @@ pub(crate) struct Call {
 /// Everything an [`ApiError`] can say.
 pub(crate) async fn dispatch(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Reply, ApiError> {
     let source = call.address.source.as_ref().map(|source| source.resource.as_str());
+    if !context.source().is_main() {
+        return dispatch_elsewhere(host, context, call).await;
+    }
     let answer = match (source, call.address.resource.as_str()) {
         (None, "auth") => auth::answer(context, &call)?,
         (None, "collections") => collections::answer(host, context, call).await?,
@@ -74,6 +79,7 @@ pub(crate) async fn dispatch(host: &Arc<Host>, context: &RequestContext, call: C
         (None, "workflowTasks") => tasks::answer(host, context, call).await?,
         (None, "approvals") => approvals::answer(host, context, call).await?,
         (None, "notifications") => notifications::answer(host, context, call).await?,
+        (None, "dataSources") => data_sources::answer(host, context, call).await?,
         (None, "plugins") => plugins::answer(host, context, call).await?,
         (None, "users") => return users::answer(host, context, call).await,
         _ => {
@@ -82,6 +88,20 @@ pub(crate) async fn dispatch(host: &Arc<Host>, context: &RequestContext, call: C
         }
     };
     Ok(answer.into())
+}
+
+/// A further database has collections, and nothing else: what the host keeps for itself is in main.
+async fn dispatch_elsewhere(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Reply, ApiError> {
+    let source = call.address.source.as_ref().map(|source| source.resource.as_str());
+    Ok(match (source, call.address.resource.as_str()) {
+        (None, "auth") => auth::answer(context, &call)?.into(),
+        (None, "collections") => collections_elsewhere::answer(host, context, &call)?.into(),
+        (Some("collections"), "fields") => collections_elsewhere::answer_fields(context, &call)?.into(),
+        _ => {
+            let Call { address, params, values } = call;
+            pipeline::perform(host, context, &address, params, values).await?
+        }
+    })
 }
 
 impl Call {
@@ -183,7 +203,7 @@ async fn named_workflows(host: &Host, call: &Call) -> Result<Vec<WorkflowId>, Ap
 }
 
 /// Reads with the pipeline's rules: rights, filter, sort, fields, page.
-async fn read(host: &Host, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
+async fn read(context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
     let Call { address, params, .. } = call;
-    pipeline::read(host, context, &address, params).await
+    pipeline::read(context, &address, params).await
 }

@@ -21,7 +21,7 @@ pub(super) async fn answer_below_workflow(
     call: Call,
 ) -> Result<Answer, ApiError> {
     match call.address.action.as_str() {
-        "list" | "get" => read(host, context, call).await,
+        "list" | "get" => read(context, call).await,
         "create" => {
             context.role().require_manager()?;
             let workflow = WorkflowId(id_of(call.source_key()?)?);
@@ -45,7 +45,7 @@ pub(super) async fn answer_below_workflow(
 
 pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
     match call.address.action.as_str() {
-        "list" | "get" => read(host, context, call).await,
+        "list" | "get" => read(context, call).await,
         "update" => {
             context.role().require_manager()?;
             let id = NodeId(id_of(&call.key()?)?);

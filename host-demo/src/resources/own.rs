@@ -25,7 +25,7 @@ pub(super) async fn read(host: &Host, context: &RequestContext, call: Call) -> R
     match params.whose {
         Whose::All => {
             context.role().require_manager()?;
-            pipeline::read(host, context, &address, params).await
+            pipeline::read(context, &address, params).await
         }
         Whose::Own => {
             let collection = collection(&host.store.schema(), &address.resource)?;
@@ -34,7 +34,7 @@ pub(super) async fn read(host: &Host, context: &RequestContext, call: Call) -> R
                 Some(filter) => json!({"$and": [own, filter]}),
                 None => own,
             });
-            pipeline::read(host, &context.in_role(Role::owner_of(&collection)), &address, params).await
+            pipeline::read(&context.in_role(Role::owner_of(&collection)), &address, params).await
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use plugin_api::schema::MAIN_DATA_SOURCE;
 use serde_json::{Value, json};
-use store::{Filter, Record, Schema, StoreError, Tx, WriteOptions};
+use store::{Filter, Record, StoreError, Tx, WriteOptions};
 
 use super::{Call, name_of, read, read_all, required_text};
 use crate::{
@@ -21,7 +21,7 @@ const RIGHTS: [&str; 5] = ["view", "create", "update", "destroy", "trigger"];
 pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
     context.role().require_manager()?;
     match call.address.action.as_str() {
-        "list" | "get" => read(host, context, call).await,
+        "list" | "get" => read(context, call).await,
         "create" => {
             let mut values = call.values.into_object()?;
             required_text(&values, "name")?;
@@ -98,7 +98,7 @@ pub(super) async fn answer_resources(
         "create" => {
             let mut values = call.values.into_object()?;
             required_text(&values, "name")?;
-            check_resource(&host.store.schema(), &values)?;
+            check_resource(host, &values).await?;
             values
                 .retain(|name, _| matches!(name.as_str(), "dataSourceKey" | "name" | "usingActionsConfig" | "actions"));
             values.insert("roleName".to_owned(), role.clone().into());
@@ -123,7 +123,7 @@ pub(super) async fn answer_resources(
             }
             let mut values = call.values.into_object()?;
             if is_update {
-                check_resource(&host.store.schema(), &values)?;
+                check_resource(host, &values).await?;
             }
             values.retain(|name, _| matches!(name.as_str(), "usingActionsConfig" | "actions"));
             host.store
@@ -187,10 +187,12 @@ fn check_role(values: &Record) -> Result<(), ApiError> {
     }
 }
 
-fn check_resource(schema: &Schema, values: &Record) -> Result<(), ApiError> {
-    if let Some(source) = values.get("dataSourceKey").filter(|source| *source != MAIN_DATA_SOURCE) {
-        return Err(ApiError::invalid("UNKNOWN_DATA_SOURCE", format!("data source {source} does not exist")));
-    }
+async fn check_resource(host: &Host, values: &Record) -> Result<(), ApiError> {
+    let source = match values.get("dataSourceKey") {
+        None => MAIN_DATA_SOURCE,
+        Some(key) => name_of(key)?,
+    };
+    let schema = host.data_sources.find(source).await?.store().schema();
     let collection = match values.get("name") {
         Some(name) => Some(schema.collection(name_of(name)?)?),
         None => None,

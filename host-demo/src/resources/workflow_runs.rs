@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plugin_api::{AssociationPath, Batch, ManualData, ManualRun, schema::MAIN_DATA_SOURCE};
+use plugin_api::{AssociationPath, Batch, CollectionRef, ManualData, ManualRun};
 use serde_json::{Value, json};
 use store::{ClaimedBy, ExecutionId, NewExecution, Select, Tx, UserId, WorkflowId, WorkflowRow, workflows::Revision};
 use uuid::Uuid;
@@ -29,12 +29,16 @@ pub(super) async fn execute(host: &Arc<Host>, author: UserId, call: Call) -> Res
     let run = triggers::trigger(&host.plugins.current(), &workflow.trigger_type)?
         .manual(&workflow.config, &input)
         .map_err(triggers::refusal)?;
+    let given = match &run.data {
+        ManualData::Given(data) => data.clone(),
+        ManualData::Load { collection, key, preloads } => load(host, collection, key.clone(), preloads).await?,
+    };
     let claim = host.engine.claim();
     let stored = host
         .store
         .write::<_, ApiError, _>(move |tx| {
             Box::pin(async move {
-                let execution = enqueue(tx, &workflow, run, claim).await?;
+                let execution = enqueue(tx, &workflow, run, given, claim).await?;
                 let mut stored = Stored { execution, new_version: None, changed: Vec::new() };
                 // A version that had run before is frozen already: there is nothing to keep editable.
                 if revises && workflow.executed == 0 {
@@ -57,34 +61,36 @@ pub(super) async fn execute(host: &Arc<Host>, author: UserId, call: Call) -> Res
     Ok(Answer::Data(answer))
 }
 
+/// Reads the record, or the records, that the workflow gets.
+async fn load(
+    host: &Host,
+    collection: &CollectionRef,
+    key: Value,
+    preloads: &[AssociationPath],
+) -> Result<Value, ApiError> {
+    let mut conn = host.data_sources.find(collection.data_source()).await?.store().read().await?;
+    let collection = Arc::clone(conn.schema().collection(collection.name())?);
+    let appends: Vec<String> = preloads.iter().map(AssociationPath::to_string).collect();
+    let is_one = !key.is_array();
+    let keys = if let Value::Array(keys) = key { keys } else { vec![key] };
+    let mut records = Vec::with_capacity(keys.len());
+    for key in keys {
+        let select = Select { appends: Vec::clone(&appends), ..Select::default() };
+        let found = conn.follow(&collection, &[key], &[], &select).await?.into_iter().next();
+        records.push(Value::Object(found.ok_or_else(|| ApiError::Refused("record not found".to_owned()))?));
+    }
+    Ok(if is_one { records.pop().unwrap_or_default() } else { records.into() })
+}
+
 async fn enqueue(
     tx: &mut Tx,
     workflow: &WorkflowRow,
     run: ManualRun,
+    data: Value,
     claim: ClaimedBy,
 ) -> Result<ExecutionId, ApiError> {
     let user = read_all(tx, "users", &json!(run.user.0), &[]).await?.into_iter().next();
     let user = user.ok_or_else(|| ApiError::Refused("user not found".to_owned()))?;
-    let data = match run.data {
-        ManualData::Given(data) => data,
-        ManualData::Load { collection, key, preloads } => {
-            if collection.data_source() != MAIN_DATA_SOURCE {
-                let name = collection.data_source();
-                return Err(ApiError::invalid("UNKNOWN_DATA_SOURCE", format!("data source {name} does not exist")));
-            }
-            let collection = tx.schema().collection(collection.name())?.clone();
-            let appends: Vec<String> = preloads.iter().map(AssociationPath::to_string).collect();
-            let is_one = !key.is_array();
-            let keys = if let Value::Array(keys) = key { keys } else { vec![key] };
-            let mut records = Vec::with_capacity(keys.len());
-            for key in keys {
-                let select = Select { appends: Vec::clone(&appends), ..Select::default() };
-                let found = tx.follow(&collection, &[key], &[], &select).await?.into_iter().next();
-                records.push(Value::Object(found.ok_or_else(|| ApiError::Refused("record not found".to_owned()))?));
-            }
-            if is_one { records.pop().unwrap_or_default() } else { records.into() }
-        }
-    };
     let data = match run.batch {
         Batch::PerRecord => data,
         Batch::PerBatch => json!([data]),

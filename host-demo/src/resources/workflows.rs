@@ -2,9 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use plugin_api::ExecutionMode;
+use plugin_api::{ExecutionMode, schema::MAIN_DATA_SOURCE};
 use serde_json::{Value, json};
-use store::{Record, UserId, WorkflowId, WorkflowRow, workflows::Revision};
+use store::{Record, Schema, StoreError, UserId, WorkflowId, WorkflowRow, workflows::Revision};
 use workflow::WorkflowOptions;
 
 use super::{Call, id_of, named_workflows, nodes::no_workflow, read, read_all, read_one, text, workflow_runs};
@@ -13,13 +13,13 @@ use crate::{
     host::Host,
     http::{answer::Answer, error::ApiError},
     pipeline,
-    plugins::Plugins,
+    plugins::{LoadedTrigger, Plugins},
     triggers::{self, secrets},
 };
 
 pub(super) async fn answer(host: &Arc<Host>, context: &RequestContext, call: Call) -> Result<Answer, ApiError> {
     if matches!(call.address.action.as_str(), "list" | "get") {
-        return Ok(with_obstacles(&host.plugins.current(), read(host, context, call).await?));
+        return Ok(with_obstacles(&host.plugins.current(), read(context, call).await?));
     }
     context.role().require_manager()?;
     let author = UserId(context.actor().id.0);
@@ -73,7 +73,8 @@ async fn create(host: &Arc<Host>, author: UserId, mut values: Record) -> Result<
     check_shapes(&values)?;
     let config = values.get("config").cloned().unwrap_or_else(|| json!({}));
     let config = secrets::opened(trigger.config_schema(), &config, &Value::Null)?;
-    triggers::check_config(trigger, &config, &host.store.schema())?;
+    check_config(host, trigger, &config, &host.store.schema()).await?;
+    let given = config.clone();
     let (config, secrets) = secrets::sealed(trigger.config_schema(), config);
     values.extend([("config".to_owned(), config), ("secrets".to_owned(), secrets)]);
     let modes = &trigger.info().binding.modes;
@@ -86,6 +87,7 @@ async fn create(host: &Arc<Host>, author: UserId, mut values: Record) -> Result<
         return Err(ApiError::Refused(format!("Trigger type \"{type_id}\" has no such execution mode")));
     }
     values.insert("sync".to_owned(), (mode == ExecutionMode::Sync).into());
+    check_within(trigger, &given, mode == ExecutionMode::Sync)?;
     let row = host
         .store
         .write::<_, ApiError, _>(move |tx| Box::pin(async move { Ok(tx.create_workflow(values, Some(author)).await?) }))
@@ -120,7 +122,8 @@ async fn update(
             }
             if let Some(config) = &config {
                 let config = secrets::opened(trigger.config_schema(), config, &row.secrets)?;
-                triggers::check_config(trigger, &config, conn.schema())?;
+                check_config(host, trigger, &config, conn.schema()).await?;
+                check_within(trigger, &config, row.sync)?;
                 let (config, secrets) = secrets::sealed(trigger.config_schema(), config);
                 configs
                     .insert(*id, Record::from_iter([("config".to_owned(), config), ("secrets".to_owned(), secrets)]));
@@ -184,6 +187,46 @@ async fn revise(host: &Arc<Host>, call: &Call) -> Result<Answer, ApiError> {
         })
         .await?;
     Ok(Answer::record(read_one(host, "workflows", json!(row.id.0), &[]).await?))
+}
+
+/// Checks a configuration, once the data source that it watches can be looked at.
+async fn check_config(
+    host: &Host,
+    trigger: &LoadedTrigger,
+    config: &Value,
+    main: &Arc<Schema>,
+) -> Result<(), ApiError> {
+    if let Some(watched) = triggers::watched(trigger, config) {
+        match host.data_sources.find(watched.data_source()).await {
+            // The trigger has a sentence of its own for one that is not there.
+            Ok(_) | Err(StoreError::Invalid { code: "UNKNOWN_DATA_SOURCE", .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    triggers::check_config(trigger, config, &host.data_sources.schemas(main))?;
+    let plugins = host.plugins.current();
+    if plugins.has_clock(&trigger.info().id)
+        && let Some(watch) = plugins.watch(&trigger.info().id, config).map_err(triggers::refusal)?
+        && watch.collection.data_source() != MAIN_DATA_SOURCE
+    {
+        let source = watch.collection.data_source();
+        let message =
+            format!("the dates of records in data source \"{source}\" cannot be waited for, only those in main");
+        return Err(ApiError::Refused(message));
+    }
+    Ok(())
+}
+
+/// Refuses a workflow that would have to be part of a transaction of a further database.
+fn check_within(trigger: &LoadedTrigger, config: &Value, sync: bool) -> Result<(), ApiError> {
+    let watched = triggers::watched(trigger, config).filter(|watched| watched.data_source() != MAIN_DATA_SOURCE);
+    match watched.filter(|_| sync && trigger.runs_within()) {
+        None => Ok(()),
+        Some(watched) => Err(ApiError::Refused(format!(
+            "a workflow cannot be part of a change in data source \"{}\": it has to be asynchronous",
+            watched.data_source()
+        ))),
+    }
 }
 
 /// The types of what the store takes as they are.

@@ -8,10 +8,8 @@ mod workflows;
 
 use std::sync::Arc;
 
-use plugin_api::{
-    ExecutionId, PluginError, ReadRecord, ReadRecords, RecordPage, StartWorkflow, schema::MAIN_DATA_SOURCE,
-};
-use store::{Collection, Record, Schema, StoreError};
+use plugin_api::{ExecutionId, PluginError, ReadRecord, ReadRecords, RecordPage, StartWorkflow};
+use store::{Record, StoreError};
 
 use crate::{
     host::Host,
@@ -21,25 +19,16 @@ use crate::{
 
 impl Backend for Host {
     fn record(self: Arc<Self>, question: ReadRecord) -> Answering<Option<Record>> {
-        Box::pin(async move { records::one(&self.store, question).await.map_err(refusal) })
+        Box::pin(async move { records::one(&self, question).await.map_err(refusal) })
     }
 
     fn records(self: Arc<Self>, question: ReadRecords) -> Answering<RecordPage> {
-        Box::pin(async move { records::page(&self.store, question).await.map_err(refusal) })
+        Box::pin(async move { records::page(&self, question).await.map_err(refusal) })
     }
 
     fn start_workflow(self: Arc<Self>, caller: Caller, question: StartWorkflow) -> Answering<ExecutionId> {
         Box::pin(async move { workflows::start(&self, caller, question).await.map_err(refusal) })
     }
-}
-
-/// Finds a collection.
-fn collection(schema: &Schema, name: &plugin_api::CollectionRef) -> Result<Arc<Collection>, ApiError> {
-    if name.data_source() != MAIN_DATA_SOURCE {
-        let name = name.data_source();
-        return Err(ApiError::invalid("UNKNOWN_DATA_SOURCE", format!("data source {name} does not exist")));
-    }
-    Ok(Arc::clone(schema.collection(name.name())?))
 }
 
 /// What an error is to a plugin: its own mistake in the words that an HTTP caller reads, or something that it may try again.

@@ -10,14 +10,14 @@ use std::{
 
 use sea_query::{SchemaStatementBuilder, Value, Values};
 use sea_query_sqlx::{SqlxBinder, SqlxValues};
-use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, Sqlite, SqliteConnection, pool::PoolConnection};
+use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, SqliteConnection, pool::PoolConnection};
 
 use super::{
     Dialect,
     faults::FaultPoint,
     fixed::{Fixed, Rows},
     link::Link,
-    refusal::refusal,
+    refusal::{further_refusal, refusal},
     row::Row,
     step::Mark,
 };
@@ -39,16 +39,8 @@ pub struct Conn {
 }
 
 impl Conn {
-    pub(super) fn sqlite_reader(connection: PoolConnection<Sqlite>, schema: Arc<Schema>, faults: FaultPoint) -> Self {
-        Self { link: Link::SqliteReader(connection), schema, faults }
-    }
-
-    pub(super) fn postgres_reader(
-        connection: PoolConnection<Postgres>,
-        schema: Arc<Schema>,
-        faults: FaultPoint,
-    ) -> Self {
-        Self { link: Link::PostgresReader(connection), schema, faults }
+    pub(super) fn new(link: Link, schema: Arc<Schema>, faults: FaultPoint) -> Self {
+        Self { link, schema, faults }
     }
 
     /// The schema this connection works with.
@@ -59,6 +51,11 @@ impl Conn {
     /// The database that statements are for.
     pub(crate) fn dialect(&self) -> Dialect {
         self.link.dialect()
+    }
+
+    /// Says whether the database is a further one: it has records and nothing else.
+    pub fn is_further(&self) -> bool {
+        self.schema.is_further()
     }
 
     /// Says whether other transactions may write while this one does.
@@ -73,11 +70,12 @@ impl Conn {
     ///
     /// Database errors.
     pub async fn now_ms(&mut self) -> Result<i64, StoreError> {
-        if self.dialect() == Dialect::Sqlite {
-            return Ok(chrono::Utc::now().timestamp_millis());
-        }
-        let sql = r#"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS "now""#;
-        let rows = self.query(sql, []).await?;
+        let sql = match self.dialect() {
+            Dialect::Sqlite => return Ok(chrono::Utc::now().timestamp_millis()),
+            Dialect::Postgres => r#"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS "now""#,
+            Dialect::Mysql => "SELECT CAST(unix_timestamp(now(3)) * 1000 AS SIGNED) AS `now`",
+        };
+        let rows = self.ask(sql, []).await?;
         rows.first().map_or(Ok(0), |row| row.get("now"))
     }
 
@@ -108,8 +106,26 @@ impl Conn {
         sql: impl Into<Fixed>,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        let text = sql.into().text(self.dialect(), Rows::Read);
+        let text = self.fixed(sql.into(), Rows::Read)?;
         self.rows(text.into_sql_str(), bind(values)).await
+    }
+
+    /// Runs a statement in this database's own language, whichever database it is, and reads all its rows.
+    pub(crate) async fn ask(
+        &mut self,
+        sql: &'static str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.rows(sql.into_sql_str(), bind(values)).await
+    }
+
+    /// The text of a fixed statement: those are about what only the main database has, under names that may mean something else
+    /// in a further one.
+    fn fixed(&self, sql: Fixed, rows: Rows) -> Result<&'static str, StoreError> {
+        if self.is_further() {
+            return Err(StoreError::invalid("MAIN_ONLY", "only the main data source has that: others have records"));
+        }
+        Ok(sql.text(self.dialect(), rows))
     }
 
     /// The same for rows that a decision depends on: in a transaction nobody else changes them before its end. The statement
@@ -120,7 +136,7 @@ impl Conn {
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Row>, StoreError> {
         let rows = if self.has_rivals() { Rows::Held } else { Rows::Read };
-        let text = sql.into().text(self.dialect(), rows);
+        let text = self.fixed(sql.into(), rows)?;
         self.rows(text.into_sql_str(), bind(values)).await
     }
 
@@ -135,7 +151,12 @@ impl Conn {
 
     async fn rows(&mut self, sql: SqlStr, values: SqlxValues) -> Result<Vec<Row>, StoreError> {
         self.faults.pass(sql.as_str()).map_err(StoreError::Database)?;
-        self.link.rows(sql, values).await.map_err(refusal)
+        self.link.rows(sql, values).await.map_err(|error| self.meaning(error))
+    }
+
+    /// What a refused statement means.
+    fn meaning(&self, error: sqlx::Error) -> StoreError {
+        if self.is_further() { further_refusal(error) } else { refusal(error) }
     }
 }
 
@@ -184,6 +205,8 @@ enum Ids {
     Made(IdGenerator),
     /// PostgreSQL counts them; these are taken and not used yet.
     Counted(Range<i64>),
+    /// A further database has nothing that needs them.
+    Nobody,
 }
 
 /// Ids that PostgreSQL's sequence gives at a time.
@@ -229,7 +252,7 @@ impl Tx {
         listener: Listener,
     ) -> Result<Self, StoreError> {
         let schema = Arc::new(Schema::built_in(Dialect::Sqlite));
-        let conn = Conn { link: Link::SqliteWriter(Box::new(connection)), schema, faults };
+        let conn = Conn::new(Link::SqliteWriter(Box::new(connection)), schema, faults);
         let mut tx = Self::new(conn, Ids::Made(IdGenerator::above(0)), clock, listener);
         tx.catch_up().await?;
         Ok(tx)
@@ -243,7 +266,7 @@ impl Tx {
         faults: FaultPoint,
         listener: Listener,
     ) -> Result<Self, StoreError> {
-        let conn = Conn { link: Link::PostgresWriter { connection, broken: false }, schema, faults };
+        let conn = Conn::new(Link::PostgresWriter { connection, broken: false }, schema, faults);
         let mut tx = Self::new(conn, Ids::Counted(0..0), clock, listener);
         match tx.begin().await {
             Ok(()) => Ok(tx),
@@ -251,6 +274,20 @@ impl Tx {
                 // It may be in a transaction.
                 drop(tx.close().await);
                 Err(error)
+            }
+        }
+    }
+
+    /// Begins a transaction of a further database on a connection that is made for it.
+    pub(super) async fn begin_further(mut conn: Conn, clock: Clock, listener: Listener) -> Result<Self, StoreError> {
+        let begin = conn.dialect().begin();
+        conn.faults.pass(begin).map_err(StoreError::Database)?;
+        match conn.link.control(begin.into_sql_str()).await {
+            Ok(_) => Ok(Self::new(conn, Ids::Nobody, clock, listener)),
+            Err(error) => {
+                // It may be in a transaction.
+                drop(conn.link.close().await);
+                Err(StoreError::Database(error))
             }
         }
     }
@@ -267,7 +304,7 @@ impl Tx {
 
     /// Commits. A transaction in which a statement was refused cannot be committed.
     pub(super) async fn commit(&mut self) -> Result<(), sqlx::Error> {
-        if let Link::PostgresWriter { broken: true, .. } = self.conn.link {
+        if self.conn.link.is_broken() {
             return Err(sqlx::Error::Protocol("a statement of the transaction was refused".to_owned()));
         }
         self.control("COMMIT").await
@@ -296,7 +333,7 @@ impl Tx {
 
     /// Lets nobody else change the schema before the transaction ends, and takes up what others have changed.
     pub(crate) async fn hold_schema(&mut self) -> Result<(), StoreError> {
-        if self.dialect() == Dialect::Sqlite {
+        if self.dialect() == Dialect::Sqlite && !self.is_further() {
             return Ok(());
         }
         self.run(r#"UPDATE "_schemaVersion" SET "version" = "version" + 1"#, []).await?;
@@ -323,6 +360,7 @@ impl Tx {
                     return Ok(id);
                 }
             }
+            Ids::Nobody => {}
         }
         let rows = self.query(r#"SELECT nextval('"_engineIds"') AS "first""#, []).await?;
         let first: i64 = rows.first().map_or(Ok(0), |row| row.get("first"))?;
@@ -394,8 +432,23 @@ impl Tx {
         sql: impl Into<Fixed>,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<u64, StoreError> {
-        let text = sql.into().text(self.dialect(), Rows::Read);
+        let text = self.fixed(sql.into(), Rows::Read)?;
         self.changed(text.into_sql_str(), bind(values)).await
+    }
+
+    /// Runs a statement in this database's own language, whichever database it is, and answers how many rows it changed.
+    pub(crate) async fn carry_out(
+        &mut self,
+        sql: &'static str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<u64, StoreError> {
+        self.changed(sql.into_sql_str(), bind(values)).await
+    }
+
+    /// The number that MySQL has counted for the row that was inserted last, as text.
+    pub(crate) async fn counted(&mut self) -> Result<String, StoreError> {
+        let rows = self.ask("SELECT CAST(last_insert_id() AS CHAR) AS `id`", []).await?;
+        rows.first().map_or(Ok(String::new()), |row| row.get("id"))
     }
 
     /// Changes the structure of the database. Undone with everything else if the request fails.
@@ -411,7 +464,7 @@ impl Tx {
 
     async fn changed(&mut self, sql: SqlStr, values: SqlxValues) -> Result<u64, StoreError> {
         self.conn.faults.pass(sql.as_str()).map_err(StoreError::Database)?;
-        self.conn.link.changed(sql, values).await.map_err(refusal)
+        self.conn.link.changed(sql, values).await.map_err(|error| self.conn.meaning(error))
     }
 
     /// Begins, marks or ends a transaction.

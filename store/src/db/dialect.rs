@@ -1,8 +1,12 @@
 //! What differs between the databases in the statements that are built: lists of keys, matching of text, column types.
 //!
-//! Both hold values in the same stored forms: whole numbers, floating point numbers and texts that compare byte by byte.
+//! The main database, which is one of the first two, holds values in the same stored forms: whole numbers, floating point
+//! numbers and texts that compare byte by byte. What further databases hold is turned into them (`native.rs`).
 
-use sea_query::{ColumnDef, Expr, ExprTrait as _, LikeExpr, PostgresQueryBuilder, SqliteQueryBuilder, Value};
+use sea_query::{
+    ColumnDef, Expr, ExprTrait as _, LikeExpr, LockType, MysqlQueryBuilder, PostgresQueryBuilder, SqliteQueryBuilder,
+    Value,
+};
 use sea_query_sqlx::{SqlxBinder, SqlxValues};
 
 use super::Cell;
@@ -21,6 +25,8 @@ pub(crate) enum Dialect {
     #[default]
     Sqlite,
     Postgres,
+    /// MySQL and MariaDB: further databases only.
+    Mysql,
 }
 
 impl Dialect {
@@ -29,6 +35,7 @@ impl Dialect {
         match self {
             Self::Sqlite => statement.build_sqlx(SqliteQueryBuilder),
             Self::Postgres => statement.build_sqlx(PostgresQueryBuilder),
+            Self::Mysql => statement.build_sqlx(MysqlQueryBuilder),
         }
     }
 
@@ -37,18 +44,22 @@ impl Dialect {
         match self {
             Self::Sqlite => statement.build(SqliteQueryBuilder),
             Self::Postgres => statement.build(PostgresQueryBuilder),
+            Self::Mysql => statement.build(MysqlQueryBuilder),
         }
     }
 
     /// `column` is one of the values, which are all of one kind. The list is one bound value, so that its length does not
     /// change the statement's text and has no limit.
     pub(crate) fn is_one_of(self, column: Expr, values: impl IntoIterator<Item = Cell>) -> Expr {
+        if self == Self::Mysql {
+            return column.is_in(values.into_iter().map(Expr::from));
+        }
         let values: Vec<Cell> = values.into_iter().collect();
         let kind = values.iter().find(|cell| **cell != Cell::Null).cloned();
         let list: Vec<serde_json::Value> = values.into_iter().map(Into::into).collect();
         let bound = [Value::from(serde_json::Value::from(list).to_string())];
         match (self, kind) {
-            (Self::Sqlite, _) => {
+            (Self::Sqlite | Self::Mysql, _) => {
                 let values = Expr::cust_with_values("(SELECT value FROM json_each(?))", bound);
                 Expr::cust_with_exprs("? IN ?", [column, values])
             }
@@ -85,13 +96,15 @@ impl Dialect {
             // To SQLite such a pattern matches nothing; here it would be an error.
             Self::Postgres if ends_open(pattern) => column.and(Expr::cust("1 = 0")),
             Self::Postgres => self.folded(column).like(LikeExpr::new(pattern.to_ascii_lowercase()).escape('\\')),
+            // This escapes by itself, and whether case matters is the column's own rule.
+            Self::Mysql => column.like(pattern),
         }
     }
 
     /// A text column as it compares without regard to the case of ASCII letters. SQLite's columns compare so by themselves.
     pub(crate) fn folded(self, column: Expr) -> Expr {
         match self {
-            Self::Sqlite => column,
+            Self::Sqlite | Self::Mysql => column,
             Self::Postgres => Expr::cust_with_exprs("lower($1 COLLATE \"C\")", [column]),
         }
     }
@@ -107,8 +120,60 @@ impl Dialect {
     /// The different values of an expression, within a call that aggregates.
     pub(crate) fn distinct(self, values: Expr) -> Expr {
         match self {
-            Self::Sqlite => Expr::cust_with_exprs("DISTINCT ?", [values]),
+            Self::Sqlite | Self::Mysql => Expr::cust_with_exprs("DISTINCT ?", [values]),
             Self::Postgres => Expr::cust_with_exprs("DISTINCT $1", [values]),
+        }
+    }
+
+    /// The name of the type of whole numbers, in casts.
+    pub(crate) fn whole(self) -> &'static str {
+        match self {
+            Self::Sqlite | Self::Postgres => "bigint",
+            Self::Mysql => "signed",
+        }
+    }
+
+    /// The name of the type of floating point numbers, in casts.
+    pub(crate) fn double(self) -> &'static str {
+        match self {
+            Self::Sqlite | Self::Postgres => "double precision",
+            Self::Mysql => "double",
+        }
+    }
+
+    /// The name of the type of texts, in casts.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Sqlite | Self::Postgres => "text",
+            Self::Mysql => "char",
+        }
+    }
+
+    /// Says whether statements that write can answer with the rows.
+    pub(crate) fn has_returning(self) -> bool {
+        self != Self::Mysql
+    }
+
+    /// Says whether a missing value is the smallest without having to say so.
+    pub(crate) fn puts_nulls_first(self) -> bool {
+        self == Self::Mysql
+    }
+
+    /// How rows are held, as strictly as asked for or more so.
+    pub(crate) fn lock(self, lock: LockType) -> LockType {
+        match (self, lock) {
+            (Self::Mysql, LockType::NoKeyUpdate | LockType::KeyShare) => LockType::Update,
+            (_, lock) => lock,
+        }
+    }
+
+    /// Begins a transaction in which each statement sees what others have committed.
+    pub(super) fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
+            // Set once for each connection.
+            Self::Mysql => "START TRANSACTION",
         }
     }
 
@@ -123,7 +188,7 @@ impl Dialect {
             FieldType::Double => column.double(),
             FieldType::Boolean => match self {
                 Self::Sqlite => column.boolean(),
-                Self::Postgres => column.big_integer(),
+                Self::Postgres | Self::Mysql => column.big_integer(),
             },
             FieldType::String { .. }
             | FieldType::Text
@@ -134,7 +199,7 @@ impl Dialect {
             | FieldType::Uuid
             | FieldType::Array { .. }
             | FieldType::Password => match self {
-                Self::Sqlite => column.text(),
+                Self::Sqlite | Self::Mysql => column.text(),
                 Self::Postgres => column.text().extra("COLLATE \"C\""),
             },
             FieldType::Association(_) => return None,
@@ -145,7 +210,7 @@ impl Dialect {
     pub(crate) fn sequence(self, column: &mut ColumnDef) -> &mut ColumnDef {
         match self {
             Self::Sqlite => column.integer(),
-            Self::Postgres => column.big_integer(),
+            Self::Postgres | Self::Mysql => column.big_integer(),
         }
         .auto_increment()
         .primary_key()
@@ -155,7 +220,7 @@ impl Dialect {
     /// table's quoted name and the column's. SQLite's do so by themselves.
     pub(crate) fn count_above(self) -> Option<&'static str> {
         match self {
-            Self::Sqlite => None,
+            Self::Sqlite | Self::Mysql => None,
             Self::Postgres => Some(
                 r#"SELECT setval("name"::regclass, ?1)
                    FROM (SELECT pg_get_serial_sequence(?2, ?3) AS "name") AS "sequence"

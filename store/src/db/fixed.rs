@@ -66,12 +66,13 @@ impl Fixed {
     pub(super) fn text(self, dialect: Dialect, rows: Rows) -> &'static str {
         let text = match (self, dialect) {
             (Self::Both(text), _) => text,
-            (Self::Each { sqlite, .. }, Dialect::Sqlite) => sqlite,
+            // Fixed statements are for the main database, which is never the third.
+            (Self::Each { sqlite, .. }, Dialect::Sqlite | Dialect::Mysql) => sqlite,
             (Self::Each { postgres, .. }, Dialect::Postgres) => postgres,
         };
         match dialect {
             // There is one writer.
-            Dialect::Sqlite => text,
+            Dialect::Sqlite | Dialect::Mysql => text,
             Dialect::Postgres => numbered_once(text, rows),
         }
     }

@@ -1,23 +1,28 @@
-//! One connection to either database: what carries statements out.
+//! One connection to any of the databases: what carries statements out.
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
-    Connection as _, Executor as _, PgConnection, Postgres, SqlStr, Sqlite, SqliteConnection, pool::PoolConnection,
+    Connection as _, Executor as _, MySql, MySqlConnection, PgConnection, Postgres, SqlStr, Sqlite, SqliteConnection,
+    pool::PoolConnection,
 };
 
 use super::{Dialect, arguments::arguments, row::Row};
 
 /// A connection.
 pub(super) enum Link {
-    /// One of SQLite's readers.
-    SqliteReader(PoolConnection<Sqlite>),
-    /// SQLite's writer.
+    /// A connection of SQLite from a pool: one of the readers, or one that writes a further database's file.
+    SqlitePooled(PoolConnection<Sqlite>),
+    /// The main database's writer.
     SqliteWriter(Box<SqliteConnection>),
     /// A connection of PostgreSQL outside of a transaction.
     PostgresReader(PoolConnection<Postgres>),
     /// A connection of PostgreSQL in a transaction. After a refused statement the server takes no others.
     PostgresWriter { connection: PoolConnection<Postgres>, broken: bool },
+    /// A connection of MySQL outside of a transaction.
+    MysqlReader(PoolConnection<MySql>),
+    /// A connection of MySQL in a transaction. After a refused statement it may have none any more: no others are carried out.
+    MysqlWriter { connection: PoolConnection<MySql>, broken: bool },
 }
 
 /// PostgreSQL's `feature_not_supported`: in a prepared statement, that a column has another type by now.
@@ -26,20 +31,21 @@ const PLAN_OUTDATED: &str = "0A000";
 impl Link {
     pub(super) fn dialect(&self) -> Dialect {
         match self {
-            Self::SqliteReader(_) | Self::SqliteWriter(_) => Dialect::Sqlite,
+            Self::SqlitePooled(_) | Self::SqliteWriter(_) => Dialect::Sqlite,
             Self::PostgresReader(_) | Self::PostgresWriter { .. } => Dialect::Postgres,
+            Self::MysqlReader(_) | Self::MysqlWriter { .. } => Dialect::Mysql,
         }
     }
 
     /// Says whether other transactions may write at the same time.
     pub(super) fn has_rivals(&self) -> bool {
-        matches!(self, Self::PostgresWriter { .. })
+        matches!(self, Self::PostgresWriter { .. } | Self::MysqlWriter { .. })
     }
 
     /// Runs a statement and reads all its rows.
     pub(super) async fn rows(&mut self, sql: SqlStr, values: SqlxValues) -> Result<Vec<Row>, sqlx::Error> {
         match self {
-            Self::SqliteReader(connection) => sqlite_rows(connection, sql, values).await,
+            Self::SqlitePooled(connection) => sqlite_rows(connection, sql, values).await,
             Self::SqliteWriter(connection) => sqlite_rows(connection, sql, values).await,
             Self::PostgresReader(connection) => {
                 let bound = arguments(values.0)?;
@@ -60,6 +66,13 @@ impl Link {
                         connection.clear_cached_statements().await?;
                     }
                 }
+                answer
+            }
+            Self::MysqlReader(connection) => mysql_rows(connection, sql, values).await,
+            Self::MysqlWriter { broken: true, .. } => Err(given_up()),
+            Self::MysqlWriter { connection, broken } => {
+                let answer = mysql_rows(connection, sql, values).await;
+                *broken = answer.is_err();
                 answer
             }
         }
@@ -96,7 +109,7 @@ impl Link {
     /// Runs a statement and answers how many rows it changed.
     pub(super) async fn changed(&mut self, sql: SqlStr, values: SqlxValues) -> Result<u64, sqlx::Error> {
         match self {
-            Self::SqliteReader(connection) => sqlite_changed(connection, sql, values).await,
+            Self::SqlitePooled(connection) => sqlite_changed(connection, sql, values).await,
             Self::SqliteWriter(connection) => sqlite_changed(connection, sql, values).await,
             Self::PostgresReader(connection) => {
                 let query = sqlx::query_with(sql, arguments(values.0)?);
@@ -108,33 +121,49 @@ impl Link {
                 *broken |= answer.is_err();
                 answer.map(|done| done.rows_affected())
             }
+            Self::MysqlReader(connection) => mysql_changed(connection, sql, values).await,
+            Self::MysqlWriter { broken: true, .. } => Err(given_up()),
+            Self::MysqlWriter { connection, broken } => {
+                let answer = mysql_changed(connection, sql, values).await;
+                *broken = answer.is_err();
+                answer
+            }
         }
     }
 
     /// Runs statements without values, which may begin and end transactions, and reads the rows of all of them.
     pub(super) async fn control(&mut self, sql: SqlStr) -> Result<Vec<Row>, sqlx::Error> {
         match self {
-            Self::SqliteReader(connection) => connection.execute(sql).await.map(|_| Vec::new()),
+            Self::SqlitePooled(connection) => connection.execute(sql).await.map(|_| Vec::new()),
             Self::SqliteWriter(connection) => connection.execute(sql).await.map(|_| Vec::new()),
             Self::PostgresReader(connection) | Self::PostgresWriter { connection, .. } => {
                 postgres_rows(sqlx::raw_sql(sql).fetch(&mut **connection)).await
+            }
+            Self::MysqlReader(connection) | Self::MysqlWriter { connection, .. } => {
+                sqlx::raw_sql(sql).fetch(&mut **connection).map_ok(Row::Mysql).try_collect().await
             }
         }
     }
 
     /// Takes note that what was refused is undone: the server takes statements again.
     pub(super) fn mend(&mut self) {
-        if let Self::PostgresWriter { broken, .. } = self {
+        if let Self::PostgresWriter { broken, .. } | Self::MysqlWriter { broken, .. } = self {
             *broken = false;
         }
+    }
+
+    /// Says whether a statement of the transaction was refused.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(self, Self::PostgresWriter { broken: true, .. } | Self::MysqlWriter { broken: true, .. })
     }
 
     /// Closes the connection.
     pub(super) async fn close(self) -> Result<(), sqlx::Error> {
         match self {
-            Self::SqliteReader(connection) => connection.close().await,
+            Self::SqlitePooled(connection) => connection.close().await,
             Self::SqliteWriter(connection) => connection.close().await,
             Self::PostgresReader(connection) | Self::PostgresWriter { connection, .. } => connection.close().await,
+            Self::MysqlReader(connection) | Self::MysqlWriter { connection, .. } => connection.close().await,
         }
     }
 }
@@ -159,6 +188,22 @@ async fn postgres_rows(
     rows: impl Stream<Item = Result<sqlx::postgres::PgRow, sqlx::Error>> + Send,
 ) -> Result<Vec<Row>, sqlx::Error> {
     rows.map_ok(Row::Postgres).try_collect().await
+}
+
+async fn mysql_rows(
+    connection: &mut MySqlConnection,
+    sql: SqlStr,
+    values: SqlxValues,
+) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_with(sql, values).fetch(connection).map_ok(Row::Mysql).try_collect().await
+}
+
+async fn mysql_changed(connection: &mut MySqlConnection, sql: SqlStr, values: SqlxValues) -> Result<u64, sqlx::Error> {
+    sqlx::query_with::<MySql, _>(sql, values).execute(connection).await.map(|done| done.rows_affected())
+}
+
+fn given_up() -> sqlx::Error {
+    sqlx::Error::Protocol("a statement of the transaction was refused".to_owned())
 }
 
 fn is_outdated(error: &sqlx::Error) -> bool {

@@ -2,8 +2,9 @@
 //!
 //! [`Store::write`] takes a closure, runs it in a transaction and answers after the commit. How depends on the database: in
 //! SQLite one task runs the closures of many callers, one after the other, and commits them together (`sqlite.rs`); in
-//! PostgreSQL each has a connection and a transaction of its own, beside others (`postgres.rs`). Readers have connections of
-//! their own and never wait for writers. Only this module knows the databases; it knows nothing of filters or associations.
+//! PostgreSQL each has a connection and a transaction of its own, beside others (`postgres.rs`), and so it has in a further
+//! database of any kind, which others write too (`further.rs`). Readers have connections of their own and never wait for
+//! writers. Only this module knows the databases; it knows nothing of filters or associations.
 
 mod arguments;
 mod bell;
@@ -12,20 +13,23 @@ mod conn;
 pub(crate) mod dialect;
 mod faults;
 mod fixed;
+mod further;
 mod link;
 mod migrate;
+mod native;
 mod postgres;
 pub(crate) mod refusal;
 mod row;
 mod snapshot;
 mod sqlite;
 mod step;
+mod transaction;
 mod writer;
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use futures::{FutureExt as _, future::BoxFuture};
+use futures::future::BoxFuture;
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -39,6 +43,8 @@ use crate::{
     schema::Schema,
 };
 use faults::FaultPoint;
+use further::Further;
+use link::Link;
 use postgres::Postgres;
 use sqlite::Sqlite;
 
@@ -46,6 +52,9 @@ pub use conn::{Conn, Tx};
 pub(crate) use dialect::Dialect;
 pub use faults::Faults;
 pub(crate) use fixed::{Fixed, each, listed, listed_texts};
+pub use further::ConnectOptions;
+pub use native::Native;
+pub(crate) use native::{Digits, Listed};
 pub(crate) use row::{Cell, Row};
 pub use snapshot::database_file;
 pub(crate) use snapshot::{Found, shown, snapshot};
@@ -74,9 +83,10 @@ struct Shared {
 enum Engine {
     Sqlite(Box<Sqlite>),
     Postgres(Arc<Postgres>),
+    Further(Arc<Further>),
 }
 
-/// What both databases have to do with.
+/// What all databases have to do with.
 #[derive(Clone)]
 struct Common {
     schema: Arc<ArcSwap<Schema>>,
@@ -129,15 +139,7 @@ impl Store {
     }
 
     async fn open_on(url: &str, clock: Clock, faults: FaultPoint) -> Result<Self, StoreError> {
-        let common = Common {
-            schema: Arc::default(),
-            clock,
-            faults,
-            feed: Feed::default(),
-            listener: Listener::default(),
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        };
+        let common = Common::new(clock, faults);
         let engine = if snapshot::is_postgres(url) {
             Engine::Postgres(Arc::new(Postgres::open(url, &common).await?))
         } else {
@@ -145,6 +147,40 @@ impl Store {
         };
         common.tasks.close();
         Ok(Self { shared: Arc::new(Shared { engine, common }) })
+    }
+
+    /// Opens a further database: somebody else's, in which nothing is changed by that, and whose tables are its collections.
+    /// `url`: `sqlite:PATH` of a file that is there, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, or `mysql://…` or
+    /// `mariadb://…` likewise. Its structure is read, and from then on as it was, until [`refresh_structure`](Self::refresh_structure).
+    ///
+    /// What is in it is written by others too, at any time. It has records and nothing else: what a host needs for itself, such
+    /// as executions, is refused with `MAIN_ONLY`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Invalid`] for a URL that is not understood; database errors, if it cannot be reached or read.
+    pub async fn connect(url: &str, options: &ConnectOptions) -> Result<Self, StoreError> {
+        let common = Common::new(Clock::default(), FaultPoint::default());
+        let engine = Engine::Further(Arc::new(Further::connect(url, options, &common).await?));
+        common.tasks.close();
+        let store = Self { shared: Arc::new(Shared { engine, common }) };
+        store.refresh_structure().await?;
+        Ok(store)
+    }
+
+    /// The further database that it is, if it is one.
+    pub(crate) fn further(&self) -> Result<&Further, StoreError> {
+        match &self.shared.engine {
+            Engine::Further(further) => Ok(further),
+            Engine::Sqlite(_) | Engine::Postgres(_) => {
+                Err(StoreError::invalid("FURTHER_ONLY", "only a further data source has that"))
+            }
+        }
+    }
+
+    /// Works with another structure from now on.
+    pub(crate) fn set_structure(&self, schema: Schema) {
+        self.shared.common.schema.store(Arc::new(schema));
     }
 
     /// What time it is for what starts by the clock.
@@ -167,7 +203,7 @@ impl Store {
         receiver
     }
 
-    /// Says whether other hosts may work on the same database.
+    /// Says whether other hosts may work on the same main database.
     pub fn is_shared(&self) -> bool {
         matches!(self.shared.engine, Engine::Postgres(_))
     }
@@ -175,7 +211,7 @@ impl Store {
     /// Hears the hints of other hosts from now on; `None` if there can be no others. See [`crate::hosts`].
     pub fn hints(&self) -> Option<broadcast::Receiver<Hint>> {
         match &self.shared.engine {
-            Engine::Sqlite(_) => None,
+            Engine::Sqlite(_) | Engine::Further(_) => None,
             Engine::Postgres(postgres) => Some(postgres.bell().hints()),
         }
     }
@@ -204,8 +240,9 @@ impl Store {
         let (schema, faults) = (self.schema(), self.shared.common.faults.clone());
         faults.pass("ACQUIRE").map_err(StoreError::Database)?;
         Ok(match &self.shared.engine {
-            Engine::Sqlite(sqlite) => Conn::sqlite_reader(sqlite.reader().await?, schema, faults),
-            Engine::Postgres(postgres) => Conn::postgres_reader(postgres.reader().await?, schema, faults),
+            Engine::Sqlite(sqlite) => Conn::new(Link::SqlitePooled(sqlite.reader().await?), schema, faults),
+            Engine::Postgres(postgres) => Conn::new(Link::PostgresReader(postgres.reader().await?), schema, faults),
+            Engine::Further(further) => Conn::new(further.reader().await?, schema, faults),
         })
     }
 
@@ -213,8 +250,9 @@ impl Store {
     /// it is carried out even if the caller goes away; a caller that goes away while the queue is full has not handed it
     /// over.
     ///
-    /// Transactions of SQLite follow each other in the order of the calls. Those of PostgreSQL run beside each other, and
-    /// each statement sees what others have committed before it: what `work` reads and then relies on it has to hold.
+    /// Transactions of SQLite follow each other in the order of the calls. Those of PostgreSQL and of further databases run beside
+    /// each other, and each statement sees what others have committed before it: what `work` reads and then relies on it has to
+    /// hold.
     ///
     /// # Errors
     ///
@@ -228,6 +266,7 @@ impl Store {
         match &self.shared.engine {
             Engine::Sqlite(sqlite) => sqlite.write(work).await,
             Engine::Postgres(postgres) => postgres.write(work).await,
+            Engine::Further(further) => further.write(work).await,
         }
     }
 
@@ -248,6 +287,7 @@ impl Store {
         match &self.shared.engine {
             Engine::Sqlite(sqlite) => sqlite.read_guarded(text, values, time, take).await,
             Engine::Postgres(postgres) => postgres.read_guarded(text, values, time, take).await,
+            Engine::Further(_) => Err(StoreError::invalid("MAIN_ONLY", "SQL is for the main data source")),
         }
     }
 
@@ -257,7 +297,7 @@ impl Store {
     ///
     /// Database errors.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.read().await?.query("SELECT 1", []).await.map(drop)
+        self.read().await?.ask("SELECT 1", []).await.map(drop)
     }
 
     /// Finishes what was handed over, waits for the readers and closes the database. Later requests get [`StoreError::Closed`].
@@ -267,6 +307,21 @@ impl Store {
         match &self.shared.engine {
             Engine::Sqlite(sqlite) => sqlite.close().await,
             Engine::Postgres(postgres) => postgres.close().await,
+            Engine::Further(further) => further.close().await,
+        }
+    }
+}
+
+impl Common {
+    fn new(clock: Clock, faults: FaultPoint) -> Self {
+        Self {
+            schema: Arc::default(),
+            clock,
+            faults,
+            feed: Feed::default(),
+            listener: Listener::default(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
         }
     }
 }
@@ -277,22 +332,4 @@ fn acquired<T>(acquired: Result<T, sqlx::Error>) -> Result<T, StoreError> {
         sqlx::Error::PoolClosed => StoreError::Closed,
         other => StoreError::Database(other),
     })
-}
-
-/// Runs a caller's closure, and tells the listener what it has changed. A panic of it, or of its future, is contained and its own
-/// error.
-async fn contained<T, E, F>(work: F, tx: &mut Tx) -> Result<T, E>
-where
-    F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T, E>>,
-    E: From<StoreError>,
-{
-    let work = async move {
-        tx.begin_request();
-        tx.let_listener_catch_up().await?;
-        let done = work(&mut *tx).await?;
-        tx.tell_notes().await?;
-        tx.write_host_changes().await?;
-        Ok(done)
-    };
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_panic| Err(StoreError::Panicked.into()))
 }

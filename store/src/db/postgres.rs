@@ -3,11 +3,7 @@
 //! A transaction is READ COMMITTED. It is never repeated, because its work can be done once only; so what it relies on it holds
 //! with row locks, and it fails as a whole if it cannot go on.
 
-use std::{
-    str::FromStr as _,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{str::FromStr as _, sync::Arc, time::Duration};
 
 use futures::{TryStreamExt as _, future::BoxFuture};
 use sea_query_sqlx::SqlxValues;
@@ -19,8 +15,8 @@ use sqlx::{
 use tokio::sync::Semaphore;
 
 use super::{
-    CACHED_STATEMENTS, Common, READERS, Row, Tx, WAITING_REQUESTS, acquired, arguments::arguments, bell::Bell,
-    contained, migrate, refusal::guarded_refusal, writer::measure,
+    CACHED_STATEMENTS, Common, READERS, Row, Tx, WAITING_REQUESTS, acquired, arguments::arguments, bell::Bell, migrate,
+    refusal::guarded_refusal, transaction::conclude,
 };
 use crate::{error::StoreError, schema::Schema};
 
@@ -126,36 +122,17 @@ impl Postgres {
         E: From<StoreError>,
     {
         let connection = acquired(self.writers.acquire().await)?;
-        let begun = Instant::now();
-        let mut tx = self.begin(connection, self.common.schema.load_full()).await?;
+        let tx = self.begin(connection, self.common.schema.load_full()).await?;
         // What others have committed stays, whatever becomes of this transaction.
         self.publish(tx.schema());
-        let result = contained(work, &mut tx).await;
-        let committed = match &result {
-            Ok(_) => tx.commit().await,
-            Err(_) => Ok(()),
-        };
-        match (result, committed) {
-            (Ok(value), Ok(())) => {
-                self.publish(tx.schema());
-                if self.bell.is_watched() {
-                    tx.send_changes();
-                }
-                self.bell.ring(tx.announce(&self.common.feed));
-                measure(1, begun.elapsed());
-                Ok(value)
+        conclude(tx, work, |tx| {
+            self.publish(tx.schema());
+            if self.bell.is_watched() {
+                tx.send_changes();
             }
-            (Ok(_), Err(error)) => {
-                metrics::counter!("store_commit_failures_total").increment(1);
-                tracing::error!(%error, "a transaction could not be committed");
-                give_up(tx).await;
-                Err(StoreError::NotCommitted(Arc::new(error)).into())
-            }
-            (Err(error), _) => {
-                give_up(tx).await;
-                Err(error)
-            }
-        }
+            self.bell.ring(tx.announce(&self.common.feed));
+        })
+        .await
     }
 
     /// Shows readers a schema, unless they have a later one.
@@ -167,15 +144,5 @@ impl Postgres {
     pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writers.close().await;
-    }
-}
-
-/// Rolls a transaction back. A connection that cannot even do that is of no use any more.
-async fn give_up(mut tx: Tx) {
-    if let Err(error) = tx.control("ROLLBACK").await {
-        tracing::debug!(%error, "a connection is given up");
-        if let Err(error) = tx.close().await {
-            tracing::debug!(%error, "it did not close cleanly");
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{error::ErrorKind, postgres::PgDatabaseError};
+use sqlx::{error::ErrorKind, mysql::MySqlDatabaseError, postgres::PgDatabaseError};
 
 use crate::error::StoreError;
 
@@ -12,7 +12,15 @@ pub(super) fn refusal(error: sqlx::Error) -> StoreError {
         return StoreError::Database(error);
     };
     let postgres = refused.try_downcast_ref::<PgDatabaseError>();
+    let mysql = refused.try_downcast_ref::<MySqlDatabaseError>();
     match (refused.kind(), postgres) {
+        (ErrorKind::UniqueViolation, None) if mysql.is_some() => {
+            StoreError::NotUnique { field: key_in_message(refused.message()) }
+        }
+        (ErrorKind::NotNullViolation, None) if mysql.is_some() => {
+            let column = refused.message().split('\'').nth(1).unwrap_or_default();
+            StoreError::invalid("REQUIRED", format!("{column} is required"))
+        }
         (ErrorKind::UniqueViolation, None) => StoreError::NotUnique { field: columns_in_message(refused.message()) },
         (ErrorKind::UniqueViolation, Some(refused)) => {
             StoreError::NotUnique { field: columns_in_detail(refused.detail().unwrap_or_default()) }
@@ -39,6 +47,92 @@ pub(super) fn refusal(error: sqlx::Error) -> StoreError {
     }
 }
 
+/// The same in a further database, whose structure, rights and types are somebody else's, and change without notice.
+pub(super) fn further_refusal(error: sqlx::Error) -> StoreError {
+    let Some(refused) = error.as_database_error() else { return StoreError::Database(error) };
+    let (kind, message) = (Kind::of(refused), refused.message());
+    match kind {
+        Some(Kind::Structure) => StoreError::invalid(
+            "STRUCTURE_CHANGED",
+            format!("the data source has another structure than when it was read, and should be refreshed: {message}"),
+        ),
+        Some(Kind::Rights) => {
+            StoreError::invalid("NOT_ALLOWED", format!("the data source does not allow that: {message}"))
+        }
+        Some(Kind::Value) => {
+            StoreError::invalid("INVALID_VALUE", format!("the data source refuses a value: {message}"))
+        }
+        Some(Kind::Required) => {
+            let column = message.split('\'').nth(1).unwrap_or_default();
+            StoreError::invalid("REQUIRED", format!("{column} is required"))
+        }
+        None => refusal(error),
+    }
+}
+
+/// What a further database complains of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// There is no such table or column, or it is of another type.
+    Structure,
+    /// The user that the host is there may not do it.
+    Rights,
+    /// A value does not fit the column, or a check of the table.
+    Value,
+    /// A column without a default has got no value.
+    Required,
+}
+
+impl Kind {
+    fn of(refused: &(dyn sqlx::error::DatabaseError + 'static)) -> Option<Self> {
+        if let Some(refused) = refused.try_downcast_ref::<PgDatabaseError>() {
+            return Self::of_postgres(refused.code());
+        }
+        if let Some(refused) = refused.try_downcast_ref::<MySqlDatabaseError>() {
+            return Self::of_mysql(refused.number());
+        }
+        let message = refused.message();
+        let structure = ["no such table", "no such column", "has no column named", "cannot modify"];
+        if structure.iter().any(|text| message.contains(text)) {
+            return Some(Self::Structure);
+        }
+        // SQLITE_CONSTRAINT_CHECK, SQLITE_CONSTRAINT_DATATYPE, SQLITE_CONSTRAINT_TRIGGER, SQLITE_MISMATCH
+        refused.code().is_some_and(|code| ["275", "3091", "1811", "20"].contains(&code.as_ref())).then_some(Self::Value)
+    }
+
+    /// By <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    fn of_postgres(code: &str) -> Option<Self> {
+        Some(match code {
+            // undefined_table, undefined_column, undefined_function, undefined_object, datatype_mismatch, wrong_object_type
+            "42P01" | "42703" | "42883" | "42704" | "42804" | "42809" => Self::Structure,
+            // insufficient_privilege, and with row security
+            "42501" | "44000" => Self::Rights,
+            // generated_always, check_violation, exclusion_violation, raise_exception
+            "428C9" | "23514" | "23P01" | "P0001" => Self::Value,
+            // data_exception: out of range, too long, no such value of an enumeration. The NUL has a sentence of its own.
+            code if code.starts_with("22") && code != "22021" => Self::Value,
+            _ => return None,
+        })
+    }
+
+    /// By <https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html> and
+    /// <https://mariadb.com/kb/en/mariadb-error-code-reference/>.
+    fn of_mysql(number: u16) -> Option<Self> {
+        Some(match number {
+            // no such table, unknown column, not a base table or insertable or updatable view
+            1146 | 1054 | 1288 | 1356 | 1347 | 1471 => Self::Structure,
+            // access denied to a database, a table, a column; for lack of a privilege; read-only
+            1044 | 1142 | 1143 | 1227 | 1370 => Self::Rights,
+            // truncated, out of range, incorrect, too long, check, signal, generated columns, invalid JSON
+            1264 | 1265 | 1292 | 1366 | 1367 | 1406 | 1690 | 3819 | 4025 | 1644 | 1906 | 3105 | 3140 | 4038 => {
+                Self::Value
+            }
+            1364 => Self::Required,
+            _ => return None,
+        })
+    }
+}
+
 /// The same for a statement that the caller has written.
 pub(super) fn guarded_refusal(error: sqlx::Error, time: Duration) -> StoreError {
     /// SQLite's `SQLITE_INTERRUPT` and PostgreSQL's `query_canceled`.
@@ -61,9 +155,16 @@ const TRANSIENT_CODES: [u32; 8] = [5, 6, 7, 8, 10, 13, 14, 15];
 /// schema.
 const TRANSIENT_STATES: [&str; 9] = ["08", "40", "53", "55P03", "57P", "57014", "58", "25006", "0A000"];
 
+/// MySQL's: too many connections, shutting down, out of memory or files, disk full, locks, deadlocks, read-only, killed, too long.
+const TRANSIENT_NUMBERS: [u16; 17] =
+    [1040, 1053, 1037, 1038, 1041, 1021, 1114, 1203, 1205, 1213, 1226, 1290, 1317, 1836, 1927, 1969, 3024];
+
 /// Says whether a failure is of the circumstances rather than of the statement.
 pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
     match error {
+        sqlx::Error::Database(refused) if let Some(refused) = refused.try_downcast_ref::<MySqlDatabaseError>() => {
+            TRANSIENT_NUMBERS.contains(&refused.number())
+        }
         sqlx::Error::Database(refused) => match refused.try_downcast_ref::<PgDatabaseError>() {
             Some(refused) => TRANSIENT_STATES.iter().any(|state| refused.code().starts_with(state)),
             None => {
@@ -83,9 +184,19 @@ pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Says whether it is PostgreSQL's `deadlock_detected`.
+/// Says whether it is PostgreSQL's `deadlock_detected`, or MySQL's.
 pub(crate) fn is_deadlock(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|refused| refused.code().as_deref() == Some("40P01"))
+    let Some(refused) = error.as_database_error() else { return false };
+    match refused.try_downcast_ref::<MySqlDatabaseError>() {
+        Some(refused) => refused.number() == 1213,
+        None => refused.code().as_deref() == Some("40P01"),
+    }
+}
+
+/// The key in `Duplicate entry 'a' for key 'posts.code'`. It is named like the column, if it has one and nobody has named it.
+fn key_in_message(message: &str) -> String {
+    let key = message.rsplit('\'').nth(1).unwrap_or(message);
+    key.rsplit_once('.').map_or(key, |(_, key)| key).to_owned()
 }
 
 /// The columns in `UNIQUE constraint failed: posts.code, posts.title`.
@@ -109,11 +220,13 @@ fn columns_in_detail(detail: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{columns_in_detail, columns_in_message};
+    use super::{columns_in_detail, columns_in_message, key_in_message};
 
     #[test]
     fn the_columns_of_a_refusal_are_named() {
         assert_eq!(columns_in_message("UNIQUE constraint failed: posts.code, posts.title"), "code, title");
+        assert_eq!(key_in_message("Duplicate entry 'it''s' for key 'posts.code'"), "code");
+        assert_eq!(key_in_message("Duplicate entry '1-2' for key 'PRIMARY'"), "PRIMARY");
         assert_eq!(columns_in_detail("Key (code, title)=(a, b) already exists."), "code, title");
         assert_eq!(columns_in_detail("Key (\"userId\", \"roleName\")=(1, x)=( already exists."), "userId, roleName");
         assert_eq!(columns_in_detail("Key (lower(email))=(a@b.c) already exists."), "email");

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 use sqlx::{
-    ColumnIndex, Decode, Postgres, Row as _, Sqlite, TypeInfo as _, ValueRef as _, postgres::PgRow, sqlite::SqliteRow,
+    ColumnIndex, Decode, MySql, Postgres, Row as _, Sqlite, TypeInfo as _, ValueRef as _, mysql::MySqlRow,
+    postgres::PgRow, sqlite::SqliteRow,
 };
 
 use crate::error::StoreError;
@@ -12,6 +13,7 @@ use crate::error::StoreError;
 pub(crate) enum Row {
     Sqlite(SqliteRow),
     Postgres(PgRow),
+    Mysql(MySqlRow),
 }
 
 /// What a column holds, as the database has it.
@@ -96,6 +98,7 @@ impl Row {
         let names: Vec<&str> = match self {
             Self::Sqlite(row) => row.columns().iter().map(sqlx::Column::name).collect(),
             Self::Postgres(row) => row.columns().iter().map(sqlx::Column::name).collect(),
+            Self::Mysql(row) => row.columns().iter().map(sqlx::Column::name).collect(),
         };
         names.into_iter().enumerate().map(|(index, name)| Ok((name.to_owned(), self.cell(index)?))).collect()
     }
@@ -113,10 +116,14 @@ impl Row {
         self.at(index)
     }
 
-    fn at<I: ColumnIndex<SqliteRow> + ColumnIndex<PgRow>>(&self, index: I) -> Result<Cell, StoreError> {
+    fn at<I: ColumnIndex<SqliteRow> + ColumnIndex<PgRow> + ColumnIndex<MySqlRow>>(
+        &self,
+        index: I,
+    ) -> Result<Cell, StoreError> {
         match self {
             Self::Sqlite(row) => sqlite_cell(row, index),
             Self::Postgres(row) => postgres_cell(row, index),
+            Self::Mysql(row) => mysql_cell(row, index),
         }
         .map_err(StoreError::Database)
     }
@@ -146,9 +153,35 @@ fn postgres_cell(row: &PgRow, index: impl ColumnIndex<PgRow>) -> Result<Cell, sq
         "BOOL" => <bool as Decode<'_, Postgres>>::decode(value).map(|truth| Cell::Integer(truth.into())),
         "INT8" => <i64 as Decode<'_, Postgres>>::decode(value).map(Cell::Integer),
         "INT4" => <i32 as Decode<'_, Postgres>>::decode(value).map(|number| Cell::Integer(number.into())),
+        "INT2" => <i16 as Decode<'_, Postgres>>::decode(value).map(|number| Cell::Integer(number.into())),
         "FLOAT8" => <f64 as Decode<'_, Postgres>>::decode(value).map(Cell::Real),
-        "TEXT" => <String as Decode<'_, Postgres>>::decode(value).map(Cell::Text),
+        "FLOAT4" => <f32 as Decode<'_, Postgres>>::decode(value).and_then(short),
+        "TEXT" | "VARCHAR" | "NAME" => <String as Decode<'_, Postgres>>::decode(value).map(Cell::Text),
         other => Err(format!("no statement answers with the type {other}").into()),
     };
     cell.map_err(sqlx::Error::Decode)
+}
+
+fn mysql_cell(row: &MySqlRow, index: impl ColumnIndex<MySqlRow>) -> Result<Cell, sqlx::Error> {
+    let value = row.try_get_raw(index)?;
+    if value.is_null() {
+        return Ok(Cell::Null);
+    }
+    let type_name = value.type_info().name().to_owned();
+    let cell = match type_name.as_str() {
+        "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => {
+            <i64 as Decode<'_, MySql>>::decode(value).map(Cell::Integer)
+        }
+        unsigned if unsigned.ends_with(" UNSIGNED") => <u64 as Decode<'_, MySql>>::decode(value)
+            .map(|number| i64::try_from(number).map_or_else(|_large| Cell::Text(number.to_string()), Cell::Integer)),
+        "DOUBLE" => <f64 as Decode<'_, MySql>>::decode(value).map(Cell::Real),
+        "FLOAT" => <f32 as Decode<'_, MySql>>::decode(value).and_then(short),
+        _ => <String as Decode<'_, MySql>>::decode(value).map(Cell::Text),
+    };
+    cell.map_err(sqlx::Error::Decode)
+}
+
+/// A number of half the length, as people write it: 0.1, not 0.10000000149011612.
+fn short(number: f32) -> Result<Cell, sqlx::error::BoxDynError> {
+    Ok(Cell::Real(number.to_string().parse()?))
 }

@@ -16,8 +16,8 @@ use sqlx::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    CACHED_STATEMENTS, Common, READERS, Row, Tx, WAITING_REQUESTS, acquired, contained, migrate,
-    refusal::guarded_refusal, writer,
+    CACHED_STATEMENTS, Common, READERS, Row, Tx, WAITING_REQUESTS, acquired, migrate, refusal::guarded_refusal,
+    transaction::contained, writer,
 };
 use crate::error::StoreError;
 

@@ -23,7 +23,7 @@ impl Mark {
         match self {
             Self::Begin => "SAVEPOINT",
             Self::Undo => "ROLLBACK TO",
-            Self::End => "RELEASE",
+            Self::End => "RELEASE SAVEPOINT",
         }
     }
 }

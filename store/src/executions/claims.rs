@@ -146,7 +146,7 @@ impl Tx {
     /// Waits until nobody else claims executions of this workflow, so that all see the claims of the others.
     async fn take_turns(&mut self, workflow: WorkflowId) -> Result<(), StoreError> {
         match self.dialect() {
-            Dialect::Sqlite => Ok(()),
+            Dialect::Sqlite | Dialect::Mysql => Ok(()),
             Dialect::Postgres => {
                 self.query("SELECT 1 FROM pg_advisory_xact_lock(?)", [workflow.0.into()]).await.map(drop)
             }

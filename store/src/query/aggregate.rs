@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use sea_query::{Expr, ExprTrait as _, Func, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait as _, Func, FunctionCall, Query, SelectStatement};
 use serde_json::{Number, Value};
 
 use super::Filter;
@@ -135,30 +135,43 @@ fn expression(
         return Err(StoreError::invalid_value(&field.name, "only numbers have a sum and an average"));
     }
     let column = Expr::col((collection.name.clone(), field.name.clone()));
+    let compared = match &field.native {
+        None => column.clone(),
+        Some(native) => native.compare(column.clone()),
+    };
     let values = match repeated {
-        Repeated::Counted => column.clone(),
-        Repeated::Once => dialect.distinct(column.clone()),
+        Repeated::Counted => compared,
+        Repeated::Once => dialect.distinct(compared),
     };
     // Sums and means of whole numbers are of a wider type in some databases.
-    let sum_type = if field.field_type == FieldType::Double { "double precision" } else { "bigint" };
+    let sum_type = match (&field.field_type, &field.native) {
+        (FieldType::Double, _) => dialect.double(),
+        (_, None) => dialect.whole(),
+        // More digits than those types have room for.
+        (_, Some(_)) => dialect.text(),
+    };
+    let extreme = |made: fn(Expr) -> FunctionCall| match &field.native {
+        None => made(column.clone()).into(),
+        Some(native) => native.select_ordered(made(native.order(column.clone())).into()),
+    };
     Ok(match aggregator {
         Aggregator::Count => Func::count(values).into(),
         Aggregator::Sum => Expr::from(Func::sum(values)).cast_as(sum_type),
-        Aggregator::Average => Expr::from(Func::avg(values)).cast_as("double precision"),
+        Aggregator::Average => Expr::from(Func::avg(values)).cast_as(dialect.double()),
         // The same whether values repeat or not.
-        Aggregator::Minimum => Func::min(column).into(),
-        Aggregator::Maximum => Func::max(column).into(),
+        Aggregator::Minimum => extreme(Func::min),
+        Aggregator::Maximum => extreme(Func::max),
     })
 }
 
-/// A mean is a number, whatever it is the mean of; decimals are stored in their smallest unit.
+/// A mean is a number, whatever it is the mean of; the main database stores decimals in their smallest unit.
 fn average(field: &Field, cell: &Cell) -> Value {
     let mean = match cell {
         Cell::Real(mean) => *mean,
         Cell::Null | Cell::Integer(_) | Cell::Text(_) => return Value::Null,
     };
     let mean = match field.field_type {
-        FieldType::Decimal { scale } => mean / 10_f64.powi(scale.cast_signed()),
+        FieldType::Decimal { scale } if field.native.is_none() => mean / 10_f64.powi(scale.cast_signed()),
         _ => mean,
     };
     Number::from_f64(mean).map_or(Value::Null, Value::Number)

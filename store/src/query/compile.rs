@@ -2,7 +2,7 @@
 
 use sea_query::{Cond, Expr, ExprTrait, Func, Query};
 
-use super::filter::{Case, Condition, Filter, Test};
+use super::filter::{Condition, Filter, Form, Test};
 use crate::{
     db::{Cell, Dialect},
     schema::{Association, Join},
@@ -31,8 +31,8 @@ impl Compiler {
             }
             // What cannot be said of a missing value does not hold.
             Condition::Not(inner) => Expr::from(Func::coalesce([self.condition(table, inner), never()])).not(),
-            Condition::Field { column, case, test } => {
-                field(self.dialect, Expr::col((table.to_owned(), column.clone())), *case, test)
+            Condition::Field { column, form, test } => {
+                field(self.dialect, Expr::col((table.to_owned(), column.clone())), form, test)
             }
             Condition::Related { name: _, association, condition } => self.related(table, association, condition),
         }
@@ -77,19 +77,26 @@ fn never() -> Expr {
     Expr::cust("1 = 0")
 }
 
-fn field(dialect: Dialect, column: Expr, case: Case, test: &Test) -> Expr {
-    let (column, value): (Expr, &dyn Fn(&Cell) -> Cell) = match case {
-        Case::Told => (column, &Cell::clone),
-        Case::Ignored => (dialect.folded(column), &|cell| dialect.folded_value(cell.clone())),
+fn field(dialect: Dialect, column: Expr, form: &Form, test: &Test) -> Expr {
+    let (column, value): (Expr, &dyn Fn(&Cell) -> Expr) = match form {
+        Form::Stored => (column, &|cell| cell.clone().into()),
+        Form::Folded => (dialect.folded(column), &|cell| dialect.folded_value(cell.clone()).into()),
+        Form::Native(native) if test.is_about_text() => (native.select(column), &|cell| cell.clone().into()),
+        Form::Native(native) => (native.compare(column), &|cell| native.bind(cell.clone())),
     };
     match test {
         Test::Equal(operand) => column.eq(value(operand)),
         Test::NotEqual(operand) => column.clone().ne(value(operand)).or(column.is_null()),
         Test::OneOf { values, or_null } => {
-            let listed = match values.as_slice() {
-                [] => never(),
-                [operand] => column.clone().eq(value(operand)),
-                values => dialect.is_one_of(column.clone(), values.iter().map(value)),
+            let listed = match (values.as_slice(), form) {
+                ([], _) => never(),
+                ([operand], _) => column.clone().eq(value(operand)),
+                (values, Form::Native(native)) => native.is_one_of(dialect, column.clone(), values.iter().cloned()),
+                (values, Form::Folded) => {
+                    let folded = values.iter().map(|cell| dialect.folded_value(cell.clone()));
+                    dialect.is_one_of(column.clone(), folded)
+                }
+                (values, Form::Stored) => dialect.is_one_of(column.clone(), values.iter().cloned()),
             };
             if *or_null { listed.or(column.is_null()) } else { listed }
         }
@@ -98,9 +105,9 @@ fn field(dialect: Dialect, column: Expr, case: Case, test: &Test) -> Expr {
         Test::Less(operand) => column.lt(value(operand)),
         Test::AtMost(operand) => column.lte(value(operand)),
         Test::Like(pattern) => dialect.like(column, pattern),
-        Test::Contains(text) => dialect.contains(column, text),
-        Test::StartsWith(text) => dialect.starts_with(column, text),
-        Test::EndsWith(text) => dialect.ends_with(column, text),
+        Test::Contains(part) => dialect.contains(column, part),
+        Test::StartsWith(part) => dialect.starts_with(column, part),
+        Test::EndsWith(part) => dialect.ends_with(column, part),
         Test::IsNull => column.is_null(),
         Test::IsEmpty(None) => column.is_null(),
         Test::IsEmpty(Some(empty)) => column.clone().is_null().or(column.eq(Cell::Text((*empty).to_owned()))),

@@ -1,11 +1,13 @@
 //! Filters: conditions on records that have been checked against the schema.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::parse;
 use crate::{
     codec,
-    db::Cell,
+    db::{Cell, Digits, Native},
     error::StoreError,
     schema::{Association, Collection, Field, Schema},
 };
@@ -26,7 +28,7 @@ pub(crate) enum Condition {
     /// It does not hold, or nothing can be said.
     Not(Box<Condition>),
     /// A field passes a test.
-    Field { column: String, case: Case, test: Test },
+    Field { column: String, form: Form, test: Test },
     /// There is a record at the other end of the association of this name for which the condition holds.
     Related { name: String, association: Association, condition: Box<Condition> },
 }
@@ -37,16 +39,30 @@ impl Default for Condition {
     }
 }
 
-/// Whether capitals differ from small letters in a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Case {
-    Told,
-    Ignored,
+/// How a field's column holds what is compared.
+#[derive(Debug, Clone)]
+pub(crate) enum Form {
+    /// In its stored form.
+    Stored,
+    /// The same, and capitals do not differ from small letters.
+    Folded,
+    /// As a further database has it.
+    Native(Arc<Native>),
 }
 
-impl Case {
+impl Form {
     pub(super) fn of(field: &Field) -> Self {
-        if field.ignores_case { Self::Ignored } else { Self::Told }
+        if field.ignores_case { Self::Folded } else { Self::exact(field) }
+    }
+
+    /// Says whether numbers are texts of their digits.
+    pub(super) fn is_of_digits(&self) -> bool {
+        matches!(self, Self::Native(native) if native.digits == Digits::Text)
+    }
+
+    /// For keys and links, whose capitals differ.
+    fn exact(field: &Field) -> Self {
+        field.native.as_ref().map_or(Self::Stored, |native| Self::Native(Arc::clone(native)))
     }
 }
 
@@ -71,6 +87,26 @@ pub(crate) enum Test {
     IsNull,
     /// No value, or this one (the empty text, the empty list).
     IsEmpty(Option<&'static str>),
+}
+
+impl Test {
+    /// Says whether it looks at a value's text, whatever the column's type.
+    pub(super) fn is_about_text(&self) -> bool {
+        match self {
+            Self::Like(_) | Self::Contains(_) | Self::StartsWith(_) | Self::EndsWith(_) | Self::IsEmpty(Some(_)) => {
+                true
+            }
+            Self::Equal(_)
+            | Self::NotEqual(_)
+            | Self::OneOf { .. }
+            | Self::Greater(_)
+            | Self::AtLeast(_)
+            | Self::Less(_)
+            | Self::AtMost(_)
+            | Self::IsNull
+            | Self::IsEmpty(None) => false,
+        }
+    }
 }
 
 impl Filter {
@@ -103,11 +139,7 @@ impl Filter {
             ([column], Value::Array(keys)) => {
                 let values: Vec<Cell> =
                     keys.iter().map(|key| key_cell(collection, column, key)).collect::<Result<_, _>>()?;
-                Condition::Field {
-                    column: column.clone(),
-                    case: Case::Told,
-                    test: Test::OneOf { values, or_null: false },
-                }
+                Self::one_of(collection.field(column)?, values).condition
             }
             (_, Value::Array(keys)) => {
                 Condition::Any(keys.iter().map(|key| by_fields(collection, key)).collect::<Result<_, _>>()?)
@@ -118,14 +150,17 @@ impl Filter {
     }
 
     /// Matches the records that have one of these values in a column.
-    pub(crate) fn one_of(column: &str, values: Vec<Cell>) -> Self {
-        let test = Test::OneOf { values, or_null: false };
-        Self { condition: Condition::Field { column: column.to_owned(), case: Case::Told, test } }
+    pub(crate) fn one_of(column: &Field, values: Vec<Cell>) -> Self {
+        Self::exactly(column, Test::OneOf { values, or_null: false })
     }
 
     /// Matches the records that have this value in a column.
-    pub(crate) fn equal(column: &str, value: Cell) -> Self {
-        Self { condition: Condition::Field { column: column.to_owned(), case: Case::Told, test: Test::Equal(value) } }
+    pub(crate) fn equal(column: &Field, value: Cell) -> Self {
+        Self::exactly(column, Test::Equal(value))
+    }
+
+    fn exactly(column: &Field, test: Test) -> Self {
+        Self { condition: Condition::Field { column: column.name.clone(), form: Form::exact(column), test } }
     }
 
     /// The opposite.
@@ -167,7 +202,7 @@ fn by_fields(collection: &Collection, key: &Value) -> Result<Condition, StoreErr
         .iter()
         .map(|column| {
             let value = key_cell(collection, column, key)?;
-            Ok(Condition::Field { column: column.clone(), case: Case::Told, test: Test::Equal(value) })
+            Ok(Filter::equal(collection.field(column)?, value).condition)
         })
         .collect::<Result<_, StoreError>>()?;
     Ok(Condition::All(conditions))

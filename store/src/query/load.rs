@@ -68,7 +68,7 @@ impl Conn {
         if !keys.is_empty() {
             let group = Expr::col((group_owner.name.clone(), group_column.to_owned()));
             let mut statement = Query::select();
-            statement.expr(group.clone());
+            statement.expr(group_field.selected(group.clone()));
             child.plan.add_columns(&mut statement);
             statement.from(target.name.clone());
             if let Join::Through { through, other_key } = association.join() {
@@ -76,7 +76,7 @@ impl Conn {
                 let own = Expr::col((target.name.clone(), association.target_column().to_owned()));
                 statement.join(JoinType::InnerJoin, through.to_owned(), own.eq(other));
             }
-            statement.and_where(self.dialect().is_one_of(group, keys));
+            statement.and_where(group_field.is_one_of(self.dialect(), group, keys));
             order_by_key(&mut statement, target, &target.name);
             for row in self.fetch_all(&statement).await? {
                 groups.push(identity(&codec::decode(group_field, row.cell(0)?)?));

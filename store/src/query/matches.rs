@@ -3,6 +3,9 @@
 //! A value is first given its stored form, so that both backends compare the same things. As in SQL nothing can be said of a
 //! missing value; every test but those that ask for it fails there. Nothing is read: associations have to be in the record.
 
+use std::cmp::Ordering;
+
+use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::filter::{Condition, Filter, Test};
@@ -33,7 +36,10 @@ fn holds(condition: &Condition, schema: &Schema, collection: &Collection, record
         Condition::All(parts) => parts.iter().all(|part| holds(part, schema, collection, record)),
         Condition::Any(parts) => parts.iter().any(|part| holds(part, schema, collection, record)),
         Condition::Not(inner) => !holds(inner, schema, collection, record),
-        Condition::Field { column, case: _, test } => passes(test, &stored(collection, column, record)),
+        Condition::Field { column, form, test } => {
+            let order = if form.is_of_digits() { by_digits } else { Cell::partial_cmp };
+            passes(test, &stored(collection, column, record), order)
+        }
         Condition::Related { name, association, condition } => {
             let Ok(target) = schema.collection(&association.target) else { return false };
             let related = match record.get(name) {
@@ -71,24 +77,33 @@ fn stored(collection: &Collection, column: &str, record: &Record) -> Cell {
     }
 }
 
-fn passes(test: &Test, value: &Cell) -> bool {
+/// Numbers that are texts of their digits, as numbers. Those that have more than a decimal has room for are compared as texts.
+fn by_digits(one: &Cell, other: &Cell) -> Option<Ordering> {
+    let number = |cell: &Cell| if let Cell::Text(text) = cell { Decimal::from_str_exact(text).ok() } else { None };
+    match (number(one), number(other)) {
+        (Some(one), Some(other)) => Some(one.cmp(&other)),
+        _ => one.partial_cmp(other),
+    }
+}
+
+fn passes(test: &Test, value: &Cell, order: fn(&Cell, &Cell) -> Option<Ordering>) -> bool {
     let is_null = *value == Cell::Null;
-    let compared = |operand: &Cell| value.partial_cmp(operand).filter(|_| !is_null);
+    let compared = |operand: &Cell| order(value, operand).filter(|_| !is_null);
     let text = || if let Cell::Text(text) = value { Some(text.as_str()) } else { None };
     match test {
-        Test::Equal(operand) => compared(operand).is_some_and(std::cmp::Ordering::is_eq),
-        Test::NotEqual(operand) => is_null || !compared(operand).is_some_and(std::cmp::Ordering::is_eq),
+        Test::Equal(operand) => compared(operand).is_some_and(Ordering::is_eq),
+        Test::NotEqual(operand) => is_null || !compared(operand).is_some_and(Ordering::is_eq),
         Test::OneOf { values, or_null } => {
             if is_null {
                 *or_null
             } else {
-                values.contains(value)
+                values.iter().any(|operand| compared(operand).is_some_and(Ordering::is_eq))
             }
         }
-        Test::Greater(operand) => compared(operand).is_some_and(std::cmp::Ordering::is_gt),
-        Test::AtLeast(operand) => compared(operand).is_some_and(std::cmp::Ordering::is_ge),
-        Test::Less(operand) => compared(operand).is_some_and(std::cmp::Ordering::is_lt),
-        Test::AtMost(operand) => compared(operand).is_some_and(std::cmp::Ordering::is_le),
+        Test::Greater(operand) => compared(operand).is_some_and(Ordering::is_gt),
+        Test::AtLeast(operand) => compared(operand).is_some_and(Ordering::is_ge),
+        Test::Less(operand) => compared(operand).is_some_and(Ordering::is_lt),
+        Test::AtMost(operand) => compared(operand).is_some_and(Ordering::is_le),
         Test::Like(pattern) => text().is_some_and(|text| like(pattern, text)),
         Test::Contains(part) => text().is_some_and(|text| fold(text).contains(&fold(part))),
         Test::StartsWith(part) => text().is_some_and(|text| fold(text).starts_with(&fold(part))),

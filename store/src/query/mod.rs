@@ -119,7 +119,11 @@ impl Conn {
             let nulls = if sort.descending { NullOrdering::Last } else { NullOrdering::First };
             let column = Expr::col((find.collection.name.clone(), field.name.clone()));
             let column = if field.ignores_case { self.dialect().folded(column) } else { column };
-            statement.order_by_expr_with_nulls(column, order, nulls);
+            if self.dialect().puts_nulls_first() {
+                statement.order_by_expr(column, order);
+            } else {
+                statement.order_by_expr_with_nulls(column, order, nulls);
+            }
         }
         order_by_key(&mut statement, &find.collection, &find.collection.name);
         if let Some(page) = find.page {

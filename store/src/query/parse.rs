@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     MAX_DEPTH,
-    filter::{Case, Condition, Filter, Test},
+    filter::{Condition, Filter, Form, Test},
 };
 use crate::{
     Record, codec,
@@ -191,7 +191,7 @@ impl Parser<'_> {
         value: &Value,
         depth: usize,
     ) -> Result<Condition, StoreError> {
-        let holds = |test: Test| Condition::Field { column: field.name.clone(), case: Case::of(field), test };
+        let holds = |test: Test| Condition::Field { column: field.name.clone(), form: Form::of(field), test };
         let compared = |parser: &mut Self| -> Result<Cell, StoreError> {
             parser.count(1)?;
             match codec::operand(field, value)? {

@@ -116,8 +116,8 @@ impl Plan {
     /// Adds the columns to a statement in which the table goes by its own name.
     pub(super) fn add_columns(&self, statement: &mut SelectStatement) {
         for &index in &self.columns {
-            let column = self.collection.fields[index].name.clone();
-            statement.expr(Expr::col((self.collection.name.clone(), column)));
+            let field = &self.collection.fields[index];
+            statement.expr(field.selected(Expr::col((self.collection.name.clone(), field.name.clone()))));
         }
         if self.columns.is_empty() {
             statement.expr(Expr::cust("NULL"));

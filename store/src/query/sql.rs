@@ -158,9 +158,12 @@ impl SqlQuery {
         if text.len() > MAX_BYTES {
             return Err(refused(format!("the SQL is longer than {MAX_BYTES} bytes")));
         }
+        if schema.is_further() {
+            return Err(refused("SQL is for the main data source"));
+        }
         let dialect = schema.dialect();
         let statements = match dialect {
-            Dialect::Sqlite => Parser::parse_sql(&SQLiteDialect {}, text),
+            Dialect::Sqlite | Dialect::Mysql => Parser::parse_sql(&SQLiteDialect {}, text),
             Dialect::Postgres => parse_with_capitals(text),
         };
         let statements = statements.map_err(|error| refused(format!("the SQL cannot be read: {error}")))?;
@@ -188,7 +191,7 @@ impl SqlQuery {
                 let seen = collection.scalars().filter(|field| !field.hidden).map(|field| quoted(&field.name));
                 let (name, fields) = (quoted(&collection.name), seen.collect::<Vec<_>>().join(", "));
                 let table = match dialect {
-                    Dialect::Sqlite => format!("\"main\".{name}"),
+                    Dialect::Sqlite | Dialect::Mysql => format!("\"main\".{name}"),
                     // Within itself, the name is still the table's.
                     Dialect::Postgres => name.clone(),
                 };
@@ -198,7 +201,7 @@ impl SqlQuery {
         let with = if views.is_empty() { String::new() } else { format!("WITH {} ", views.join(", ")) };
         let limit = MAX_ROWS + 1;
         let text = match dialect {
-            Dialect::Sqlite => format!("{with}SELECT * FROM ({query}) LIMIT {limit}"),
+            Dialect::Sqlite | Dialect::Mysql => format!("{with}SELECT * FROM ({query}) LIMIT {limit}"),
             // Whatever types the query answers with, the database writes them as JSON.
             Dialect::Postgres => {
                 format!("{with}SELECT row_to_json(\".row\")::text AS \".row\" FROM ({query}) AS \".row\" LIMIT {limit}")
@@ -329,7 +332,7 @@ impl Check<'_> {
     /// What stands where a table does, and is called.
     fn table_functions(&self) -> &'static [&'static str] {
         match self.schema.dialect() {
-            Dialect::Sqlite => &["json_each", "json_tree"],
+            Dialect::Sqlite | Dialect::Mysql => &["json_each", "json_tree"],
             Dialect::Postgres => &["json_array_elements", "json_array_elements_text", "json_each", "json_each_text"],
         }
     }
@@ -356,7 +359,7 @@ impl VisitorMut for Check<'_> {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<StoreError> {
         let Expr::Function(Function { name, .. }) = expr else { return ControlFlow::Continue(()) };
         let allowed = match self.schema.dialect() {
-            Dialect::Sqlite => SQLITE_FUNCTIONS,
+            Dialect::Sqlite | Dialect::Mysql => SQLITE_FUNCTIONS,
             Dialect::Postgres => POSTGRES_FUNCTIONS,
         };
         if allowed.contains(&name.to_string().to_ascii_lowercase().as_str()) {
@@ -375,7 +378,7 @@ impl VisitorMut for Check<'_> {
             self.parameters.len() - 1
         });
         let mark = match self.schema.dialect() {
-            Dialect::Sqlite => '?',
+            Dialect::Sqlite | Dialect::Mysql => '?',
             Dialect::Postgres => '$',
         };
         value.value = SqlValue::Placeholder(format!("{mark}{}", number + 1));

@@ -12,6 +12,7 @@ pub(super) fn collections() -> Vec<Collection> {
         roles(),
         roles_users(),
         data_source_resources(),
+        data_sources(),
         collections_table(),
         fields_table(),
         workflows(),
@@ -82,6 +83,19 @@ fn data_source_resources() -> Collection {
     ];
     fields.extend(stamps());
     collection("dataSourceResources", &["id"], fields)
+}
+
+fn data_sources() -> Collection {
+    let mut fields = vec![
+        field("key", FieldType::STRING).required(),
+        field("displayName", FieldType::STRING),
+        field("type", FieldType::STRING).required(),
+        field("options", FieldType::Json).default(json!({})),
+        field("secrets", FieldType::Json).default(json!({})).hidden(),
+        field("enabled", FieldType::Boolean).default(json!(true)),
+    ];
+    fields.extend(stamps());
+    collection("dataSources", &["key"], fields)
 }
 
 fn collections_table() -> Collection {
@@ -322,6 +336,7 @@ fn field(name: &str, field_type: FieldType) -> Field {
         default: None,
         generated: None,
         hidden: false,
+        native: None,
         options: Record::new(),
     }
 }

@@ -201,6 +201,9 @@ impl Tx {
         match collection.origin {
             Origin::User => Ok(Collection::clone(collection)),
             Origin::BuiltIn => Err(StoreError::invalid("BUILT_IN", format!("collection {name} is built in"))),
+            Origin::Further => {
+                Err(StoreError::invalid("MAIN_ONLY", format!("the structure of {name} is its database's")))
+            }
         }
     }
 

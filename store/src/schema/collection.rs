@@ -5,13 +5,15 @@ use serde_json::Value;
 use super::{Association, Field, FieldType};
 use crate::{Record, error::StoreError};
 
-/// Whether a collection is the host's own or was made at run time.
+/// Whose a collection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// Part of the host; its structure cannot be changed.
     BuiltIn,
     /// Made at run time.
     User,
+    /// A table of a further database, whose structure is somebody else's.
+    Further,
 }
 
 /// One collection.
@@ -21,7 +23,7 @@ pub struct Collection {
     pub name: String,
     /// What people see.
     pub title: Option<String>,
-    /// Built in or made at run time.
+    /// Whose it is.
     pub origin: Origin,
     /// The fields that identify a record (`filterTargetKey`, else the primary key); empty if there is none.
     pub key: Vec<String>,

@@ -27,6 +27,7 @@ pub(super) fn field(definition: &Record) -> Result<Field, StoreError> {
         default: definition.get("defaultValue").filter(|value| !value.is_null()).cloned(),
         hidden: field_type == FieldType::Password || flag("hidden") == Some(true),
         generated,
+        native: None,
         field_type,
         options: definition.clone(),
     };

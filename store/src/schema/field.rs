@@ -1,9 +1,15 @@
 //! One field of a collection, and the types a field can have.
 
+use std::sync::Arc;
+
+use sea_query::Expr;
 use serde_json::Value;
 
 use super::Association;
-use crate::Record;
+use crate::{
+    Record,
+    db::{Cell, Dialect, Native},
+};
 
 /// One field of a collection.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +30,8 @@ pub struct Field {
     pub generated: Option<Generated>,
     /// Never leaves the store through a [`crate::Find`] (password hashes, queue internals).
     pub hidden: bool,
+    /// How a column of a further database holds the values; `None` in the main one, whose columns hold the stored forms.
+    pub native: Option<Arc<Native>>,
     /// The definition as given.
     pub options: Record,
 }
@@ -34,6 +42,30 @@ impl Field {
         match &self.field_type {
             FieldType::Association(association) => Some(association),
             _ => None,
+        }
+    }
+
+    /// The field's column as it is read: in stored form.
+    pub(crate) fn selected(&self, column: Expr) -> Expr {
+        match &self.native {
+            None => column,
+            Some(native) => native.select(column),
+        }
+    }
+
+    /// A stored form as it is written into the field's column.
+    pub(crate) fn written(&self, cell: Cell) -> Expr {
+        match &self.native {
+            None => cell.into(),
+            Some(native) => native.write(cell),
+        }
+    }
+
+    /// The field's column is one of the values.
+    pub(crate) fn is_one_of(&self, dialect: Dialect, column: Expr, values: impl IntoIterator<Item = Cell>) -> Expr {
+        match &self.native {
+            None => dialect.is_one_of(column, values),
+            Some(native) => native.is_one_of(dialect, native.compare(column), values),
         }
     }
 }
@@ -53,6 +85,8 @@ pub enum Generated {
     CreatedBy,
     /// Who created or changed it last.
     UpdatedBy,
+    /// What a further database computes from other columns; what a caller gives is passed over.
+    Computed,
 }
 
 /// The type of a field.
@@ -74,7 +108,8 @@ pub enum FieldType {
     BigInt,
     /// 64-bit floating point (`float`, `double`, `number`).
     Double,
-    /// Exact decimal of up to 18 digits; a text on the wire. Digits beyond the scale are rounded, half away from zero.
+    /// Exact decimal of up to 18 digits, in further databases of as many as the column holds; a text on the wire. Digits beyond the
+    /// scale are rounded, half away from zero.
     Decimal {
         /// Digits after the point.
         scale: u32,

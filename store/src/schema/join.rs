@@ -81,7 +81,7 @@ impl Tx {
         }
         match owner.origin {
             Origin::User => self.create_index(&owner.name, &[column], Uniqueness::Any).await,
-            Origin::BuiltIn => Ok(()),
+            Origin::BuiltIn | Origin::Further => Ok(()),
         }
     }
 }

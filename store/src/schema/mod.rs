@@ -36,6 +36,7 @@ pub struct Schema {
     dialect: Dialect,
     /// Rises with every change that is committed, where processes tell each other so.
     version: i64,
+    is_further: bool,
 }
 
 impl Default for Schema {
@@ -52,7 +53,7 @@ impl Schema {
 
     fn ordered(order: Vec<Arc<Collection>>, dialect: Dialect, version: i64) -> Self {
         let by_name = order.iter().map(|collection| (collection.name.clone(), Arc::clone(collection))).collect();
-        Self { order, by_name, dialect, version }
+        Self { order, by_name, dialect, version, is_further: false }
     }
 
     /// The database that the collections are in.
@@ -65,8 +66,20 @@ impl Schema {
         self.version
     }
 
+    /// The schema of a further database.
+    pub(crate) fn further(dialect: Dialect, collections: Vec<Collection>) -> Self {
+        let order = collections.into_iter().map(Arc::new).collect();
+        Self { is_further: true, ..Self::ordered(order, dialect, 0) }
+    }
+
+    /// Says whether it is that of a further database, whose structure is somebody else's.
+    pub fn is_further(&self) -> bool {
+        self.is_further
+    }
+
     /// The schema with a collection added or replaced.
-    fn with(&self, collection: Collection) -> Self {
+    #[must_use]
+    pub fn with(&self, collection: Collection) -> Self {
         let collection = Arc::new(collection);
         let mut order = self.order.clone();
         match order.iter_mut().find(|other| other.name == collection.name) {
@@ -102,7 +115,7 @@ impl Conn {
     /// Reads the whole schema, as at the start.
     pub(crate) async fn load_schema(&mut self) -> Result<Schema, StoreError> {
         let version = match self.dialect() {
-            Dialect::Sqlite => 0,
+            Dialect::Sqlite | Dialect::Mysql => 0,
             Dialect::Postgres => {
                 let rows = self.query(r#"SELECT "version" FROM "_schemaVersion""#, []).await?;
                 rows.first().map_or(Ok(0), |row| row.get("version"))?

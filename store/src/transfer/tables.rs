@@ -12,7 +12,7 @@ use crate::{
 pub(super) const DEFINITIONS: [(&str, &[&str]); 2] = [("collections", &["rowid"]), ("fields", &["id"])];
 
 /// The host's other tables with their keys, each behind those that its foreign keys lead to.
-pub(super) const OWN: [(&str, &[&str]); 16] = [
+pub(super) const OWN: [(&str, &[&str]); 18] = [
     ("users", &["id"]),
     ("roles", &["name"]),
     ("rolesUsers", &["userId", "roleName"]),
@@ -29,6 +29,8 @@ pub(super) const OWN: [(&str, &[&str]); 16] = [
     ("workflowRemains", &["workflowId"]),
     ("workflowClocks", &["workflowId"]),
     ("workflowMarks", &["workflowId", "recordKey"]),
+    ("dataSources", &["key"]),
+    ("outboxReceipts", &["source", "id"]),
 ];
 
 /// What belongs to hosts that live.

@@ -108,8 +108,8 @@ impl Tx {
         let column = target.field(&association.foreign_key)?;
         let key = &association.target_key;
         let keys: Vec<Cell> = linked.iter().map(|record| cell_of(&target, key, record)).collect::<Result<_, _>>()?;
-        let here = Filter::equal(&column.name, own.clone());
-        let these = Filter::one_of(key, keys.clone());
+        let here = Filter::equal(column, own.clone());
+        let these = Filter::one_of(target.field(key)?, keys.clone());
 
         let unlinked = match change {
             AssociationChange::Add => None,
@@ -149,8 +149,8 @@ impl Tx {
         let other_column = through.field(other_key)?;
         let keys: Vec<Cell> =
             linked.iter().map(|record| cell_of(&target, &association.target_key, record)).collect::<Result<_, _>>()?;
-        let here = Filter::equal(&own_column.name, own.clone());
-        let these = Filter::one_of(other_key, keys.clone());
+        let here = Filter::equal(own_column, own.clone());
+        let these = Filter::one_of(other_column, keys.clone());
 
         match change {
             AssociationChange::Remove => return self.unlink_rows(&through, &here.and(these)).await,

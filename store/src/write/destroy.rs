@@ -12,7 +12,7 @@ use crate::{
     error::StoreError,
     query::Filter,
     record_changes::RecordChangeKind,
-    schema::{AssociationKind, Collection, Field, Join},
+    schema::{AssociationKind, Collection, Field, Join, Origin},
 };
 
 /// A column that holds values of a column of the collection whose records are deleted.
@@ -39,18 +39,23 @@ impl Tx {
         collection: &Collection,
         filter: &Filter,
     ) -> Result<Vec<Record>, StoreError> {
-        let statement = DeleteStatement::new()
-            .from_table(collection.name.clone())
-            .cond_where(filter.compile(self.dialect(), &collection.name))
-            .returning(all_columns(collection))
-            .take();
-        let rows = self.fetch_all(&statement).await?;
-        let mut records: Vec<Record> = rows.iter().map(|row| read(collection, row)).collect::<Result<_, _>>()?;
-        sort_by_key(collection, &mut records);
+        let records = if self.dialect().has_returning() {
+            let statement = DeleteStatement::new()
+                .from_table(collection.name.clone())
+                .cond_where(filter.compile(self.dialect(), &collection.name))
+                .returning(all_columns(collection))
+                .take();
+            let rows = self.fetch_all(&statement).await?;
+            let mut records: Vec<Record> = rows.iter().map(|row| read(collection, row)).collect::<Result<_, _>>()?;
+            sort_by_key(collection, &mut records);
+            records
+        } else {
+            self.delete_by_key(collection, filter).await?
+        };
         if self.is_heard(collection, RecordChangeKind::Destroyed) {
             self.note_records(collection, records.iter().map(|record| (Some(record.clone()), None)));
         }
-        if !records.is_empty() {
+        if !records.is_empty() && collection.origin != Origin::Further {
             self.clear_references(collection, &records).await?;
         }
         Ok(records)
@@ -97,7 +102,7 @@ impl Tx {
         }
         let statement = UpdateStatement::new()
             .table(collection.name.clone())
-            .value(column.name.clone(), cell)
+            .value(column.name.clone(), column.written(cell))
             .cond_where(those.compile(self.dialect(), &collection.name))
             .take();
         self.execute(&statement).await.map(drop)
@@ -118,7 +123,7 @@ impl Tx {
             }
             let owner = self.schema().collection(&reference.owner)?.clone();
             let column = owner.field(&reference.column)?;
-            let referring = Filter::one_of(&reference.column, keys);
+            let referring = Filter::one_of(column, keys);
             match consequence {
                 Consequence::Delete => self.unlink_rows(&owner, &referring).await?,
                 Consequence::Clear if !column.required => {

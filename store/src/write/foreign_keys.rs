@@ -1,7 +1,7 @@
 //! Foreign keys that are given as plain columns have to lead somewhere, like those given as associations.
 //!
 //! There are no database constraints between run-time collections: this, and the clearing of foreign keys when a record is
-//! deleted, is what keeps them whole.
+//! deleted, is what keeps them whole. Further databases have constraints of their own.
 
 use sea_query::{Expr, LockType, Query};
 
@@ -9,7 +9,7 @@ use crate::{
     db::{Cell, Tx},
     error::StoreError,
     query::Filter,
-    schema::{AssociationKind, Collection, Field},
+    schema::{AssociationKind, Collection, Field, Origin},
 };
 
 impl Tx {
@@ -19,6 +19,9 @@ impl Tx {
         collection: &Collection,
         given: &[(&Field, Cell)],
     ) -> Result<(), StoreError> {
+        if collection.origin == Origin::Further {
+            return Ok(());
+        }
         for (column, cell) in given.iter().filter(|(_, cell)| *cell != Cell::Null) {
             let associations = collection.fields.iter().filter_map(Field::association);
             let own = associations.filter(|association| {
@@ -26,7 +29,7 @@ impl Tx {
             });
             for association in own {
                 let target = self.target(association)?;
-                let filter = Filter::equal(&association.target_key, cell.clone());
+                let filter = Filter::equal(target.field(&association.target_key)?, cell.clone());
                 let mut statement = Query::select();
                 statement
                     .expr(Expr::val(1))

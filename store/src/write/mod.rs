@@ -8,6 +8,7 @@ mod associate;
 mod destroy;
 mod foreign_keys;
 mod nested;
+mod read_back;
 mod row;
 mod values;
 
@@ -21,7 +22,7 @@ use crate::{
     error::StoreError,
     id::UserId,
     query::{Filter, Plan, Select},
-    schema::Collection,
+    schema::{Collection, Origin},
 };
 use nested::Nesting;
 use values::Purpose;
@@ -95,14 +96,17 @@ impl Tx {
 
     /// Deletes the matching records and answers them as they were, in key order. Foreign keys that point to them are
     /// cleared, links to them removed. There are no database constraints between run-time collections: this is what keeps
-    /// them whole. Authorship (`createdById`, `updatedById`) keeps the id of a deleted user, which is never given again.
+    /// them whole. Authorship (`createdById`, `updatedById`) keeps the id of a deleted user, which is never given again. In a
+    /// further database its own constraints say what becomes of what refers to them.
     ///
     /// # Errors
     ///
     /// [`StoreError::Invalid`] with `IN_USE` if a record is referred to by a field that must have a value.
     pub async fn destroy(&mut self, collection: &Collection, filter: &Filter) -> Result<Vec<Record>, StoreError> {
-        match collection.name.as_str() {
-            "collections" | "fields" | "workflows" | "flow_nodes" => return Err(managed(collection)),
+        match (collection.origin, collection.name.as_str()) {
+            (Origin::BuiltIn, "collections" | "fields" | "workflows" | "flow_nodes") => {
+                return Err(managed(collection));
+            }
             _ => {}
         }
         let mut records = self.delete_rows(collection, filter).await?;
@@ -136,18 +140,20 @@ fn check_writable(collection: &Collection) -> Result<(), StoreError> {
 }
 
 pub(crate) fn is_writable(collection: &Collection) -> bool {
-    !matches!(
-        collection.name.as_str(),
-        "collections"
-            | "fields"
-            | "workflows"
-            | "flow_nodes"
-            | "executions"
-            | "jobs"
-            | "workflowTasks"
-            | "buttons"
-            | "buttonBindings"
-    )
+    collection.origin != Origin::BuiltIn
+        || !matches!(
+            collection.name.as_str(),
+            "collections"
+                | "fields"
+                | "workflows"
+                | "flow_nodes"
+                | "executions"
+                | "jobs"
+                | "workflowTasks"
+                | "buttons"
+                | "buttonBindings"
+                | "dataSources"
+        )
 }
 
 fn managed(collection: &Collection) -> StoreError {

@@ -229,7 +229,8 @@ impl Tx {
     ) -> Result<Record, StoreError> {
         let filter = match named_by_target_key(target, association, value) {
             Some(key) => {
-                Filter::equal(&association.target_key, codec::operand(target.field(&association.target_key)?, key)?)
+                let field = target.field(&association.target_key)?;
+                Filter::equal(field, codec::operand(field, key)?)
             }
             None => Filter::by_key(target, value)?,
         };

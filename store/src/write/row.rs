@@ -13,7 +13,7 @@ use crate::{
     moment,
     query::{Filter, order_by_key},
     record_changes::RecordChangeKind,
-    schema::{Collection, Field, FieldType, Generated},
+    schema::{Collection, Field, FieldType, Generated, Origin},
 };
 
 impl Tx {
@@ -26,13 +26,14 @@ impl Tx {
     ) -> Result<Record, StoreError> {
         let mut columns = Vec::new();
         let mut values: Vec<Expr> = Vec::new();
+        let mut known = Vec::new();
         let now = moment::now();
         let author = author.map_or(Cell::Null, |author| Cell::Integer(author.0));
         for field in collection.scalars() {
             let value = given.iter().find(|(given, _)| given.name == field.name).map(|(_, cell)| cell.clone());
             let cell = match (value, field.generated) {
                 (Some(cell), _) => Some(cell),
-                (None, Some(Generated::Sequence)) => None,
+                (None, Some(Generated::Sequence | Generated::Computed)) => None,
                 (None, Some(Generated::EngineId)) => Some(Cell::Integer(self.next_id().await?)),
                 (None, Some(Generated::CreatedAt | Generated::UpdatedAt)) => Some(Cell::Text(now.clone())),
                 (None, Some(Generated::CreatedBy | Generated::UpdatedBy)) => Some(author.clone()),
@@ -40,8 +41,11 @@ impl Tx {
             };
             match cell {
                 Some(cell) => {
+                    if !self.dialect().has_returning() {
+                        known.push((field, cell.clone()));
+                    }
                     columns.push(field.name.clone());
-                    values.push(cell.into());
+                    values.push(field.written(cell));
                 }
                 None if field.required => return Err(required(field)),
                 None => {}
@@ -54,11 +58,15 @@ impl Tx {
         } else {
             statement.columns(columns).values_panic(values);
         }
-        statement.returning(all_columns(collection));
-        let rows = self.fetch_all(&statement).await?;
-        self.count_above(collection, &given).await?;
-        let row = rows.first().ok_or_else(|| StoreError::NotFound { what: collection.name.clone() })?;
-        let record = read(collection, row)?;
+        let record = if self.dialect().has_returning() {
+            statement.returning(all_columns(collection));
+            let row = self.fetch_optional(&statement).await?;
+            self.count_above(collection, &given).await?;
+            read(collection, &row.ok_or_else(|| StoreError::NotFound { what: collection.name.clone() })?)?
+        } else {
+            self.execute(&statement).await?;
+            self.inserted(collection, known).await?
+        };
         if self.is_heard(collection, RecordChangeKind::Created) {
             self.note_records(collection, [(None, Some(record.clone()))]);
         }
@@ -67,7 +75,9 @@ impl Tx {
 
     /// Lets the columns that count by themselves go on above the numbers that were given for them.
     async fn count_above(&mut self, collection: &Collection, given: &[(&Field, Cell)]) -> Result<(), StoreError> {
-        let Some(statement) = self.dialect().count_above() else { return Ok(()) };
+        let Some(statement) = self.dialect().count_above().filter(|_| collection.origin != Origin::Further) else {
+            return Ok(());
+        };
         for (field, cell) in given.iter().filter(|(field, _)| field.generated == Some(Generated::Sequence)) {
             let table = quoted(&collection.name);
             self.query(statement, [cell.clone().into(), table.into(), field.name.as_str().into()]).await?;
@@ -87,7 +97,7 @@ impl Tx {
         statement.table(collection.name.clone());
         let mut changes = false;
         for (field, cell) in given {
-            statement.value(field.name.clone(), cell.clone());
+            statement.value(field.name.clone(), field.written(cell.clone()));
             changes = true;
         }
         for field in collection.scalars() {
@@ -101,6 +111,9 @@ impl Tx {
         }
         if !changes {
             return self.rows_matching(collection, filter).await;
+        }
+        if !self.dialect().has_returning() {
+            return self.update_by_key(collection, filter, statement, given).await;
         }
         let before = match self.is_heard(collection, RecordChangeKind::Updated) {
             true => Some(self.rows_matching(collection, filter).await?),
@@ -134,7 +147,7 @@ impl Tx {
         }
         let field = collection.field(key)?;
         let keys = held.iter().map(|record| codec::operand(field, record.get(key).unwrap_or(&Value::Null)));
-        Ok(Filter::one_of(key, keys.collect::<Result<_, _>>()?))
+        Ok(Filter::one_of(field, keys.collect::<Result<_, _>>()?))
     }
 
     /// Reads the matching rows whole, hidden fields too, in key order. Nobody else changes them before the transaction ends.
@@ -143,31 +156,35 @@ impl Tx {
         collection: &Collection,
         filter: &Filter,
     ) -> Result<Vec<Record>, StoreError> {
-        self.rows_held(collection, filter, LockType::NoKeyUpdate).await
+        self.rows_held(collection, filter, Some(LockType::NoKeyUpdate)).await
     }
 
-    /// The same for rows that are referred to: others may change, but not delete them.
+    /// The same for rows that are referred to: others may change, but not delete them. In a further database its constraints see
+    /// to that.
     pub(super) async fn rows_referred_to(
         &mut self,
         collection: &Collection,
         filter: &Filter,
     ) -> Result<Vec<Record>, StoreError> {
-        self.rows_held(collection, filter, LockType::KeyShare).await
+        let lock = (collection.origin != Origin::Further).then_some(LockType::KeyShare);
+        self.rows_held(collection, filter, lock).await
     }
 
     async fn rows_held(
         &mut self,
         collection: &Collection,
         filter: &Filter,
-        lock: LockType,
+        lock: Option<LockType>,
     ) -> Result<Vec<Record>, StoreError> {
         let mut statement: SelectStatement = Query::select();
         for field in collection.scalars() {
-            statement.expr(Expr::col((collection.name.clone(), field.name.clone())));
+            statement.expr(field.selected(Expr::col((collection.name.clone(), field.name.clone()))));
         }
         statement.from(collection.name.clone()).cond_where(filter.compile(self.dialect(), &collection.name));
         order_by_key(&mut statement, collection, &collection.name);
-        statement.lock(lock);
+        if let Some(lock) = lock {
+            statement.lock(self.dialect().lock(lock));
+        }
         let rows = self.fetch_all(&statement).await?;
         rows.iter().map(|row| read(collection, row)).collect()
     }
@@ -177,14 +194,17 @@ impl Tx {
 fn initial(field: &Field) -> Result<Option<Cell>, StoreError> {
     match &field.default {
         Some(default) => codec::encode(field, default).map(Some),
-        None if field.field_type == FieldType::Uuid => Ok(Some(Cell::Text(Uuid::new_v4().to_string()))),
+        // A further database may make its own, or do without.
+        None if field.field_type == FieldType::Uuid && (field.native.is_none() || field.required) => {
+            Ok(Some(Cell::Text(Uuid::new_v4().to_string())))
+        }
         None => Ok(None),
     }
 }
 
 /// Every column, in the order in which [`read`] expects them.
 pub(super) fn all_columns(collection: &Collection) -> ReturningClause {
-    Query::returning().exprs(collection.scalars().map(|field| Expr::col(field.name.clone())))
+    Query::returning().exprs(collection.scalars().map(|field| field.selected(Expr::col(field.name.clone()))))
 }
 
 pub(super) fn read(collection: &Collection, row: &Row) -> Result<Record, StoreError> {

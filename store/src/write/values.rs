@@ -51,7 +51,13 @@ pub(super) fn split(collection: &Collection, values: Record, purpose: Purpose) -
         let passed_over = match field.generated {
             None => false,
             Some(Generated::Sequence | Generated::EngineId) => purpose == Purpose::Update || value.is_null(),
-            Some(Generated::CreatedAt | Generated::UpdatedAt | Generated::CreatedBy | Generated::UpdatedBy) => true,
+            Some(
+                Generated::CreatedAt
+                | Generated::UpdatedAt
+                | Generated::CreatedBy
+                | Generated::UpdatedBy
+                | Generated::Computed,
+            ) => true,
         };
         if passed_over {
             continue;

@@ -70,7 +70,7 @@ async fn changes_of_workflows_are_numbered_in_the_order_of_the_commits() -> Resu
     let changed = |id| HostChange::Workflow { id, trigger_type: "action".to_owned() };
     match Database::of_this_test() {
         Database::Sqlite => assert_eq!((last, changes), (before.changes, Vec::new()), "there is nobody to tell"),
-        Database::Postgres => {
+        Database::Postgres | Database::Mysql => {
             assert_eq!(changes, [changed(first.id), changed(first.id), changed(next), changed(next)]);
             assert_eq!(last, before.changes + 4);
             assert_eq!(other.host_version().await?.changes, last);

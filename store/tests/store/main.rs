@@ -11,6 +11,7 @@ mod destroy;
 mod fields;
 mod filters;
 mod fixture;
+mod further;
 mod hostile;
 mod hosts;
 mod marks;

@@ -56,7 +56,7 @@ async fn appends_cost_one_statement_for_each_path() -> Result<(), StoreError> {
     // Only this test's statements mention this name.
     let counted = match Database::of_this_test() {
         Database::Sqlite => "countedInFile",
-        Database::Postgres => "countedOnServer",
+        Database::Postgres | Database::Mysql => "countedOnServer",
     };
     fixture.collection(json!({"name": counted, "fields": [{"type": "string", "name": "title"}]})).await?;
     for (kind, name) in [("belongsTo", "parent"), ("hasMany", "children"), ("belongsToMany", "friends")] {

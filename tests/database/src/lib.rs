@@ -1,23 +1,29 @@
 //! Databases for tests.
 //!
-//! [`macro@test`] runs an async function twice, on SQLite and on PostgreSQL; what it opens through [`TestDatabase::new`] is of the
-//! kind that is its turn. Each database is the test's own and goes with it.
+//! [`macro@test`] runs an async function twice, on SQLite and on PostgreSQL, [`macro@test_all`] also on MySQL; what it opens through
+//! [`TestDatabase::new`] is of the kind that is its turn. Each database is the test's own and goes with it.
 //!
 //! The PostgreSQL server is the one that `DATABASE_URL` leads to, or one that is started for this process, in a temporary
-//! folder, and ends with it, however that ends. Without either the tests on PostgreSQL say that they are left out;
-//! `REQUIRE_POSTGRES=1` makes that a failure.
+//! folder, and ends with it, however that ends; the MySQL server that of `MYSQL_URL`, or a MariaDB likewise. Without either the
+//! tests on it say that they are left out; `REQUIRE_POSTGRES=1` and `REQUIRE_MYSQL=1` make that a failure.
 
+mod guard;
+mod mysql;
+mod postgres;
 mod server;
 
 use std::{
     cell::Cell,
     collections::BTreeMap,
+    io::Write as _,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, Once, PoisonError},
 };
 
+use sqlx::{ConnectOptions, Connection as _, Executor};
+
 use tempfile::TempDir;
-pub use test_database_macros::test;
+pub use test_database_macros::{test, test_all};
 
 thread_local! {
     static TURN: Cell<Database> = const { Cell::new(Database::Sqlite) };
@@ -28,8 +34,10 @@ thread_local! {
 pub enum Database {
     /// A file.
     Sqlite,
-    /// A database of a server.
+    /// A database of a PostgreSQL server.
     Postgres,
+    /// A database of a MySQL or MariaDB server, for what can be a further database only.
+    Mysql,
 }
 
 impl Database {
@@ -41,28 +49,29 @@ impl Database {
 
 /// Has the server that is started for this process flush what is committed, as one in earnest does: for measurements. Before anything else.
 pub fn keep_what_is_committed() {
-    server::IS_DURABLE.store(true, std::sync::atomic::Ordering::Relaxed);
+    postgres::IS_DURABLE.store(true, std::sync::atomic::Ordering::Relaxed);
 }
 
 /// Begins a test on a kind of database. Says whether there is one.
 ///
 /// # Panics
 ///
-/// Without PostgreSQL, if it is required.
+/// Without its server, if that is required.
 pub fn begin(database: Database) -> bool {
+    static POSTGRES: Once = Once::new();
+    static MYSQL: Once = Once::new();
     TURN.set(database);
-    if database == Database::Sqlite {
-        return true;
-    }
-    match server::url() {
-        Ok(_) => true,
-        Err(problem) => {
-            let required = std::env::var("REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
-            assert!(!required, "PostgreSQL is required: {problem}");
-            server::say_that_it_is_left_out(problem);
-            false
-        }
-    }
+    let (name, server, required, said) = match database {
+        Database::Sqlite => return true,
+        Database::Postgres => ("PostgreSQL", postgres::server(), "REQUIRE_POSTGRES", &POSTGRES),
+        Database::Mysql => ("MySQL", mysql::server(), "REQUIRE_MYSQL", &MYSQL),
+    };
+    let Err(problem) = server else { return true };
+    let required = std::env::var(required).is_ok_and(|value| value == "1");
+    assert!(!required, "{name} is required: {problem}");
+    // Once, past the test harness, which shows only what failing tests print. Nobody may be listening.
+    said.call_once(|| drop(writeln!(std::io::stdout(), "{name} is left out: {problem}")));
+    false
 }
 
 /// The database for the data in a folder, if `TEST_DATABASE=postgres` asks for one of a server; the same at each call, until the
@@ -110,7 +119,8 @@ enum Place {
     Folder {
         _folder: TempDir,
     },
-    Server(String),
+    Postgres(String),
+    Mysql(String),
 }
 
 impl TestDatabase {
@@ -129,8 +139,13 @@ impl TestDatabase {
             }
             Database::Postgres => {
                 let name = format!("test_{}", uuid::Uuid::new_v4().simple());
-                let url = server::create(&name).expect("a database on the server");
-                Self { url, place: Place::Server(name) }
+                let url = postgres::create(&name).expect("a database on the server");
+                Self { url, place: Place::Postgres(name) }
+            }
+            Database::Mysql => {
+                let name = format!("test_{}", uuid::Uuid::new_v4().simple());
+                let url = mysql::create(&name).expect("a database on the server");
+                Self { url, place: Place::Mysql(name) }
             }
         }
     }
@@ -140,35 +155,50 @@ impl TestDatabase {
         &self.url
     }
 
-    /// Carries out a statement on it, past the store.
+    /// Carries out a statement on it, past the store. A file is made if there is none; in MySQL, names are quoted as elsewhere.
     ///
     /// # Panics
     ///
     /// If it is refused.
     pub async fn execute(&self, statement: &'static str) {
-        use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
         match &self.place {
             Place::Folder { .. } => {
                 let options: sqlx::sqlite::SqliteConnectOptions = self.url.parse().expect("a URL");
-                let mut connection = options.connect().await.expect("a connection");
-                connection.execute(statement).await.expect("the statement");
-                connection.close().await.expect("the end of a connection");
+                carry_out(options.create_if_missing(true), &[statement]).await;
             }
-            Place::Server(_) => {
+            Place::Postgres(_) => {
                 let options: sqlx::postgres::PgConnectOptions = self.url.parse().expect("a URL");
-                let mut connection = options.connect().await.expect("a connection");
-                connection.execute(statement).await.expect("the statement");
-                connection.close().await.expect("the end of a connection");
+                carry_out(options, &[statement]).await;
+            }
+            Place::Mysql(_) => {
+                let options: sqlx::mysql::MySqlConnectOptions = self.url.parse().expect("a URL");
+                carry_out(options, &["SET SESSION sql_mode = 'ANSI_QUOTES'", statement]).await;
             }
         }
     }
 }
 
+async fn carry_out<O>(options: O, statements: &[&'static str])
+where
+    O: ConnectOptions,
+    O::Connection: Sized,
+    for<'c> &'c mut O::Connection: Executor<'c>,
+{
+    let mut connection = options.connect().await.expect("a connection");
+    for statement in statements {
+        connection.execute(*statement).await.expect("the statement");
+    }
+    connection.close().await.expect("the end of a connection");
+}
+
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        if let Place::Server(name) = &self.place
-            && let Err(problem) = server::remove(name)
-        {
+        let (name, removed) = match &self.place {
+            Place::Folder { .. } => return,
+            Place::Postgres(name) => (name, postgres::remove(name)),
+            Place::Mysql(name) => (name, mysql::remove(name)),
+        };
+        if let Err(problem) = removed {
             eprintln!("{name} is left on the server: {problem}");
         }
     }

@@ -9,6 +9,7 @@ mod bindings;
 mod collection_event;
 mod crash;
 mod custom_action;
+mod data_sources;
 mod depth;
 mod explain;
 mod guide;

@@ -92,6 +92,10 @@ impl NodeType for Aggregate {
 
     type Config = Config;
 
+    fn runs_within(config: &Value) -> bool {
+        records::is_here(config)
+    }
+
     fn check(config: &Value, _: &Expressions) -> Result<(), String> {
         let counts = config.get("aggregator").and_then(Value::as_str) == Some("count");
         let field = config.pointer("/params/field").is_some_and(|field| !field.is_null());
@@ -103,12 +107,16 @@ impl NodeType for Aggregate {
     }
 
     async fn run(config: Config, run: &Run<'_>) -> Result<Effect, NodeError> {
-        let mut conn = run.reader.read().await?;
+        let place = config.collection.place(run).await?;
+        let mut conn = place.reader().read().await?;
         let Params { filter, field, distinct } = config.params;
         let collection = config.collection.find(conn.schema())?;
         let filter = Filter::parse(conn.schema(), &collection, &Value::Object(filter.0))?;
         let related_to = match config.association {
             None => None,
+            Some(association) if !association.associated_collection.is_beside(&config.collection) => {
+                return Err(NodeError::Refused("the one record is in another data source than the others".to_owned()));
+            }
             Some(association) => Some(RelatedTo {
                 collection: association.associated_collection.find(conn.schema())?,
                 key: association.associated_key,

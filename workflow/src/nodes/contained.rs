@@ -12,7 +12,7 @@ use serde_json::Value;
 use store::{JobId, JobStatus, Tx};
 
 use super::{
-    Effect, NodeError, NodeResult,
+    Effect, NodeError, NodeResult, Work,
     faults::{FaultPoint, NodeStep},
 };
 
@@ -52,23 +52,24 @@ impl Containment {
         match self.caught(running).await? {
             Effect::Done(result) => self.accept(result).map(Effect::Done),
             Effect::Surround(surround) => Ok(Effect::Surround(surround)),
-            Effect::Write(work) => {
-                let contained = self.clone();
-                Ok(Effect::Write(Box::new(
-                    move |tx: &mut Tx, job: JobId| -> BoxFuture<'_, Result<NodeResult, NodeError>> {
-                        Box::pin(async move {
-                            let written = contained.caught(async {
-                                contained.faults.pass(&contained.node_type, NodeStep::Write)?;
-                                let result = work(tx, job).await?;
-                                contained.faults.pass(&contained.node_type, NodeStep::Written)?;
-                                Ok(result)
-                            });
-                            contained.accept(written.await?)
-                        })
-                    },
-                )))
-            }
+            Effect::Write(work) => Ok(Effect::Write(self.around(work))),
+            Effect::WriteElsewhere(store, work) => Ok(Effect::WriteElsewhere(store, self.around(work))),
         }
+    }
+
+    fn around(&self, work: Work) -> Work {
+        let contained = self.clone();
+        Box::new(move |tx: &mut Tx, job: JobId| -> BoxFuture<'_, Result<NodeResult, NodeError>> {
+            Box::pin(async move {
+                let written = contained.caught(async {
+                    contained.faults.pass(&contained.node_type, NodeStep::Write)?;
+                    let result = work(tx, job).await?;
+                    contained.faults.pass(&contained.node_type, NodeStep::Written)?;
+                    Ok(result)
+                });
+                contained.accept(written.await?)
+            })
+        })
     }
 
     /// Lets a node end its pending job.

@@ -7,7 +7,7 @@ use store::{Filter, Find, Select, WriteOptions, secret};
 
 use super::{
     Effect, NodeError, NodeResult, NodeType, Run,
-    records::{CollectionName, Values},
+    records::{self, CollectionName, Values},
 };
 
 /// Makes a record. The job's result is the record, with what `appends` asks for.
@@ -41,11 +41,20 @@ impl NodeType for Create {
 
     type Config = Config;
 
+    fn at_once(config: &Value) -> bool {
+        records::is_surely_here(config)
+    }
+
+    fn runs_within(config: &Value) -> bool {
+        records::is_here(config)
+    }
+
     async fn run(config: Config, run: &Run<'_>) -> Result<Effect, NodeError> {
-        let schema = run.reader.schema().await;
+        let place = config.collection.place(run).await?;
+        let schema = place.reader().schema().await;
         let Params { values, appends } = config.params;
         let values = secret::hash_secrets(&schema, config.collection.find(&schema)?.as_ref(), values.0).await?;
-        Ok(Effect::write(move |tx| {
+        Ok(place.write(move |tx| {
             Box::pin(async move {
                 let collection = config.collection.find(tx.schema())?;
                 let mut record = tx.create(&collection, values, &WriteOptions::default()).await?;

@@ -36,12 +36,21 @@ impl NodeType for Destroy {
 
     type Config = Config;
 
+    fn at_once(config: &Value) -> bool {
+        records::is_surely_here(config)
+    }
+
+    fn runs_within(config: &Value) -> bool {
+        records::is_here(config)
+    }
+
     fn resolve(config: &Value, scope: &Scope) -> Result<Value, NodeError> {
         records::resolve(config, scope)
     }
 
-    async fn run(config: Config, _: &Run<'_>) -> Result<Effect, NodeError> {
-        Ok(Effect::write(move |tx| {
+    async fn run(config: Config, run: &Run<'_>) -> Result<Effect, NodeError> {
+        let place = config.collection.place(run).await?;
+        Ok(place.write(move |tx| {
             Box::pin(async move {
                 let collection = config.collection.find(tx.schema())?;
                 let filter = records::narrow(tx.schema(), &collection, &config.params.filter)?;

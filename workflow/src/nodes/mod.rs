@@ -53,6 +53,7 @@ use crate::{
     expression::{ExpressionError, Expressions},
     outside::Outside,
     reader::Reader,
+    sources::Sources,
     tasks::Verdict,
     variables::{self, Scope},
 };
@@ -94,6 +95,12 @@ pub(crate) trait NodeType: Send + Sync + 'static {
     fn check(config: &Value, expressions: &Expressions) -> Result<(), String> {
         let _ = (config, expressions);
         Ok(())
+    }
+
+    /// [`Self::AT_ONCE`], for a node with this configuration as it is stored.
+    fn at_once(config: &Value) -> bool {
+        let _ = config;
+        Self::AT_ONCE
     }
 
     /// [`Self::WITHIN`], for a node with this configuration as it is stored.
@@ -154,6 +161,8 @@ pub(crate) struct Run<'r> {
     pub(crate) expressions: &'r Expressions,
     /// The ways out of the store.
     pub(crate) outside: &'r Outside,
+    /// The ways to further databases; none within somebody's transaction, which does not wait for them.
+    pub(crate) sources: Option<&'r dyn Sources>,
     /// The execution that the node runs in.
     pub(crate) execution: ExecutionId,
     /// The executions that led to it, outermost first.
@@ -212,6 +221,8 @@ pub(crate) enum Effect {
     Done(NodeResult),
     /// This is to be written, with the job.
     Write(Work),
+    /// This is to be written into a further database; the job is stored after it.
+    WriteElsewhere(Store, Work),
     /// Its branches are to be run.
     Surround(Surround),
 }
@@ -265,7 +276,7 @@ pub(crate) trait Node: Send + Sync {
     fn ends(&self) -> bool;
     fn surrounds(&self) -> bool;
     fn outputs(&self) -> bool;
-    fn at_once(&self) -> bool;
+    fn at_once(&self, config: &Value) -> bool;
     fn runs_within(&self, config: &Value) -> bool;
     fn stands_alone(&self) -> bool;
     fn assigns<'c>(&self, config: &'c Value) -> Option<&'c str>;
@@ -319,8 +330,8 @@ impl<T: NodeType> Node for Typed<T> {
         T::OUTPUTS
     }
 
-    fn at_once(&self) -> bool {
-        T::AT_ONCE
+    fn at_once(&self, config: &Value) -> bool {
+        T::at_once(config)
     }
 
     fn runs_within(&self, config: &Value) -> bool {
@@ -398,6 +409,7 @@ mod tests {
                 scope: &scope,
                 expressions: &expressions,
                 outside: &outside,
+                sources: None,
                 execution,
                 stack: &[],
                 node: &node,

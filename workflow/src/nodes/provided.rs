@@ -103,7 +103,7 @@ impl Node for Provided {
         false
     }
 
-    fn at_once(&self) -> bool {
+    fn at_once(&self, _: &Value) -> bool {
         false
     }
 

@@ -109,12 +109,17 @@ impl NodeType for Query {
 
     type Config = Config;
 
+    fn runs_within(config: &Value) -> bool {
+        records::is_here(config)
+    }
+
     fn resolve(config: &Value, scope: &Scope) -> Result<Value, NodeError> {
         records::resolve(config, scope)
     }
 
     async fn run(config: Config, run: &Run<'_>) -> Result<Effect, NodeError> {
-        let mut conn = run.reader.read().await?;
+        let place = config.collection.place(run).await?;
+        let mut conn = place.reader().read().await?;
         let Params { filter, sort, page, page_size, fields, except, appends } = config.params;
         let collection = config.collection.find(conn.schema())?;
         let filter = Filter::parse(conn.schema(), &collection, &Value::Object(filter.0))?;

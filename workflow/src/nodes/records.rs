@@ -1,26 +1,93 @@
-//! What the nodes that work on records share: finding the collection, and filters that cannot be widened by data.
+//! What the nodes that work on records share: finding the collection and the database it is in, and filters that cannot be widened
+//! by data.
 
 use std::sync::Arc;
+
+use futures::future::BoxFuture;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
-use store::{Collection, Filter, Record, Schema as Collections, StoreError};
+use store::{Collection, Filter, Record, Schema as Collections, Store, StoreError, Tx};
 
-use super::NodeError;
-use crate::variables::{self, Scope, holds_variable};
+use super::{Effect, NodeError, NodeResult, Run};
+use crate::{
+    reader::Reader,
+    variables::{self, Scope, holds_variable},
+};
 
-/// The name of a collection: `posts` or `main:posts`.
+/// The name of a collection: `posts` or `main:posts`, or `source:posts` in a further data source.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(inline)]
 pub(super) struct CollectionName(String);
 
 impl CollectionName {
-    /// Finds the collection.
+    /// Finds the collection in the schema of its database.
     pub(super) fn find(&self, schema: &Collections) -> Result<Arc<Collection>, StoreError> {
-        let name = self.0.strip_prefix("main:").unwrap_or(&self.0);
-        schema.collection(name).cloned()
+        schema.collection(parts(&self.0).1).cloned()
+    }
+
+    /// The database that the collection is in.
+    pub(super) async fn place<'r>(&self, run: &Run<'r>) -> Result<Place<'r>, NodeError> {
+        let Some(key) = parts(&self.0).0 else { return Ok(Place::Here(run.reader)) };
+        match run.sources {
+            Some(sources) => Ok(Place::Elsewhere(sources.store(key).await?)),
+            None => Err(NodeError::Refused(format!("the transaction of a change does not wait for data source {key}"))),
+        }
+    }
+
+    /// Says whether another one is in the same database.
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
+        parts(&self.0).0 == parts(&other.0).0
+    }
+}
+
+/// Where a collection is.
+pub(super) enum Place<'r> {
+    /// Where the run reads and writes.
+    Here(&'r dyn Reader),
+    /// In a further database.
+    Elsewhere(Store),
+}
+
+impl Place<'_> {
+    /// Gives connections for reading.
+    pub(super) fn reader(&self) -> &dyn Reader {
+        match self {
+            Self::Here(reader) => *reader,
+            Self::Elsewhere(store) => store,
+        }
+    }
+
+    /// Something to be written there.
+    pub(super) fn write(
+        self,
+        work: impl for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<NodeResult, NodeError>> + Send + 'static,
+    ) -> Effect {
+        match self {
+            Self::Here(_) => Effect::write(work),
+            Self::Elsewhere(store) => Effect::WriteElsewhere(store, Box::new(move |tx, _| work(tx))),
+        }
+    }
+}
+
+/// Says whether a node with this configuration works on main alone, as far as that can be told before its variables are resolved.
+pub(super) fn is_here(config: &Value) -> bool {
+    config.get("collection").and_then(Value::as_str).is_none_or(|name| parts(name).0.is_none())
+}
+
+/// The same, if it can be told.
+pub(super) fn is_surely_here(config: &Value) -> bool {
+    is_here(config) && !config.get("collection").is_some_and(holds_variable)
+}
+
+/// The data source, unless it is main, and the name in it.
+fn parts(name: &str) -> (Option<&str>, &str) {
+    match name.split_once(':') {
+        Some(("main", name)) => (None, name),
+        Some((source, name)) => (Some(source), name),
+        None => (None, name),
     }
 }
 

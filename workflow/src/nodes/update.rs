@@ -40,15 +40,24 @@ impl NodeType for Update {
 
     type Config = Config;
 
+    fn at_once(config: &Value) -> bool {
+        records::is_surely_here(config)
+    }
+
+    fn runs_within(config: &Value) -> bool {
+        records::is_here(config)
+    }
+
     fn resolve(config: &Value, scope: &Scope) -> Result<Value, NodeError> {
         records::resolve(config, scope)
     }
 
     async fn run(config: Config, run: &Run<'_>) -> Result<Effect, NodeError> {
-        let schema = run.reader.schema().await;
+        let place = config.collection.place(run).await?;
+        let schema = place.reader().schema().await;
         let Params { filter, values } = config.params;
         let values = secret::hash_secrets(&schema, config.collection.find(&schema)?.as_ref(), values.0).await?;
-        Ok(Effect::write(move |tx| {
+        Ok(place.write(move |tx| {
             Box::pin(async move {
                 let collection = config.collection.find(tx.schema())?;
                 let filter = records::narrow(tx.schema(), &collection, &filter)?;

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use store::{JobId, Tx};
 use tracing::{Instrument, Span, field};
 
-use super::{Effect, NodeError, NodeResult, Run};
+use super::{Effect, NodeError, NodeResult, Run, Work};
 
 /// A run of a node that is under way.
 struct Watch {
@@ -24,6 +24,16 @@ impl Watch {
         self.span.record("status", status.as_str());
         metrics::histogram!("workflow_node_duration_seconds", "type" => self.node_type.clone(), "status" => status)
             .record(self.begun.elapsed());
+    }
+
+    fn around(self, work: Work) -> Work {
+        Box::new(move |tx: &mut Tx, job: JobId| -> BoxFuture<'_, Result<NodeResult, NodeError>> {
+            Box::pin(async move {
+                let result = work(tx, job).instrument(self.span.clone()).await;
+                self.end(result.as_ref());
+                result
+            })
+        })
     }
 }
 
@@ -43,15 +53,8 @@ pub(super) async fn watched(
         Ok(_) => {}
     }
     match effect {
-        Ok(Effect::Write(work)) => Ok(Effect::Write(Box::new(
-            move |tx: &mut Tx, job: JobId| -> BoxFuture<'_, Result<NodeResult, NodeError>> {
-                Box::pin(async move {
-                    let result = work(tx, job).instrument(watch.span.clone()).await;
-                    watch.end(result.as_ref());
-                    result
-                })
-            },
-        ))),
+        Ok(Effect::Write(work)) => Ok(Effect::Write(watch.around(work))),
+        Ok(Effect::WriteElsewhere(store, work)) => Ok(Effect::WriteElsewhere(store, watch.around(work))),
         other => other,
     }
 }

@@ -165,7 +165,7 @@ fn has_ended(execution: &Value) -> bool {
 async fn break_everywhere(mode: Mode) -> (u64, usize) {
     let stride = match Database::of_this_test() {
         Database::Sqlite => 1,
-        Database::Postgres => 5,
+        Database::Postgres | Database::Mysql => 5,
     };
     let observer = Harness::with_workers(1).await;
     observer.engine.shutdown(Duration::ZERO).await;

@@ -85,7 +85,8 @@ impl Harness {
         let mut harness = Self::new().await;
         harness.engine.shutdown(Duration::ZERO).await;
         let (store, options) = (harness.store.clone(), harness.options.clone());
-        harness.engine = Engine::start_with_nodes(store, options, Instance::default(), nodes).await.unwrap();
+        harness.engine =
+            Engine::start_with_others(store, options, Instance::default(), nodes, Arc::new(())).await.unwrap();
         harness
     }
 

@@ -195,7 +195,7 @@ async fn strike(
 async fn strike_everywhere(fault: NodeFault) -> usize {
     let places = match Database::of_this_test() {
         Database::Sqlite => 0..4,
-        Database::Postgres => 2..3,
+        Database::Postgres | Database::Mysql => 2..3,
     };
     let faults = Arc::new(Nth::default());
     let harness = Harness::with_node_faults(faults.clone(), Arc::new(Scripted::default())).await;

@@ -45,7 +45,7 @@ async fn queries_answer_with_rows() {
             "SELECT p.title FROM \"posts\" p JOIN json_each(:a) w ON w.value = p.title",
             json!([{"a": 1, "b": 0}]),
         ),
-        Database::Postgres => (
+        Database::Postgres | Database::Mysql => (
             format!("{few} string_agg(title, '-') AS t FROM few"),
             "SELECT p.title FROM \"posts\" p JOIN json_array_elements_text(:a::json) w ON w.value = p.title",
             json!([{"a": 1, "b": false}]),
@@ -75,7 +75,7 @@ async fn only_one_reading_query_over_collections_runs() {
     let harness = harness().await;
     let (no_parameter, no_column) = match Database::of_this_test() {
         Database::Sqlite => ("a parameter has a name", "no such column"),
-        Database::Postgres => ("the SQL cannot be read", "does not exist"),
+        Database::Postgres | Database::Mysql => ("the SQL cannot be read", "does not exist"),
     };
     let mut mismatches = Vec::new();
     for (text, want) in [

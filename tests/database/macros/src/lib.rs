@@ -5,11 +5,21 @@ use proc_macro::{TokenStream, TokenTree};
 /// Makes two tests of an async function: `NAME::sqlite` and `NAME::postgres`. Takes the arguments of `tokio::test`.
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, function: TokenStream) -> TokenStream {
+    tests(&arguments, function, &[("sqlite", "Sqlite"), ("postgres", "Postgres")])
+}
+
+/// Makes three tests of an async function: `NAME::sqlite`, `NAME::postgres` and `NAME::mysql`. Takes the arguments of `tokio::test`.
+#[proc_macro_attribute]
+pub fn test_all(arguments: TokenStream, function: TokenStream) -> TokenStream {
+    tests(&arguments, function, &[("sqlite", "Sqlite"), ("postgres", "Postgres"), ("mysql", "Mysql")])
+}
+
+fn tests(arguments: &TokenStream, function: TokenStream, databases: &[(&str, &str)]) -> TokenStream {
     let Some(name) = name_of(&function) else {
         return r#"compile_error!("an async function is expected");"#.parse().unwrap_or_default();
     };
     let arguments = if arguments.is_empty() { String::new() } else { format!("({arguments})") };
-    let test = |module: &str, database: &str| {
+    let test = |(module, database): &(&str, &str)| {
         format!(
             "#[tokio::test{arguments}]
              async fn {module}() {{
@@ -19,7 +29,7 @@ pub fn test(arguments: TokenStream, function: TokenStream) -> TokenStream {
              }}"
         )
     };
-    let tests = format!("mod {name} {{ {} {} }}", test("sqlite", "Sqlite"), test("postgres", "Postgres"));
+    let tests = format!("mod {name} {{ {} }}", databases.iter().map(test).collect::<String>());
     let mut made = function;
     made.extend(tests.parse::<TokenStream>().unwrap_or_default());
     made

@@ -10,6 +10,7 @@ pub(crate) struct Client {
     base_url: String,
     pub(crate) token: Option<String>,
     role: Option<String>,
+    source: Option<String>,
 }
 
 /// What the server answered.
@@ -22,7 +23,7 @@ pub(crate) struct Answer {
 impl Client {
     pub(crate) fn anonymous(base_url: &str) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { http, base_url: base_url.to_owned(), token: None, role: None }
+        Self { http, base_url: base_url.to_owned(), token: None, role: None, source: None }
     }
 
     pub(crate) async fn sign_in(base_url: &str, account: &str, password: &str) -> Self {
@@ -35,6 +36,11 @@ impl Client {
     /// The same user in another role.
     pub(crate) fn in_role(&self, role: &str) -> Self {
         Self { role: Some(role.to_owned()), ..self.clone() }
+    }
+
+    /// The same user at a further data source.
+    pub(crate) fn at(&self, source: &str) -> Self {
+        Self { source: Some(source.to_owned()), ..self.clone() }
     }
 
     pub(crate) fn with_token(&self, token: &str) -> Self {
@@ -65,6 +71,9 @@ impl Client {
         }
         if let Some(role) = &self.role {
             request = request.header("X-Role", role);
+        }
+        if let Some(source) = &self.source {
+            request = request.header("X-Data-Source", source);
         }
         request
     }

@@ -5,8 +5,9 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use store::{Job, JobId, JobStatus, NewJob};
+use store::{Cause, Job, JobId, JobStatus, NewJob, Store, Tx};
 
 use super::{
     super::within::not_within,
@@ -17,9 +18,12 @@ use super::{
 };
 use crate::{
     EngineError,
-    nodes::{Effect, NodeError, NodeResult, Run, Surround},
+    nodes::{Effect, NodeError, NodeResult, Run, Surround, Work},
     plan::PlannedNode,
 };
+
+/// What is written into a further database names no job: those are rows of main.
+const ELSEWHERE: JobId = JobId(0);
 
 impl Walk<'_> {
     /// Does what there is to do at a node.
@@ -39,7 +43,9 @@ impl Walk<'_> {
         if planned.node.as_ref().is_some_and(|node| node.surrounds()) {
             return match self.effect(line, index).await {
                 Ok(Effect::Surround(surround)) => self.surround(line, index, job, surround).await,
-                Ok(Effect::Done(_) | Effect::Write(_)) => Ok(Turn::Left(Left::Broken(JobStatus::Error))),
+                Ok(Effect::Done(_) | Effect::Write(_) | Effect::WriteElsewhere(..)) => {
+                    Ok(Turn::Left(Left::Broken(JobStatus::Error)))
+                }
                 // What waits inside waits for nothing any more.
                 Err(error) => self.finish(line, index, &job, Entry::Close, failure(&passable(error)?)).await,
             };
@@ -80,7 +86,8 @@ impl Walk<'_> {
     async fn begin(&self, line: &mut Line, index: usize) -> Result<Turn, EngineError> {
         let started = SystemTime::now();
         line.scope.set_now(started);
-        let at_once = self.plan.node(index).node.as_ref().is_none_or(|node| node.at_once());
+        let planned = self.plan.node(index);
+        let at_once = planned.node.as_ref().is_none_or(|node| node.at_once(&planned.row.config));
         if let (false, Some(left)) = (at_once, if at_once { None } else { self.flush(line).await? }) {
             return Ok(Turn::Left(left));
         }
@@ -94,6 +101,10 @@ impl Walk<'_> {
                     Err(error) => failure(&passable(error)?),
                 }
             }
+            Ok(Effect::WriteElsewhere(store, work)) => match self.write_elsewhere(&store, work).await {
+                Ok(result) => result,
+                Err(error) => failure(&passable(error)?),
+            },
             Ok(Effect::Surround(surround)) => {
                 let job = NodeResult::ended(JobStatus::Pending, Value::Null);
                 let job = Box::new(self.job(line, index, started, job));
@@ -117,6 +128,17 @@ impl Walk<'_> {
         }
         let turn = self.note(line, index, status, value);
         Ok(if status == JobStatus::Pending { Turn::Left(Left::Waits(due_at_ms)) } else { turn })
+    }
+
+    /// Carries out what a node writes into a further database. Its job is stored afterwards: a crash in between repeats it.
+    async fn write_elsewhere(&self, store: &Store, work: Work) -> Result<NodeResult, NodeError> {
+        let stack = self.execution.stack.iter().copied().chain([self.execution.id]).collect();
+        store
+            .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<NodeResult, NodeError>> {
+                tx.set_cause(Cause { stack, ..Cause::default() });
+                work(tx, ELSEWHERE)
+            })
+            .await
     }
 
     /// What a node's work has left behind.
@@ -179,6 +201,7 @@ impl Walk<'_> {
             scope: &line.scope,
             expressions: &self.processor.expressions,
             outside: &self.processor.outside,
+            sources: if self.within.is_none() { Some(self.processor.sources.as_ref()) } else { None },
             execution: self.execution.id,
             stack: &self.execution.stack,
             node: &planned.row,

@@ -1,0 +1,6 @@
+//! Further databases: somebody else's, of every kind, with tables that were made past the store.
+
+mod associations;
+mod records;
+mod source;
+mod types;
