@@ -10,12 +10,13 @@ use std::{
 
 use sea_query::{SchemaStatementBuilder, Value, Values};
 use sea_query_sqlx::{SqlxBinder, SqlxValues};
-use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, Sqlite, SqliteConnection, pool::PoolConnection};
+use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr, Sqlite, SqliteConnection, pool::PoolConnection};
 
 use super::{
     Dialect,
     faults::FaultPoint,
     fixed::{Fixed, Rows},
+    lifeline::Held,
     link::Link,
     refusal::refusal,
     row::Row,
@@ -43,11 +44,7 @@ impl Conn {
         Self { link: Link::SqliteReader(connection), schema, faults }
     }
 
-    pub(super) fn postgres_reader(
-        connection: PoolConnection<Postgres>,
-        schema: Arc<Schema>,
-        faults: FaultPoint,
-    ) -> Self {
+    pub(super) fn postgres_reader(connection: Held, schema: Arc<Schema>, faults: FaultPoint) -> Self {
         Self { link: Link::PostgresReader(connection), schema, faults }
     }
 
@@ -219,7 +216,7 @@ impl Tx {
 
     /// Begins a transaction of PostgreSQL; its schema is no older than the transaction.
     pub(super) async fn begin_postgres(
-        connection: PoolConnection<Postgres>,
+        connection: Held,
         schema: Arc<Schema>,
         clock: Clock,
         faults: FaultPoint,

@@ -1,10 +1,12 @@
 //! One connection to either database: what carries statements out.
 
-use futures::{Stream, TryStreamExt as _};
+use futures::TryStreamExt as _;
 use sea_query_sqlx::SqlxValues;
-use sqlx::{Connection as _, Executor as _, Postgres, SqlStr, Sqlite, SqliteConnection, pool::PoolConnection};
+use sqlx::{
+    Connection as _, Executor as _, SqlStr, Sqlite, SqliteConnection, pool::PoolConnection, postgres::PgArguments,
+};
 
-use super::{Dialect, arguments::arguments, row::Row};
+use super::{Dialect, arguments::arguments, lifeline::Held, row::Row};
 
 /// A connection.
 pub(super) enum Link {
@@ -13,9 +15,9 @@ pub(super) enum Link {
     /// SQLite's writer.
     SqliteWriter(Box<SqliteConnection>),
     /// A connection of PostgreSQL outside of a transaction.
-    PostgresReader(PoolConnection<Postgres>),
+    PostgresReader(Held),
     /// A connection of PostgreSQL in a transaction. After a refused statement the server takes no others.
-    PostgresWriter { connection: PoolConnection<Postgres>, broken: bool },
+    PostgresWriter { connection: Held, broken: bool },
 }
 
 /// PostgreSQL's `feature_not_supported`: in a prepared statement, that a column has another type by now.
@@ -41,21 +43,21 @@ impl Link {
             Self::SqliteWriter(connection) => sqlite_rows(connection, sql, values).await,
             Self::PostgresReader(connection) => {
                 let bound = arguments(values.0)?;
-                match postgres_rows(sqlx::query_with(sql.clone(), bound.clone()).fetch(&mut **connection)).await {
+                let answer = postgres_rows(connection, sql.clone(), bound.clone()).await;
+                match answer {
                     Err(error) if is_outdated(&error) => {
-                        connection.clear_cached_statements().await?;
-                        postgres_rows(sqlx::query_with(sql, bound).fetch(&mut **connection)).await
+                        forget_statements(connection).await?;
+                        postgres_rows(connection, sql, bound).await
                     }
                     answer => answer,
                 }
             }
             Self::PostgresWriter { connection, broken } => {
-                let rows = sqlx::query_with(sql, arguments(values.0)?).fetch(&mut **connection);
-                let answer = postgres_rows(rows).await;
+                let answer = postgres_rows(connection, sql, arguments(values.0)?).await;
                 if let Err(error) = &answer {
                     *broken = true;
                     if is_outdated(error) {
-                        connection.clear_cached_statements().await?;
+                        forget_statements(connection).await?;
                     }
                 }
                 answer
@@ -68,15 +70,11 @@ impl Link {
         match self {
             Self::SqliteReader(connection) => sqlite_changed(connection, sql, values).await,
             Self::SqliteWriter(connection) => sqlite_changed(connection, sql, values).await,
-            Self::PostgresReader(connection) => {
-                let query = sqlx::query_with(sql, arguments(values.0)?);
-                query.execute(&mut **connection).await.map(|done| done.rows_affected())
-            }
+            Self::PostgresReader(connection) => postgres_changed(connection, sql, values).await,
             Self::PostgresWriter { connection, broken } => {
-                let query = sqlx::query_with(sql, arguments(values.0)?);
-                let answer = query.execute(&mut **connection).await;
+                let answer = postgres_changed(connection, sql, values).await;
                 *broken |= answer.is_err();
-                answer.map(|done| done.rows_affected())
+                answer
             }
         }
     }
@@ -87,7 +85,8 @@ impl Link {
             Self::SqliteReader(connection) => connection.execute(sql).await.map(|_| Vec::new()),
             Self::SqliteWriter(connection) => connection.execute(sql).await.map(|_| Vec::new()),
             Self::PostgresReader(connection) | Self::PostgresWriter { connection, .. } => {
-                postgres_rows(sqlx::raw_sql(sql).fetch(&mut **connection)).await
+                let (connection, line) = connection.parts()?;
+                line.answer(sqlx::raw_sql(sql).fetch(connection).map_ok(Row::Postgres).try_collect()).await
             }
         }
     }
@@ -125,10 +124,20 @@ async fn sqlite_changed(
     sqlx::query_with::<Sqlite, _>(sql, values).execute(connection).await.map(|done| done.rows_affected())
 }
 
-async fn postgres_rows(
-    rows: impl Stream<Item = Result<sqlx::postgres::PgRow, sqlx::Error>> + Send,
-) -> Result<Vec<Row>, sqlx::Error> {
-    rows.map_ok(Row::Postgres).try_collect().await
+async fn postgres_rows(held: &mut Held, sql: SqlStr, bound: PgArguments) -> Result<Vec<Row>, sqlx::Error> {
+    let (connection, line) = held.parts()?;
+    line.answer(sqlx::query_with(sql, bound).fetch(connection).map_ok(Row::Postgres).try_collect()).await
+}
+
+async fn postgres_changed(held: &mut Held, sql: SqlStr, values: SqlxValues) -> Result<u64, sqlx::Error> {
+    let (connection, line) = held.parts()?;
+    let query = sqlx::query_with(sql, arguments(values.0)?);
+    line.answer(query.execute(connection)).await.map(|done| done.rows_affected())
+}
+
+async fn forget_statements(held: &mut Held) -> Result<(), sqlx::Error> {
+    let (connection, line) = held.parts()?;
+    line.answer(connection.clear_cached_statements()).await
 }
 
 fn is_outdated(error: &sqlx::Error) -> bool {

@@ -11,6 +11,7 @@ mod conn;
 pub(crate) mod dialect;
 mod faults;
 mod fixed;
+mod lifeline;
 mod link;
 mod migrate;
 mod postgres;

@@ -1,6 +1,10 @@
 //! Several hosts on one PostgreSQL database, as processes of their own. Without a server these tests are left out.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tests::cable::Outage;
+use tokio::time::timeout;
 
 use crate::harness::{
     Blog, Client, Fleet, Host, NewWorkflow, events::Events, eventually, fixture::data_of, fleet::elsewhere,
@@ -139,6 +143,18 @@ async fn a_stream_tells_of_executions_that_another_host_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_loses_the_database_says_so_and_comes_back_by_itself() {
+    loses_the_database(Outage::Break).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_does_it_wait_for_one_that_has_fallen_silent() {
+    loses_the_database(Outage::Silence).await;
+}
+
+/// Longer than a host waits for a connection, or for the answer to a statement, on a loaded machine.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+
+async fn loses_the_database(outage: Outage) {
     let Some(fleet) = Fleet::new() else { return };
     let (host, mut cable) = fleet.host_on_cable("both").await;
     let blog = Blog::set_up(host.admin().await).await;
@@ -146,13 +162,14 @@ async fn a_host_that_loses_the_database_says_so_and_comes_back_by_itself() {
     blog.admin.post("posts:create", json!({"title": "before"})).await.ok();
     blog.finished(&workflow, 1).await;
 
-    cable.pull().await;
-    let lost = blog.admin.post("posts:create", json!({"title": "lost"})).await;
+    cable.cut(outage).await;
+    let lost = timeout(ANSWERED_WITHIN, blog.admin.post("posts:create", json!({"title": "lost"}))).await;
+    let lost = lost.expect("an answer in time");
     assert_eq!(lost.status, 503, "{lost:?}: {}", host.log());
     let ready = async || reqwest::get(format!("{}/readyz", host.base_url())).await.expect("an answer").status();
     assert_eq!(ready().await, 503);
 
-    cable.put_back().await;
+    cable.mend().await.expect("it is mended");
     eventually("the host is ready again", async || (ready().await == 200).then_some(())).await;
     blog.admin.post("posts:create", json!({"title": "after"})).await.ok();
     let executions = blog.finished(&workflow, 2).await;
