@@ -18,9 +18,11 @@
 //! 10. [`buttons`]: what is bound to which button
 //! 11. [`record_changes`]: what a request changes in records, for whoever starts something from it
 //! 12. [`hosts`]: what the hosts that work on one database tell each other
-//! 13. [`back_up`]: a copy of a database's file
-//! 14. [`secret`]: password hashing
+//! 13. [`agreement`]: what they have in common
+//! 14. [`back_up`]: a copy of a database's file
+//! 15. [`secret`]: password hashing
 
+pub mod agreement;
 pub mod approvals;
 mod backup;
 pub mod buttons;

@@ -45,6 +45,7 @@ impl Rig {
             database_url: None,
             role: Default::default(),
             token_secret: None,
+            token_secret_changed: false,
             admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
             outside: Default::default(),
             strictness: Default::default(),

@@ -38,6 +38,10 @@ pub(super) struct ServeOptions {
     /// the file token.secret in the data directory
     #[arg(long, env = "HOST_TOKEN_SECRET_FILE")]
     token_secret_file: Option<PathBuf>,
+    /// Lets the hosts of the database share this host's secret from now on, which ends all sessions; for one start, while no other host
+    /// runs
+    #[arg(long, env = "HOST_TOKEN_SECRET_CHANGED", value_parser = BoolishValueParser::new())]
+    token_secret_changed: bool,
     /// Lets request nodes reach addresses that are not public: this machine, the local network
     #[arg(long, env = "HOST_ALLOW_PRIVATE_REQUESTS", value_parser = BoolishValueParser::new())]
     allow_private_requests: bool,
@@ -113,6 +117,7 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
         database_url: options.database_url,
         role: options.role,
         token_secret: options.token_secret_file,
+        token_secret_changed: options.token_secret_changed,
         admin,
         outside: OutsideOptions {
             private_requests: permission(options.allow_private_requests),

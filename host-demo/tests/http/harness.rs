@@ -40,6 +40,7 @@ pub(crate) fn options(folder: &Path) -> ServerOptions {
         database_url: test_database::chosen_for(folder),
         role: Default::default(),
         token_secret: None,
+        token_secret_changed: false,
         admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
         outside: workflow::OutsideOptions::default(),
         strictness: Strictness::default(),

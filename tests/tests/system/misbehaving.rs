@@ -267,6 +267,7 @@ async fn threads_hear_that_the_host_is_stopping_and_stay_harmless() {
         database_url: test_database::chosen_for(folder.path()),
         role: Default::default(),
         token_secret: None,
+        token_secret_changed: false,
         admin: Admin { email: EMAIL.to_owned(), password: Some(PASSWORD.to_owned()) },
         outside: Default::default(),
         strictness: Default::default(),
