@@ -22,6 +22,7 @@ use super::{
     lifeline::{Held, Lifeline},
     migrate,
     refusal::guarded_refusal,
+    server_time::ServerTime,
     writer::measure,
 };
 use crate::{error::StoreError, schema::Schema};
@@ -51,6 +52,9 @@ impl Postgres {
         migrate::postgres(&mut connection).await?;
         connection.close().await.map_err(StoreError::Database)?;
         let (writers, readers) = (lifeline.pool(WRITERS), lifeline.pool(READERS));
+        let time = ServerTime { lifeline: lifeline.clone(), pool: readers.clone(), clock: common.clock.clone() };
+        time.ask().await.map_err(StoreError::Database)?;
+        common.tasks.spawn(time.keep_asking(common.stop.clone()));
         let waiting = Arc::new(Semaphore::new(WAITING_REQUESTS));
         let bell = Bell::hang(lifeline.clone(), common);
         let postgres = Self { common: common.clone(), lifeline, readers, writers, waiting, bell };
