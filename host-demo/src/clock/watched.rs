@@ -9,7 +9,23 @@ use store::{Collection, Record, RecordChange, StoreError, Tx, WorkflowClock, Wor
 
 /// Which workflows wait with the records of which collection. Held for a lookup alone.
 #[derive(Default)]
-pub(super) struct Watched(RwLock<HashMap<String, BTreeMap<WorkflowId, Vec<String>>>>);
+pub(super) struct Watched(RwLock<Known>);
+
+#[derive(Default)]
+struct Known {
+    by_collection: HashMap<String, BTreeMap<WorkflowId, Vec<String>>>,
+    /// What was added since somebody began to read what there is.
+    lately: Vec<WorkflowClock>,
+}
+
+impl Known {
+    fn add(&mut self, clock: &WorkflowClock) {
+        if let Some(collection) = &clock.collection {
+            let workflows = self.by_collection.entry(collection.clone()).or_default();
+            workflows.insert(clock.workflow_id, clock.fields.clone());
+        }
+    }
+}
 
 /// What becomes of the marks of one workflow.
 #[derive(Default)]
@@ -20,21 +36,27 @@ struct Marks {
 
 impl Watched {
     pub(super) fn has(&self, collection: &str) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(collection)
+        self.0.read().unwrap_or_else(PoisonError::into_inner).by_collection.contains_key(collection)
     }
 
     /// Watches what a workflow waits with, too.
     pub(super) fn add(&self, clock: &WorkflowClock) {
-        let mut watched = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(collection) = &clock.collection {
-            watched.entry(collection.clone()).or_default().insert(clock.workflow_id, clock.fields.clone());
-        }
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.add(clock);
+        known.lately.push(clock.clone());
     }
 
-    /// Watches for these alone.
+    /// Somebody is going to read what there is, to [`replace`](Self::replace) everything by it.
+    pub(super) fn begin_again(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).lately.clear();
+    }
+
+    /// Watches for these alone, and for what was added while they were read.
     pub(super) fn replace(&self, clocks: &[WorkflowClock]) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
-        clocks.iter().for_each(|clock| self.add(clock));
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let lately = std::mem::take(&mut known.lately);
+        known.by_collection.clear();
+        clocks.iter().chain(&lately).for_each(|clock| known.add(clock));
     }
 
     /// Marks the records whose dates have changed, and forgets those that are gone. Answers whether there were any. A date that is set to
@@ -44,7 +66,7 @@ impl Watched {
         {
             let watched = self.0.read().unwrap_or_else(PoisonError::into_inner);
             for change in changes {
-                for (workflow, fields) in watched.get(&change.collection.name).into_iter().flatten() {
+                for (workflow, fields) in watched.by_collection.get(&change.collection.name).into_iter().flatten() {
                     marks.entry(*workflow).or_default().take_in(change, fields);
                 }
             }
