@@ -60,6 +60,7 @@ impl Rig {
                 database_url: database_url.map(str::to_owned),
                 role: Default::default(),
                 token_secret: Some(folder.path().join("token.secret")),
+                token_secret_changed: false,
                 data_source_folder: None,
                 admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
                 outside: Default::default(),

@@ -6,8 +6,10 @@ use std::{
     path::Path,
 };
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand::distr::{Alphanumeric, SampleString};
 use serde_json::{Value, json};
+use sha2::Sha256;
 use store::{Filter, Record, Store, StoreError, WriteOptions};
 
 use crate::{access::ROOT_ROLE, error::HostError};
@@ -88,6 +90,37 @@ pub(crate) fn token_secret(path: &Path) -> Result<Vec<u8>, HostError> {
         }
         Err(error) => Err(unusable(error)),
     }
+}
+
+/// What tells one token secret from another, and nothing about it.
+pub(crate) fn fingerprint(secret: &[u8]) -> String {
+    // Keys of any length are taken.
+    let Ok(mut digest) = Hmac::<Sha256>::new_from_slice(secret) else { return String::new() };
+    digest.update(b"fingerprint of a token secret");
+    hex::encode(digest.finalize().into_bytes())
+}
+
+/// Checks that the hosts of the database sign tokens with this secret, whose file is at `path`; notes it if there are none yet, or if
+/// it was changed on purpose.
+pub(crate) async fn agree_on_secret(
+    store: &Store,
+    secret: &[u8],
+    was_changed: bool,
+    path: &Path,
+) -> Result<(), HostError> {
+    let own = fingerprint(secret);
+    let noted = own.clone();
+    let shared = store
+        .write::<_, StoreError, _>(move |tx| {
+            Box::pin(async move {
+                if was_changed {
+                    tx.replace_shared_secret(&noted).await?;
+                }
+                tx.shared_secret(&noted).await
+            })
+        })
+        .await?;
+    if shared == own { Ok(()) } else { Err(HostError::OtherSecret { path: path.to_owned() }) }
 }
 
 #[cfg(unix)]
@@ -181,6 +214,13 @@ mod tests {
         }
         fs::write(&path, "short").expect("written");
         assert!(matches!(token_secret(&path), Err(HostError::SecretDamaged { .. })));
+    }
+
+    #[test]
+    fn a_fingerprint_tells_secrets_apart() {
+        assert_eq!(fingerprint(b"one"), fingerprint(b"one"));
+        assert_ne!(fingerprint(b"one"), fingerprint(b"two"));
+        assert_eq!(fingerprint(b"one").len(), 64);
     }
 
     #[test]

@@ -37,6 +37,16 @@ pub enum HostError {
         /// The file.
         path: PathBuf,
     },
+    /// Other hosts of the database sign tokens with another secret.
+    #[error(
+        "the token secret {} is not the one that this database's hosts sign tokens with: use their file (--token-secret-file), or, if it \
+         was changed on purpose, stop them all and start one with --token-secret-changed",
+        path.display()
+    )]
+    OtherSecret {
+        /// The file.
+        path: PathBuf,
+    },
     /// A part of the work is to be left to other hosts, and there can be none.
     #[error(
         "--role serve and --role work are for hosts that share a PostgreSQL database; on SQLite a host does everything"

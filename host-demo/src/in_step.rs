@@ -20,7 +20,11 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{data_sources, host::Host, plugins::Change};
+use crate::{
+    data_sources,
+    host::Host,
+    plugins::{Change, PluginState},
+};
 
 /// Between two looks without a hint: how late what nobody told of is noticed, if there are no requests either.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -105,22 +109,50 @@ impl Host {
         Ok(())
     }
 
-    /// Has other hosts change their plugins as this one has.
+    /// Has other hosts change their plugins as this one has, also those that start later.
     ///
     /// # Errors
     ///
     /// Database errors.
     pub(crate) async fn tell_of_plugins(&self, change: &Change) -> Result<(), StoreError> {
+        let switched = match change {
+            Change::Enable { id } => Some((id.clone(), true)),
+            Change::Disable { id, .. } => Some((id.clone(), false)),
+            Change::Upgrade { .. } | Change::Reload { .. } | Change::ReloadAll => None,
+        };
         let Ok(change) = serde_json::to_value(change) else { return Ok(()) };
         let by = self.in_step.name.clone();
         self.store
             .write::<_, StoreError, _>(move |tx| {
                 Box::pin(async move {
+                    if let Some((plugin, enabled)) = switched {
+                        tx.set_plugin_switch(&plugin, enabled).await?;
+                    }
                     tx.tell_hosts(HostChange::Plugins { by, change });
                     Ok(())
                 })
             })
             .await
+    }
+
+    /// Switches plugins as hosts of this database have been told to while they ran, whatever this one's manifest says. One that cannot be
+    /// switched is logged, and stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub(crate) async fn take_up_switches(&self) -> Result<(), StoreError> {
+        let switches = self.store.read().await?.plugin_switches().await?;
+        for (id, enabled) in switches {
+            let plugins = self.plugins.current();
+            let Some(report) = plugins.reports().iter().find(|report| report.id == id) else { continue };
+            let is_off = report.state == PluginState::Disabled;
+            if is_off == enabled {
+                let change = if enabled { Change::Enable { id } } else { Change::Disable { id, force: true } };
+                self.change_plugins_too(change).await;
+            }
+        }
+        Ok(())
     }
 
     async fn change_plugins_too(&self, change: Change) {

@@ -58,6 +58,8 @@ pub struct ServerOptions {
     /// Holds the secret that tokens are signed with, which is the same for all hosts of a database; made if it is not there. The
     /// file `token.secret` in the data directory if there is none.
     pub token_secret: Option<PathBuf>,
+    /// Whether it was changed on purpose: the hosts of the database share this one from now on.
+    pub token_secret_changed: bool,
     /// The user of the first start.
     pub admin: Admin,
     /// The folder whose files may be added as data sources; none may without one.
@@ -99,8 +101,9 @@ impl Server {
             .map_err(|_| HostError::Interrupted)??;
         bootstrap::make_data_dir(&options.data_dir)?;
         let lock = bootstrap::lock_data_dir(&options.data_dir)?;
-        let secret = options.token_secret.clone().unwrap_or_else(|| options.data_dir.join("token.secret"));
-        let tokens = Tokens::new(&bootstrap::token_secret(&secret)?);
+        let secret_path = options.token_secret.clone().unwrap_or_else(|| options.data_dir.join("token.secret"));
+        let secret = bootstrap::token_secret(&secret_path)?;
+        let tokens = Tokens::new(&secret);
         // The lock on the data directory lets one server at a time have this name.
         let name = bootstrap::instance_name(&options.data_dir)?;
         let listener = TcpListener::bind(options.listen)
@@ -110,6 +113,7 @@ impl Server {
             listener.local_addr().map_err(|source| HostError::Listen { address: options.listen, source })?;
 
         let store = Store::open_by(&url, options.clock).await?;
+        bootstrap::agree_on_secret(&store, &secret, options.token_secret_changed, &secret_path).await?;
         let data_sources = DataSources::load(store.clone(), Folder(options.data_source_folder)).await?;
         let data_sources = Arc::new(data_sources);
         let made_password = bootstrap::first_user(&store, &options.admin).await?;
@@ -125,6 +129,7 @@ impl Server {
         let host = Arc::new(Host::new(store, data_sources, engine, role, plugins, tokens, strictness, in_step));
         host.open_services();
         host.switch.enable_all().await?;
+        host.take_up_switches().await?;
         CollectionEvents::listen(&host);
         data_sources::open_all(&host);
         clock::keep(&host);

@@ -115,6 +115,7 @@ impl TriggerSwitch {
         let plugins = self.plugins.current();
         for row in self.store.read().await?.enabled_workflows().await? {
             tell(&plugins, &row);
+            self.clock.expect(&plugins, &row);
         }
         Ok(())
     }
@@ -147,6 +148,7 @@ impl TriggerSwitch {
         }
         for row in &now_enabled {
             tell(&plugins, row);
+            self.clock.expect(&plugins, row);
         }
         self.clock.workflows_changed();
         Ok(())

@@ -1,9 +1,13 @@
-//! What time it is, for what starts by the clock. A test sets it instead of waiting.
+//! What time it is, for what starts by the clock. A test sets it instead of waiting. Hosts that share a database go by the clock of its
+//! server, as theirs may differ.
 
 use std::{
     fmt,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use tokio::sync::watch;
@@ -15,16 +19,71 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 #[derive(Clone, Default)]
 pub struct Clock(Kind);
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 enum Kind {
-    /// The system's.
-    #[default]
-    System,
+    /// The system's, until it is known what time it is for all who work on the database.
+    System(Arc<System>),
     /// Stands still but for those who set it.
     Set(Arc<watch::Sender<i64>>),
 }
 
+/// The system's clock, and how it is led by another one.
+struct System {
+    /// How wrong it is, on purpose.
+    wrong_by_ms: i64,
+    made: Instant,
+    /// What time it was for the leading clock when this one was made; [`ALONE`] if there is none.
+    led_from_ms: AtomicI64,
+}
+
+/// No moment that a clock tells.
+const ALONE: i64 = i64::MIN;
+
+impl Default for Kind {
+    fn default() -> Self {
+        Self::System(Arc::new(System::wrong_by(0)))
+    }
+}
+
+impl System {
+    fn wrong_by(wrong_by_ms: i64) -> Self {
+        Self { wrong_by_ms, made: Instant::now(), led_from_ms: AtomicI64::new(ALONE) }
+    }
+
+    fn made_ago_ms(&self) -> i64 {
+        i64::try_from(self.made.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn now_ms(&self) -> i64 {
+        match self.led_from_ms.load(Ordering::Relaxed) {
+            ALONE => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                i64::try_from(since.as_millis()).unwrap_or(i64::MAX).saturating_add(self.wrong_by_ms)
+            }
+            // By what cannot be set: neither a person nor a time server makes it jump.
+            led_from_ms => led_from_ms.saturating_add(self.made_ago_ms()),
+        }
+    }
+}
+
 impl Clock {
+    /// The system's clock, if that were wrong by so much; for tests.
+    pub fn wrong_by(milliseconds: i64) -> Self {
+        Self(Kind::System(Arc::new(System::wrong_by(milliseconds))))
+    }
+
+    /// Goes by another clock from now on, on which it is so late. One that stands still does not.
+    pub(crate) fn follow(&self, now_ms: i64) {
+        if let Kind::System(system) = &self.0 {
+            system.led_from_ms.store(now_ms.saturating_sub(system.made_ago_ms()), Ordering::Relaxed);
+        }
+    }
+
+    /// Says whether it goes by another clock.
+    pub(crate) fn is_led(&self) -> bool {
+        matches!(&self.0, Kind::System(system) if system.led_from_ms.load(Ordering::Relaxed) != ALONE)
+    }
+
     /// A clock that stands still until it is [`set`](Self::set); for tests.
     pub fn standing_at(now_ms: i64) -> Self {
         Self(Kind::Set(Arc::new(watch::Sender::new(now_ms))))
@@ -40,10 +99,7 @@ impl Clock {
     /// What time it is.
     pub fn now_ms(&self) -> i64 {
         match &self.0 {
-            Kind::System => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-            }
+            Kind::System(system) => system.now_ms(),
             Kind::Set(now) => *now.borrow(),
         }
     }
@@ -51,7 +107,7 @@ impl Clock {
     /// Waits until it is so late.
     pub async fn reaches(&self, moment_ms: i64) {
         match &self.0 {
-            Kind::System => {
+            Kind::System(_) => {
                 while let Ok(left @ 1..) = u64::try_from(moment_ms.saturating_sub(self.now_ms())) {
                     tokio::time::sleep(Duration::from_millis(left).min(LONGEST_SLEEP)).await;
                 }
@@ -65,7 +121,7 @@ impl Clock {
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::System => f.write_str("the system's clock"),
+            Kind::System(_) => f.write_str("the system's clock"),
             Kind::Set(now) => write!(f, "a clock that stands at {}", *now.borrow()),
         }
     }

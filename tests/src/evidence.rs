@@ -35,8 +35,16 @@ pub(crate) struct Jobs {
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
     pub(crate) executions: Vec<Execution>,
-    /// How often a step was logged, by mark and step.
-    pub(crate) steps: BTreeMap<(String, String), usize>,
+    /// What was logged, by mark and step.
+    pub(crate) steps: BTreeMap<(String, String), Logged>,
+}
+
+/// The lines of one step of one execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Logged {
+    pub(crate) times: usize,
+    /// The number of the first line. Lines that are written one after the other have rising numbers.
+    pub(crate) first: i64,
 }
 
 // What the databases call differently is written in capitals: see `Reader::rows`.
@@ -45,7 +53,7 @@ const EXECUTIONS: &str = r#"SELECT ARRAY("id", "workflowId", MARK, "status", "re
     (SELECT count(DISTINCT "nodeId") FROM "jobs" WHERE "executionId" = "executions"."id"),
     (SELECT count(*) FROM "jobs" WHERE "executionId" = "executions"."id" AND "status" = 0))
     FROM "executions" ORDER BY "id""#;
-const STEPS: &str = r#"SELECT ARRAY("mark", "step", count(*)) FROM "logs" GROUP BY "mark", "step""#;
+const STEPS: &str = r#"SELECT ARRAY("mark", "step", count(*), min("id")) FROM "logs" GROUP BY "mark", "step""#;
 const UNFINISHED: &str = r#"SELECT ARRAY(count(*)) FROM "executions" WHERE "status" IS NULL OR "status" = 0"#;
 const STORED: &str = r#"SELECT ARRAY(coalesce(sum("executed"), 0)) FROM "workflows""#;
 
@@ -125,7 +133,8 @@ impl Reader {
             });
         }
         for row in self.rows(STEPS).await? {
-            evidence.steps.insert((text(&row[0]), text(&row[1])), count(&row[2]));
+            let logged = Logged { times: count(&row[2]), first: row[3].as_i64().unwrap_or_default() };
+            evidence.steps.insert((text(&row[0]), text(&row[1])), logged);
         }
         Ok(evidence)
     }

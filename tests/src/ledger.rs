@@ -13,6 +13,19 @@ pub(crate) struct Promise {
     pub(crate) end: i64,
     /// Whether its executions stay; otherwise only what they have written tells of them after a while.
     pub(crate) kept: bool,
+    /// What follows from the order in which its executions were triggered.
+    pub(crate) order: Order,
+}
+
+/// What the order of a workflow's executions decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Nothing: they are part of requests.
+    Any,
+    /// Each begins behind the one before.
+    Begin,
+    /// Each begins when the one before has ended.
+    Whole,
 }
 
 /// An action and the executions that it has to bring about if it succeeded.

@@ -30,7 +30,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Place {
     program: PathBuf,
     folder: TempDir,
-    shared: Option<Arc<Shared>>,
+    shared: Option<Sharing>,
+}
+
+/// A place among others.
+struct Sharing {
+    shared: Arc<Shared>,
+    /// The way to the database.
+    url: String,
 }
 
 /// What several servers have in common.
@@ -46,6 +53,11 @@ impl Shared {
             bail!("there is no PostgreSQL");
         }
         Ok(Arc::new(Self { database: TestDatabase::new(), secrets: tempfile::tempdir()? }))
+    }
+
+    /// The database's URL.
+    pub(crate) fn url(&self) -> &str {
+        self.database.url()
     }
 }
 
@@ -64,21 +76,21 @@ impl Place {
         Self::of(program, None)
     }
 
-    /// A place on a database that others share.
-    pub(crate) fn sharing(program: &Path, shared: Arc<Shared>) -> Result<Self> {
-        Self::of(program, Some(shared))
+    /// A place on a database that others share, to which `url` leads from there.
+    pub(crate) fn sharing(program: &Path, shared: Arc<Shared>, url: &str) -> Result<Self> {
+        Self::of(program, Some(Sharing { shared, url: url.to_owned() }))
     }
 
-    fn of(program: &Path, shared: Option<Arc<Shared>>) -> Result<Self> {
+    fn of(program: &Path, shared: Option<Sharing>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         fs::write(folder.path().join("plugin.toml"), MANIFEST)?;
         Ok(Self { program: program.to_owned(), folder, shared })
     }
 
-    /// The database's URL.
+    /// The database's URL, for who looks at it from outside.
     pub(crate) fn database(&self) -> String {
         match &self.shared {
-            Some(shared) => shared.database.url().to_owned(),
+            Some(sharing) => sharing.shared.url().to_owned(),
             None => format!("sqlite:{}", self.folder.path().join("data").join("host.db").display()),
         }
     }
@@ -87,15 +99,18 @@ impl Place {
     pub(crate) fn spawn(&self) -> Result<Child> {
         let log = File::options().create(true).append(true).open(self.log())?;
         let mut command = Command::new(&self.program);
-        if let Some(shared) = &self.shared {
-            command.env("HOST_TOKEN_SECRET_FILE", shared.secrets.path().join("token.secret"));
-        }
+        match &self.shared {
+            Some(Sharing { shared, url }) => {
+                command.env("HOST_TOKEN_SECRET_FILE", shared.secrets.path().join("token.secret"));
+                command.env("HOST_DATABASE_URL", url)
+            }
+            None => command.env("HOST_DATABASE_URL", self.database()),
+        };
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(self.folder.path().join("data"))
             .arg("--manifest")
             .arg(self.folder.path().join("plugin.toml"))
-            .env("HOST_DATABASE_URL", self.database())
             .env("HOST_ADMIN_EMAIL", EMAIL)
             .env("HOST_ADMIN_PASSWORD", PASSWORD)
             .env("RUST_LOG", "warn")
@@ -147,6 +162,11 @@ impl Server {
     /// Lets it live so long, then kills it: SIGKILL, without warning. An error if it has ended by itself.
     pub(crate) async fn kill_after(mut self, life: Duration) -> Result<()> {
         kill_after(&mut self.child, life).await
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+        self.child.wait().await
     }
 
     /// Asks it to end (SIGTERM), and waits until it has.

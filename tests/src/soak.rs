@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::{Result, bail};
 use serde_json::json;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
 
 use crate::{
     crash::drain,
@@ -91,10 +94,11 @@ pub async fn run(options: &Options) -> Result<Report> {
     let begun = Instant::now();
     let place = Place::new(&options.program)?;
     let mut server = place.start().await?;
-    let (mut load, mut caller) = Load::prepare(&server.url, &Kind::ALL).await?;
+    let address = watch::Sender::new(vec![server.url.clone()]);
+    let (mut load, mut caller) = Load::prepare(address.subscribe(), &Kind::ALL).await?;
     let scene = load.scene();
     let mut reader = Reader::open(&place.database()).await?;
-    load.start(&caller, Shape { callers: CALLERS, seed: options.seed, bulk: BULK });
+    load.start(&caller, Shape { callers: CALLERS, seed: options.seed, bulk: BULK, answered_within: None });
 
     let mut samples = Vec::new();
     let mut cancelled = Ledger::default();
@@ -112,7 +116,7 @@ pub async fn run(options: &Options) -> Result<Report> {
             break;
         }
         if sample.executions * (options.restarts + 1) >= options.executions * (restarts + 1) {
-            load.point_to([]);
+            address.send_replace(Vec::new());
             if restarts.is_multiple_of(2) {
                 server.kill_after(Duration::ZERO).await?;
             } else {
@@ -120,7 +124,7 @@ pub async fn run(options: &Options) -> Result<Report> {
             }
             restarts += 1;
             server = place.start().await?;
-            load.point_to([server.url.as_str()]);
+            address.send_replace(vec![server.url.clone()]);
         }
     }
     let mut ledger = load.finish().await?;

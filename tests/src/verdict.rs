@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     evidence::{Evidence, Execution},
     ledger::{Ledger, Promise},
+    order::out_of_order,
 };
 
 /// The state of an execution that was ended from outside.
@@ -56,7 +57,7 @@ pub(crate) fn broken_promises(ledger: &Ledger, evidence: &Evidence) -> Vec<Strin
     }
 
     let mut steps: BTreeMap<(&str, &str), usize> =
-        evidence.steps.iter().map(|((mark, step), times)| ((mark.as_str(), step.as_str()), *times)).collect();
+        evidence.steps.iter().map(|((mark, step), logged)| ((mark.as_str(), step.as_str()), logged.times)).collect();
     for execution in &evidence.executions {
         match ledger.promises.get(&execution.workflow) {
             Some(promise) => {
@@ -76,6 +77,7 @@ pub(crate) fn broken_promises(ledger: &Ledger, evidence: &Evidence) -> Vec<Strin
         }
     }
     broken.extend(steps.keys().map(|(mark, step)| format!("unasked: step {step} of {mark} without its execution")));
+    broken.extend(out_of_order(ledger, evidence));
     broken
 }
 
@@ -129,12 +131,12 @@ fn of_one<'run>(
 mod tests {
     use super::broken_promises;
     use crate::{
-        evidence::{Evidence, Execution, Jobs},
-        ledger::{Action, Ledger, Promise},
+        evidence::{Evidence, Execution, Jobs, Logged},
+        ledger::{Action, Ledger, Order, Promise},
     };
 
     fn ledger(acknowledged: bool) -> Ledger {
-        let promise = |end| Promise { nodes: 1, steps: vec!["a".into()], end, kept: true };
+        let promise = |end| Promise { nodes: 1, steps: vec!["a".into()], end, kept: true, order: Order::Any };
         let action = Action { executions: vec![(1, "m".into()), (2, "n".into())], acknowledged };
         Ledger { promises: [(1, promise(1)), (2, promise(1))].into(), actions: vec![action], ..Ledger::default() }
     }
@@ -145,7 +147,8 @@ mod tests {
     }
 
     fn evidence(executions: Vec<Execution>, steps: &[(&str, usize)]) -> Evidence {
-        let steps = steps.iter().map(|(mark, times)| (((*mark).into(), "a".into()), *times)).collect();
+        let logged = |times: usize| Logged { times, first: 1 };
+        let steps = steps.iter().map(|(mark, times)| (((*mark).into(), "a".into()), logged(*times))).collect();
         Evidence { executions, steps }
     }
 

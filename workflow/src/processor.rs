@@ -333,8 +333,12 @@ impl Processor {
         Ok(())
     }
 
-    /// Gives up the claims of executions whose run broke off, to be run again.
+    /// Gives up the claims of executions whose run broke off, to be run again; also of those whose claim may be stored although
+    /// whoever claimed them was told otherwise, or has gone away before it ran them.
     pub(crate) async fn hand_back_interrupted(&self) -> Result<(), StoreError> {
+        let unattended: Vec<ExecutionId> =
+            self.running().extract_if(|_, told| told.receiver_count() == 0).map(|(id, _)| id).collect();
+        self.interrupted().extend(unattended.into_iter().map(|id| (id, HandBack::Undisturbed)));
         let interrupted = std::mem::take(&mut *self.interrupted());
         if interrupted.is_empty() {
             return Ok(());
@@ -345,6 +349,8 @@ impl Processor {
             .write(move |tx| -> BoxFuture<'_, Result<(), StoreError>> {
                 Box::pin(async move {
                     for (id, why) in work {
+                        // A transaction of which nobody knows what became may still hold it.
+                        tx.standing(id, Some(&claim)).await?;
                         if let Some(takeover) = tx.hand_back(id, &claim, why).await? {
                             isolate_poison(tx, takeover).await?;
                         }

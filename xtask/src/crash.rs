@@ -1,4 +1,4 @@
-//! Kills a server under load again and again, and compares what it acknowledged with what it did.
+//! Kills a server under load, or cuts it off from its database, again and again, and compares what it acknowledged with what it did.
 
 use anyhow::Result;
 
@@ -15,6 +15,9 @@ pub(crate) struct Options {
     /// How often a server is killed
     #[arg(long, default_value_t = 100)]
     kills: u32,
+    /// How often a host is cut off from a PostgreSQL database for a while, beside the kills
+    #[arg(long, default_value_t = 0)]
+    cuts: u32,
     /// Chooses the actions and the moments; random if left out
     #[arg(long)]
     seed: Option<u64>,
@@ -25,5 +28,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let server = cargo::build_server(Profile::Dev)?;
     let mut command = cargo::command(["run", "--quiet", "--package", "tests", "--bin", "crash", "--"])?;
     command.arg(server).arg(&options.database).arg(options.hosts.to_string());
-    cargo::run(command.arg(options.kills.to_string()).arg(seed.to_string()))
+    command.arg(options.kills.to_string()).arg(options.cuts.to_string()).arg(seed.to_string());
+    cargo::run(&mut command)
 }

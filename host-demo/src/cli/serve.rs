@@ -41,6 +41,10 @@ pub(super) struct ServeOptions {
     /// The folder whose files may be added as SQLite data sources; without it none can be
     #[arg(long, env = "HOST_DATA_SOURCE_FOLDER")]
     data_source_folder: Option<PathBuf>,
+    /// Lets the hosts of the database share this host's secret from now on, which ends all sessions; for one start, while no other host
+    /// runs
+    #[arg(long, env = "HOST_TOKEN_SECRET_CHANGED", value_parser = BoolishValueParser::new())]
+    token_secret_changed: bool,
     /// Lets request nodes reach addresses that are not public: this machine, the local network
     #[arg(long, env = "HOST_ALLOW_PRIVATE_REQUESTS", value_parser = BoolishValueParser::new())]
     allow_private_requests: bool,
@@ -116,6 +120,7 @@ async fn serve(options: ServeOptions) -> Result<(), HostError> {
         database_url: options.database_url,
         role: options.role,
         token_secret: options.token_secret_file,
+        token_secret_changed: options.token_secret_changed,
         admin,
         data_source_folder: options.data_source_folder,
         outside: OutsideOptions {

@@ -1,11 +1,14 @@
 //! Follows which workflows are enabled: begins to keep the time for new ones, and ends it for others.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use plugin_api::{ClockWatch, schema::MAIN_DATA_SOURCE};
+use plugin_api::{PluginError, schema::MAIN_DATA_SOURCE};
 use store::{StoreError, WorkflowClock, WorkflowId, WorkflowRow};
 
 use crate::{host::Host, plugins::Plugins, triggers::secrets};
+
+/// How long transactions are waited for before others, who have their times too, get their turn.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What there is to know of the workflows that start by the clock.
 #[derive(Debug, Default)]
@@ -19,6 +22,7 @@ pub(super) struct Followed {
 /// Brings the clocks in the store in line with the enabled workflows. Its cost grows with those that start by the clock.
 pub(super) async fn follow(host: &Host) -> Result<Followed, StoreError> {
     let plugins = host.plugins.current();
+    host.clock.begin_again();
     let mut conn = host.store.read().await?;
     let rows = conn.enabled_workflows_of(&plugins.clock_types()).await?;
     let mut new: BTreeMap<WorkflowId, WorkflowRow> = rows.into_iter().map(|row| (row.id, row)).collect();
@@ -46,7 +50,9 @@ pub(super) async fn follow(host: &Host) -> Result<Followed, StoreError> {
     }
     for row in new.values() {
         match begin(host, &plugins, row).await {
-            Ok(clock) => kept.extend(clock),
+            Ok(Begun::Kept(clock)) => kept.push(clock),
+            Ok(Begun::Switched) => {}
+            Ok(Begun::NotYet) => followed.is_incomplete = true,
             Err(StoreError::Closed) => return Err(StoreError::Closed),
             Err(error) => {
                 tracing::error!(workflow = %row.id, %error, "enabled, but cannot be started by the clock");
@@ -71,37 +77,52 @@ async fn end(host: &Host, workflows: Vec<WorkflowId>) -> Result<(), StoreError> 
         .await
 }
 
-/// Begins to keep the time for a workflow. `None` if it was switched meanwhile.
-async fn begin(host: &Host, plugins: &Plugins, row: &WorkflowRow) -> Result<Option<WorkflowClock>, StoreError> {
-    let watch = plugins
-        .watch(&row.trigger_type, &secrets::told(row))
-        .map_err(|error| StoreError::Unheard { who: format!("the clock of \"{}\" ({error})", row.trigger_type) })?;
+/// What an enabled workflow waits with.
+pub(super) fn clock_of(plugins: &Plugins, row: &WorkflowRow) -> Result<WorkflowClock, PluginError> {
+    let watch = plugins.watch(&row.trigger_type, &secrets::told(row))?;
     // Changes of other programs there are not heard; refused when a workflow is configured, too.
-    let elsewhere = watch.as_ref().filter(|watch| watch.collection.data_source() != MAIN_DATA_SOURCE);
-    if let Some(ClockWatch { collection, .. }) = elsewhere {
-        return Err(StoreError::Invalid {
-            code: "UNKNOWN_COLLECTION",
-            message: format!("{collection} is not in main"),
-        });
+    if let Some(watch) = watch.as_ref().filter(|watch| watch.collection.data_source() != MAIN_DATA_SOURCE) {
+        return Err(PluginError::invalid(format!("{} is not in main", watch.collection)));
     }
     let (collection, fields) = watch.map(|watch| (watch.collection.name().to_owned(), watch.fields)).unzip();
-    let clock = WorkflowClock {
+    Ok(WorkflowClock {
         workflow_id: row.id,
         enabled_since_ms: row.enabled_since_ms,
         collection,
         fields: fields.unwrap_or_default(),
-    };
-    // Records that change from here on are marked by their changes, those from before by the store.
+    })
+}
+
+/// What came of the attempt to keep the time for a workflow.
+enum Begun {
+    /// It is kept.
+    Kept(WorkflowClock),
+    /// The workflow was switched meanwhile.
+    Switched,
+    /// There are transactions under way that may not tell of what they change.
+    NotYet,
+}
+
+/// Begins to keep the time for a workflow.
+async fn begin(host: &Host, plugins: &Plugins, row: &WorkflowRow) -> Result<Begun, StoreError> {
+    let clock = clock_of(plugins, row)
+        .map_err(|error| StoreError::Unheard { who: format!("the clock of \"{}\" ({error})", row.trigger_type) })?;
+    // Records that change from here on are marked by their changes, at other hosts from the moment at which the workflow was enabled. Those
+    // from before are marked by the store, once all is there that began before.
     host.clock.watch_too(&clock);
+    if clock.collection.is_some() && !host.store.outlast_predecessors(PATIENCE).await? {
+        tracing::warn!(workflow = %row.id, "a transaction lasts long: until it ends, nothing is started by the clock");
+        return Ok(Begun::NotYet);
+    }
     host.store
         .write(move |tx| {
             Box::pin(async move {
                 let now = tx.workflow(clock.workflow_id).await?.filter(|row| row.enabled);
                 if now.is_none_or(|row| row.enabled_since_ms != clock.enabled_since_ms) {
-                    return Ok(None);
+                    return Ok(Begun::Switched);
                 }
                 tx.begin_clock(&clock).await?;
-                Ok(Some(clock))
+                Ok(Begun::Kept(clock))
             })
         })
         .await

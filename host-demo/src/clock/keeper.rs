@@ -9,15 +9,15 @@ use std::{
     time::Duration,
 };
 
-use store::{RecordChange, StoreError, Tx, WorkflowClock, WorkflowId};
+use store::{RecordChange, StoreError, Tx, WorkflowClock, WorkflowId, WorkflowRow};
 use tokio::sync::Notify;
 
 use super::{
     fire::{Fired, fire},
-    follow::{Followed, follow},
+    follow::{Followed, clock_of, follow},
     watched::Watched,
 };
-use crate::host::Host;
+use crate::{host::Host, plugins::Plugins};
 
 /// How long a workflow that could not be asked about is left alone, in milliseconds.
 const RETRY_MS: i64 = 5_000;
@@ -53,6 +53,22 @@ impl ClockKeeper {
             tx.afterwards(move || keeper.woken.notify_one());
         }
         Ok(())
+    }
+
+    /// Watches what an enabled workflow waits with, before anybody has begun to keep the time for it: a transaction that begins from now on
+    /// tells of its changes.
+    pub(crate) fn expect(&self, plugins: &Plugins, row: &WorkflowRow) {
+        if !plugins.has_clock(&row.trigger_type) {
+            return;
+        }
+        // What its plugin does not take is told when the time is to be kept for it.
+        if let Ok(clock) = clock_of(plugins, row) {
+            self.watched.add(&clock);
+        }
+    }
+
+    pub(super) fn begin_again(&self) {
+        self.watched.begin_again();
     }
 
     pub(super) fn watch(&self, clocks: &[WorkflowClock]) {

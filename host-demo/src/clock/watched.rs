@@ -9,10 +9,23 @@ use store::{Collection, Record, RecordChange, StoreError, Tx, WorkflowClock, Wor
 
 /// Which workflows wait with the records of which collection. Held for a lookup alone.
 #[derive(Default)]
-pub(super) struct Watched(RwLock<ByCollection>);
+pub(super) struct Watched(RwLock<Known>);
 
-/// The fields that decide, by workflow and collection.
-type ByCollection = HashMap<String, BTreeMap<WorkflowId, Vec<String>>>;
+#[derive(Default)]
+struct Known {
+    by_collection: HashMap<String, BTreeMap<WorkflowId, Vec<String>>>,
+    /// What was added since somebody began to read what there is.
+    lately: Vec<WorkflowClock>,
+}
+
+impl Known {
+    fn add(&mut self, clock: &WorkflowClock) {
+        if let Some(collection) = &clock.collection {
+            let workflows = self.by_collection.entry(collection.clone()).or_default();
+            workflows.insert(clock.workflow_id, clock.fields.clone());
+        }
+    }
+}
 
 /// What becomes of the marks of one workflow.
 #[derive(Default)]
@@ -23,19 +36,28 @@ struct Marks {
 
 impl Watched {
     pub(super) fn has(&self, collection: &str) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(collection)
+        self.0.read().unwrap_or_else(PoisonError::into_inner).by_collection.contains_key(collection)
     }
 
     /// Watches what a workflow waits with, too.
     pub(super) fn add(&self, clock: &WorkflowClock) {
-        note(&mut self.0.write().unwrap_or_else(PoisonError::into_inner), clock);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.add(clock);
+        known.lately.push(clock.clone());
     }
 
-    /// Watches for these alone. At no moment is less watched than before and after: a date that is set meanwhile would be missed.
+    /// Somebody is going to read what there is, to [`replace`](Self::replace) everything by it.
+    pub(super) fn begin_again(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).lately.clear();
+    }
+
+    /// Watches for these alone, and for what was added while they were read. At no moment is less watched than before and after: a date
+    /// that is set meanwhile would be missed.
     pub(super) fn replace(&self, clocks: &[WorkflowClock]) {
-        let mut watched = ByCollection::new();
-        clocks.iter().for_each(|clock| note(&mut watched, clock));
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = watched;
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let lately = std::mem::take(&mut known.lately);
+        known.by_collection.clear();
+        clocks.iter().chain(&lately).for_each(|clock| known.add(clock));
     }
 
     /// Marks the records whose dates have changed, and forgets those that are gone. Answers whether there were any. A date that is set to
@@ -45,7 +67,7 @@ impl Watched {
         {
             let watched = self.0.read().unwrap_or_else(PoisonError::into_inner);
             for change in changes {
-                for (workflow, fields) in watched.get(&change.collection.name).into_iter().flatten() {
+                for (workflow, fields) in watched.by_collection.get(&change.collection.name).into_iter().flatten() {
                     marks.entry(*workflow).or_default().take_in(change, fields);
                 }
             }
@@ -62,12 +84,6 @@ impl Watched {
             }
         }
         Ok(any)
-    }
-}
-
-fn note(watched: &mut ByCollection, clock: &WorkflowClock) {
-    if let Some(collection) = &clock.collection {
-        watched.entry(collection.clone()).or_default().insert(clock.workflow_id, clock.fields.clone());
     }
 }
 
@@ -106,7 +122,7 @@ mod tests {
         };
         let clocks: Vec<WorkflowClock> = (0..1_000).map(clock).collect();
         let watched = Watched::default();
-        let workflows = || watched.0.read().expect("not poisoned").get("events").map_or(0, BTreeMap::len);
+        let workflows = || watched.0.read().expect("not poisoned").by_collection.get("events").map_or(0, BTreeMap::len);
         watched.replace(&clocks);
         let begin = Barrier::new(2);
         thread::scope(|scope| {

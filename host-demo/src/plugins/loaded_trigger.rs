@@ -6,7 +6,7 @@ use plugin_api::{ManualRun, PluginError, SchemaView, TriggerInfo, Workflow, Work
 use plugin_loader::OfferedTrigger;
 use serde_json::Value;
 
-use super::{interests::Interests, member::Member};
+use super::{aside::aside, interests::Interests, member::Member};
 
 /// A trigger type of a loaded plugin.
 pub struct LoadedTrigger {
@@ -59,7 +59,7 @@ impl LoadedTrigger {
     ///
     /// The configuration is wrong, or the plugin is at fault.
     pub fn validate(&self, config: &Value, schema: &dyn SchemaView) -> Result<(), PluginError> {
-        self.offered().trigger.validate(config, schema).inspect_err(|error| self.note(error))
+        aside(|| self.offered().trigger.validate(config, schema)).inspect_err(|error| self.note(error))
     }
 
     /// Tells the plugin of an enabled workflow, and waits for its actions from now on. Calls about one workflow must
@@ -69,7 +69,7 @@ impl LoadedTrigger {
     ///
     /// The plugin does not take the workflow, or is at fault; the workflow then fires nothing.
     pub fn enable(&self, workflow: &Workflow<Value>) -> Result<(), PluginError> {
-        match self.offered().trigger.enable(workflow) {
+        match aside(|| self.offered().trigger.enable(workflow)) {
             Ok(interests) => {
                 self.interests.set(workflow.id, self.hooks.clone(), interests);
                 Ok(())
@@ -86,7 +86,7 @@ impl LoadedTrigger {
     /// Tells the plugin that a workflow is switched off or deleted.
     pub fn disable(&self, workflow: WorkflowId) {
         self.interests.forget(workflow);
-        if let Err(error) = self.offered().trigger.disable(workflow) {
+        if let Err(error) = aside(|| self.offered().trigger.disable(workflow)) {
             self.note(&error);
         }
     }
@@ -97,7 +97,7 @@ impl LoadedTrigger {
     ///
     /// The input is wrong, or the plugin is at fault.
     pub fn manual(&self, config: &Value, input: &Value) -> Result<ManualRun, PluginError> {
-        self.offered().trigger.manual(config, input).inspect_err(|error| self.note(error))
+        aside(|| self.offered().trigger.manual(config, input)).inspect_err(|error| self.note(error))
     }
 
     fn note(&self, error: &PluginError) {

@@ -9,6 +9,7 @@ use plugin_api::{
 use serde_json::Value;
 
 use super::{
+    aside::aside,
     breaker::{Breaker, Change, Health},
     loader::Candidate,
     manifest::ManifestEntry,
@@ -136,7 +137,7 @@ impl Member {
         let Some(pass) = self.breaker.pass(begun) else {
             return Err(PluginError::unavailable("out of service after too many faults"));
         };
-        let result = question();
+        let result = aside(question);
         let ended = Instant::now();
         let took = ended - begun;
         let change = match &result {

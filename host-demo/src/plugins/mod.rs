@@ -18,6 +18,7 @@
 //!
 //! This module knows nothing of HTTP, of the database or of what an action does.
 
+mod aside;
 mod breaker;
 mod error;
 mod interests;

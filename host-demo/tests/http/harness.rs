@@ -41,6 +41,7 @@ pub(crate) fn options(folder: &Path) -> ServerOptions {
         role: Default::default(),
         token_secret: None,
         data_source_folder: None,
+        token_secret_changed: false,
         admin: Admin { email: "admin@example.com".to_owned(), password: Some(PASSWORD.to_owned()) },
         outside: workflow::OutsideOptions::default(),
         strictness: Strictness::default(),

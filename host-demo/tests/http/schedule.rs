@@ -1,5 +1,6 @@
 //! Workflows that start by the clock, on a server whose clock the tests set.
 
+mod hosts;
 mod plugins;
 mod records;
 

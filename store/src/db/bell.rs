@@ -15,15 +15,18 @@ use std::{
 
 use sqlx::{
     PgPool,
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    postgres::{PgListener, PgPoolOptions},
 };
 use tokio::{
     sync::{broadcast, mpsc},
-    time::{Instant, MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Common, postgres::ACQUIRE_TIMEOUT};
+use super::{
+    Common,
+    lifeline::{ACQUIRE_TIMEOUT, Lifeline},
+};
 use crate::{
     changes::Feed,
     hosts::{Hint, Message},
@@ -41,6 +44,8 @@ const KEPT_HINTS: usize = 1_024;
 const SAYING: Duration = Duration::from_secs(10);
 /// How long others go on telling without hearing that again: a saying or two may be lost.
 const LISTENING_MS: i64 = 30_000;
+/// How long nothing is heard before the server is asked whether it is still there.
+const QUIET: Duration = Duration::from_secs(5);
 /// Between two attempts to reach the server.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -69,6 +74,8 @@ impl Watched {
 struct Ringer {
     /// Names this host, so that it does not hear itself.
     name: String,
+    lifeline: Lifeline,
+    /// For what is sent, one at a time.
     pool: PgPool,
     feed: Feed,
     heard: broadcast::Sender<Hint>,
@@ -78,14 +85,14 @@ struct Ringer {
 
 impl Bell {
     /// Begins to listen and to send, until the store is closed.
-    pub(super) fn hang(options: PgConnectOptions, common: &Common) -> Self {
+    pub(super) fn hang(lifeline: Lifeline, common: &Common) -> Self {
         let (outgoing, waiting) = mpsc::channel(WAITING_MESSAGES);
         let watched = Watched { opened: Instant::now(), until_ms: Arc::new(AtomicI64::new(0)) };
         let heard = broadcast::Sender::new(KEPT_HINTS);
         let ringer = Ringer {
             name: uuid::Uuid::new_v4().to_string(),
-            // One listens, one sends.
-            pool: PgPoolOptions::new().max_connections(2).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options),
+            pool: lifeline.pool(1),
+            lifeline,
             feed: common.feed.clone(),
             heard: heard.clone(),
             watched: watched.clone(),
@@ -142,12 +149,18 @@ impl Ringer {
                 }
             }
             for payload in wire::payloads(&self.name, std::mem::take(&mut messages)) {
-                let notify = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload);
-                if let Err(error) = notify.execute(&self.pool).await {
+                if let Err(error) = self.notify(payload).await {
                     tracing::debug!(%error, "other hosts are not told");
                 }
             }
         }
+    }
+
+    async fn notify(&self, payload: String) -> Result<(), sqlx::Error> {
+        let mut held = self.lifeline.acquire(&self.pool).await?;
+        let (connection, line) = held.parts()?;
+        let notify = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload);
+        line.answer(notify.execute(connection)).await.map(drop)
     }
 
     async fn listen(self) {
@@ -167,13 +180,23 @@ impl Ringer {
 
     /// Hears the others until the server cannot be reached.
     async fn hear(&self) -> Result<(), sqlx::Error> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
+        // A connection that fell silent would keep its place, so each attempt has a pool of its own.
+        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
+        let pool = pool.connect_lazy_with(self.lifeline.options().clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
+        // Nothing that is said from here on is missed.
+        self.pass_on(Hint::Lost);
         loop {
-            // Nothing that is said from here on is missed.
-            self.pass_on(Hint::Lost);
-            while let Some(notification) = listener.try_recv().await? {
-                self.take(wire::messages(&self.name, notification.payload()));
+            match timeout(QUIET, listener.try_recv()).await {
+                Ok(Ok(Some(notification))) => self.take(wire::messages(&self.name, notification.payload())),
+                Ok(Ok(None)) => return Ok(()),
+                Ok(Err(error)) => return Err(error),
+                Err(_quiet) => {
+                    let asking = timeout(ACQUIRE_TIMEOUT, sqlx::query("SELECT 1").execute(&mut listener));
+                    asking.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+                }
             }
         }
     }

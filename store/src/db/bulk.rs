@@ -51,7 +51,7 @@ impl Tx {
         rows: Vec<Vec<Cell>>,
     ) -> Result<(), StoreError> {
         match self.dialect() {
-            Dialect::Sqlite => {
+            Dialect::Sqlite | Dialect::Mysql => {
                 let at_a_time = (VALUES_AT_A_TIME / columns.len().max(1)).max(1);
                 let mut rows = rows.into_iter().peekable();
                 while rows.peek().is_some() {

@@ -10,12 +10,13 @@ use std::{
 
 use sea_query::{SchemaStatementBuilder, Value, Values};
 use sea_query_sqlx::{SqlxBinder, SqlxValues};
-use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, SqliteConnection, pool::PoolConnection};
+use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr, SqliteConnection};
 
 use super::{
     Dialect,
     faults::FaultPoint,
     fixed::{Fixed, Rows},
+    lifeline::Held,
     link::Link,
     refusal::{further_refusal, refusal},
     row::Row,
@@ -260,7 +261,7 @@ impl Tx {
 
     /// Begins a transaction of PostgreSQL; its schema is no older than the transaction.
     pub(super) async fn begin_postgres(
-        connection: PoolConnection<Postgres>,
+        connection: Held,
         schema: Arc<Schema>,
         clock: Clock,
         faults: FaultPoint,

@@ -17,7 +17,9 @@ use sqlx::{
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
-    CACHED_STATEMENTS, Common, Conn, Link, Tx, WAITING_REQUESTS, acquired, postgres::ACQUIRE_TIMEOUT, sqlite,
+    CACHED_STATEMENTS, Common, Conn, Link, Tx, WAITING_REQUESTS, acquired,
+    lifeline::{ACQUIRE_TIMEOUT, Lifeline},
+    sqlite,
     transaction::conclude,
 };
 use crate::{catalog::LeftOut, error::StoreError};
@@ -58,7 +60,7 @@ pub(crate) struct Further {
 /// Connections: those that read, and those that write, so that who reads while writing has to wait for nobody.
 enum Pools {
     Sqlite { readers: SqlitePool, writers: SqlitePool },
-    Postgres { readers: PgPool, writers: PgPool },
+    Postgres { lifeline: Lifeline, readers: PgPool, writers: PgPool },
     Mysql { readers: MySqlPool, writers: MySqlPool },
 }
 
@@ -68,7 +70,7 @@ impl Further {
         let kind = url.split_once(':').map_or("", |(scheme, _)| scheme);
         let pools = match kind {
             "sqlite" => Pools::sqlite(url, options).await,
-            "postgres" | "postgresql" => Pools::postgres(url, options).await,
+            "postgres" | "postgresql" => Pools::postgres(url, options, common).await,
             "mysql" | "mariadb" => Pools::mysql(url, options).await,
             _ => Err(StoreError::invalid(
                 "INVALID_VALUE",
@@ -97,7 +99,9 @@ impl Further {
     pub(super) async fn reader(&self) -> Result<Link, StoreError> {
         Ok(match &self.pools {
             Pools::Sqlite { readers, .. } => Link::SqlitePooled(acquired(readers.acquire().await)?),
-            Pools::Postgres { readers, .. } => Link::PostgresReader(acquired(readers.acquire().await)?),
+            Pools::Postgres { lifeline, readers, .. } => {
+                Link::PostgresReader(acquired(lifeline.acquire(readers).await)?)
+            }
             Pools::Mysql { readers, .. } => Link::MysqlReader(acquired(readers.acquire().await)?),
         })
     }
@@ -105,8 +109,8 @@ impl Further {
     async fn writer(&self) -> Result<Link, StoreError> {
         Ok(match &self.pools {
             Pools::Sqlite { writers, .. } => Link::SqlitePooled(acquired(writers.acquire().await)?),
-            Pools::Postgres { writers, .. } => {
-                Link::PostgresWriter { connection: acquired(writers.acquire().await)?, broken: false }
+            Pools::Postgres { lifeline, writers, .. } => {
+                Link::PostgresWriter { connection: acquired(lifeline.acquire(writers).await)?, broken: false }
             }
             Pools::Mysql { writers, .. } => {
                 Link::MysqlWriter { connection: acquired(writers.acquire().await)?, broken: false }
@@ -148,7 +152,7 @@ impl Further {
                 readers.close().await;
                 writers.close().await;
             }
-            Pools::Postgres { readers, writers } => {
+            Pools::Postgres { readers, writers, .. } => {
                 readers.close().await;
                 writers.close().await;
             }
@@ -173,7 +177,7 @@ impl Pools {
         })
     }
 
-    async fn postgres(url: &str, options: &ConnectOptions) -> Result<Self, StoreError> {
+    async fn postgres(url: &str, options: &ConnectOptions, common: &Common) -> Result<Self, StoreError> {
         let connect = PgConnectOptions::from_str(url)
             .map_err(not_understood)?
             .application_name("host")
@@ -181,21 +185,20 @@ impl Pools {
         check(connect.connect()).await?;
         let schema: Arc<str> = quoted(options.schema.as_deref().unwrap_or("public")).into();
         let (readers, writers) = halves(options);
+        let lifeline = Lifeline::new(connect, common.tasks.clone());
         let pool = |connections| {
             let schema = Arc::clone(&schema);
-            limits(PgPoolOptions::new(), connections).after_connect(move |connection, _| {
+            lifeline.pool_of(limits(PgPoolOptions::new(), connections).after_connect(move |connection, _| {
                 let schema = Arc::clone(&schema);
                 // Names without a schema are in this one.
                 Box::pin(async move {
                     let set = sqlx::query("SELECT set_config('search_path', $1, false)").bind(&*schema);
                     connection.execute(set).await.map(drop)
                 })
-            })
+            }))
         };
-        Ok(Self::Postgres {
-            readers: pool(readers).connect_lazy_with(connect.clone()),
-            writers: pool(writers).connect_lazy_with(connect),
-        })
+        let (readers, writers) = (pool(readers), pool(writers));
+        Ok(Self::Postgres { lifeline, readers, writers })
     }
 
     async fn mysql(url: &str, options: &ConnectOptions) -> Result<Self, StoreError> {

@@ -1,13 +1,13 @@
 //! One connection to any of the databases: what carries statements out.
 
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream::BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
-    Connection as _, Executor as _, MySql, MySqlConnection, PgConnection, Postgres, SqlStr, Sqlite, SqliteConnection,
-    pool::PoolConnection,
+    Connection as _, Executor as _, MySql, MySqlConnection, PgConnection, SqlStr, Sqlite, SqliteConnection,
+    pool::PoolConnection, postgres::PgArguments,
 };
 
-use super::{Dialect, arguments::arguments, row::Row};
+use super::{Dialect, arguments::arguments, lifeline::Held, row::Row};
 
 /// A connection.
 pub(super) enum Link {
@@ -16,9 +16,9 @@ pub(super) enum Link {
     /// The main database's writer.
     SqliteWriter(Box<SqliteConnection>),
     /// A connection of PostgreSQL outside of a transaction.
-    PostgresReader(PoolConnection<Postgres>),
+    PostgresReader(Held),
     /// A connection of PostgreSQL in a transaction. After a refused statement the server takes no others.
-    PostgresWriter { connection: PoolConnection<Postgres>, broken: bool },
+    PostgresWriter { connection: Held, broken: bool },
     /// A connection of MySQL outside of a transaction.
     MysqlReader(PoolConnection<MySql>),
     /// A connection of MySQL in a transaction. After a refused statement it may have none any more: no others are carried out.
@@ -49,21 +49,21 @@ impl Link {
             Self::SqliteWriter(connection) => sqlite_rows(connection, sql, values).await,
             Self::PostgresReader(connection) => {
                 let bound = arguments(values.0)?;
-                match postgres_rows(sqlx::query_with(sql.clone(), bound.clone()).fetch(&mut **connection)).await {
+                let answer = postgres_rows(connection, sql.clone(), bound.clone()).await;
+                match answer {
                     Err(error) if is_outdated(&error) => {
-                        connection.clear_cached_statements().await?;
-                        postgres_rows(sqlx::query_with(sql, bound).fetch(&mut **connection)).await
+                        forget_statements(connection).await?;
+                        postgres_rows(connection, sql, bound).await
                     }
                     answer => answer,
                 }
             }
             Self::PostgresWriter { connection, broken } => {
-                let rows = sqlx::query_with(sql, arguments(values.0)?).fetch(&mut **connection);
-                let answer = postgres_rows(rows).await;
+                let answer = postgres_rows(connection, sql, arguments(values.0)?).await;
                 if let Err(error) = &answer {
                     *broken = true;
                     if is_outdated(error) {
-                        connection.clear_cached_statements().await?;
+                        forget_statements(connection).await?;
                     }
                 }
                 answer
@@ -85,7 +85,7 @@ impl Link {
         values: SqlxValues,
     ) -> Result<BoxStream<'_, Result<Row, sqlx::Error>>, sqlx::Error> {
         Ok(match self {
-            Self::SqliteReader(connection) => {
+            Self::SqlitePooled(connection) => {
                 sqlx::query_with::<Sqlite, _>(sql, values).fetch(&mut **connection).map_ok(Row::Sqlite).boxed()
             }
             Self::SqliteWriter(connection) => {
@@ -93,7 +93,11 @@ impl Link {
             }
             Self::PostgresReader(connection) | Self::PostgresWriter { connection, .. } => {
                 let bound = arguments(values.0)?;
-                sqlx::query_with(sql, bound).fetch(&mut **connection).map_ok(Row::Postgres).boxed()
+                let (connection, _line) = connection.parts()?;
+                sqlx::query_with(sql, bound).fetch(connection).map_ok(Row::Postgres).boxed()
+            }
+            Self::MysqlReader(connection) | Self::MysqlWriter { connection, .. } => {
+                sqlx::query_with::<MySql, _>(sql, values).fetch(&mut **connection).map_ok(Row::Mysql).boxed()
             }
         })
     }
@@ -101,8 +105,11 @@ impl Link {
     /// The connection of PostgreSQL in a transaction, and whether a statement of that was refused; `None` if it is another one.
     pub(super) fn postgres_writer(&mut self) -> Option<(&mut PgConnection, &mut bool)> {
         match self {
-            Self::PostgresWriter { connection, broken } => Some((&mut **connection, broken)),
-            Self::SqliteReader(_) | Self::SqliteWriter(_) | Self::PostgresReader(_) => None,
+            Self::PostgresWriter { connection, broken } => {
+                let (connection, _line) = connection.parts().ok()?;
+                Some((connection, broken))
+            }
+            _ => None,
         }
     }
 
@@ -111,15 +118,11 @@ impl Link {
         match self {
             Self::SqlitePooled(connection) => sqlite_changed(connection, sql, values).await,
             Self::SqliteWriter(connection) => sqlite_changed(connection, sql, values).await,
-            Self::PostgresReader(connection) => {
-                let query = sqlx::query_with(sql, arguments(values.0)?);
-                query.execute(&mut **connection).await.map(|done| done.rows_affected())
-            }
+            Self::PostgresReader(connection) => postgres_changed(connection, sql, values).await,
             Self::PostgresWriter { connection, broken } => {
-                let query = sqlx::query_with(sql, arguments(values.0)?);
-                let answer = query.execute(&mut **connection).await;
+                let answer = postgres_changed(connection, sql, values).await;
                 *broken |= answer.is_err();
-                answer.map(|done| done.rows_affected())
+                answer
             }
             Self::MysqlReader(connection) => mysql_changed(connection, sql, values).await,
             Self::MysqlWriter { broken: true, .. } => Err(given_up()),
@@ -137,7 +140,8 @@ impl Link {
             Self::SqlitePooled(connection) => connection.execute(sql).await.map(|_| Vec::new()),
             Self::SqliteWriter(connection) => connection.execute(sql).await.map(|_| Vec::new()),
             Self::PostgresReader(connection) | Self::PostgresWriter { connection, .. } => {
-                postgres_rows(sqlx::raw_sql(sql).fetch(&mut **connection)).await
+                let (connection, line) = connection.parts()?;
+                line.answer(sqlx::raw_sql(sql).fetch(connection).map_ok(Row::Postgres).try_collect()).await
             }
             Self::MysqlReader(connection) | Self::MysqlWriter { connection, .. } => {
                 sqlx::raw_sql(sql).fetch(&mut **connection).map_ok(Row::Mysql).try_collect().await
@@ -184,10 +188,20 @@ async fn sqlite_changed(
     sqlx::query_with::<Sqlite, _>(sql, values).execute(connection).await.map(|done| done.rows_affected())
 }
 
-async fn postgres_rows(
-    rows: impl Stream<Item = Result<sqlx::postgres::PgRow, sqlx::Error>> + Send,
-) -> Result<Vec<Row>, sqlx::Error> {
-    rows.map_ok(Row::Postgres).try_collect().await
+async fn postgres_rows(held: &mut Held, sql: SqlStr, bound: PgArguments) -> Result<Vec<Row>, sqlx::Error> {
+    let (connection, line) = held.parts()?;
+    line.answer(sqlx::query_with(sql, bound).fetch(connection).map_ok(Row::Postgres).try_collect()).await
+}
+
+async fn postgres_changed(held: &mut Held, sql: SqlStr, values: SqlxValues) -> Result<u64, sqlx::Error> {
+    let (connection, line) = held.parts()?;
+    let query = sqlx::query_with(sql, arguments(values.0)?);
+    line.answer(query.execute(connection)).await.map(|done| done.rows_affected())
+}
+
+async fn forget_statements(held: &mut Held) -> Result<(), sqlx::Error> {
+    let (connection, line) = held.parts()?;
+    line.answer(connection.clear_cached_statements()).await
 }
 
 async fn mysql_rows(

@@ -7,27 +7,28 @@ use std::{str::FromStr as _, sync::Arc, time::Duration};
 
 use futures::{TryStreamExt as _, future::BoxFuture};
 use sea_query_sqlx::SqlxValues;
-use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool,
-    pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{AssertSqlSafe, Connection as _, PgPool, postgres::PgConnectOptions};
 use tokio::sync::Semaphore;
 
 use super::{
-    CACHED_STATEMENTS, Common, READERS, Row, Tx, WAITING_REQUESTS, acquired, arguments::arguments, bell::Bell, migrate,
-    refusal::guarded_refusal, transaction::conclude,
+    CACHED_STATEMENTS, Common, READERS, Row, Tx, WAITING_REQUESTS, acquired,
+    arguments::arguments,
+    bell::Bell,
+    lifeline::{Held, Lifeline},
+    migrate,
+    refusal::guarded_refusal,
+    server_time::ServerTime,
+    transaction::conclude,
 };
 use crate::{error::StoreError, schema::Schema};
 
 /// Transactions at a time. The server's disk takes about as many commits together; more only wait for each other's rows.
 const WRITERS: u32 = 16;
-/// How long a request waits for a connection before it is told that the database cannot be reached.
-pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A database on a server.
 pub(super) struct Postgres {
     common: Common,
+    lifeline: Lifeline,
     readers: PgPool,
     writers: PgPool,
     waiting: Arc<Semaphore>,
@@ -41,18 +42,19 @@ impl Postgres {
             .map_err(|error| StoreError::invalid("INVALID_VALUE", format!("the database URL: {error}")))?
             .application_name("host")
             .statement_cache_capacity(CACHED_STATEMENTS);
-        let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
-        let mut connection = options.connect().await.map_err(StoreError::Database)?;
+        let lifeline = Lifeline::new(options, common.tasks.clone());
+        let mut connection = lifeline.connect().await.map_err(StoreError::Database)?;
         migrate::postgres(&mut connection).await?;
         connection.close().await.map_err(StoreError::Database)?;
-        let writers = pool(WRITERS).connect_lazy_with(options.clone());
-        let readers = pool(READERS).connect_lazy_with(options.clone());
+        let (writers, readers) = (lifeline.pool(WRITERS), lifeline.pool(READERS));
+        let time = ServerTime { lifeline: lifeline.clone(), pool: readers.clone(), clock: common.clock.clone() };
+        time.ask().await.map_err(StoreError::Database)?;
+        common.tasks.spawn(time.keep_asking(common.stop.clone()));
         let waiting = Arc::new(Semaphore::new(WAITING_REQUESTS));
-        let bell = Bell::hang(options, common);
-        let postgres = Self { common: common.clone(), readers, writers, waiting, bell };
-        let mut tx = postgres
-            .begin(acquired(postgres.writers.acquire().await)?, Arc::new(Schema::built_in(super::Dialect::Postgres)))
-            .await?;
+        let bell = Bell::hang(lifeline.clone(), common);
+        let postgres = Self { common: common.clone(), lifeline, readers, writers, waiting, bell };
+        let schema = Arc::new(Schema::built_in(super::Dialect::Postgres));
+        let mut tx = postgres.begin(postgres.writer().await?, schema).await?;
         postgres.publish(tx.schema());
         tx.control("ROLLBACK").await.map_err(StoreError::Database)?;
         Ok(postgres)
@@ -63,8 +65,8 @@ impl Postgres {
         &self.bell
     }
 
-    pub(super) async fn reader(&self) -> Result<PoolConnection<sqlx::Postgres>, StoreError> {
-        acquired(self.readers.acquire().await)
+    pub(super) async fn reader(&self) -> Result<Held, StoreError> {
+        acquired(self.lifeline.acquire(&self.readers).await)
     }
 
     /// Reads in a transaction that cannot write; the server watches the time.
@@ -75,19 +77,31 @@ impl Postgres {
         time: Duration,
         mut take: impl FnMut(&Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut connection = self.reader().await?;
-        // Rolled back wherever it is left.
-        let mut reading = connection.begin_with("BEGIN READ ONLY").await.map_err(StoreError::Database)?;
-        let limit = format!("SET LOCAL statement_timeout = {}", time.as_millis());
-        sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *reading).await.map_err(StoreError::Database)?;
-        {
-            let bound = arguments(values.0).map_err(StoreError::Database)?;
-            let mut rows = sqlx::query_with(AssertSqlSafe(text), bound).persistent(false).fetch(&mut *reading);
-            while let Some(row) = rows.try_next().await.map_err(|error| guarded_refusal(error, time))? {
-                take(&Row::Postgres(row))?;
+        let mut reader = self.reader().await?;
+        let (connection, line) = reader.parts().map_err(StoreError::Database)?;
+        let bound = arguments(values.0).map_err(StoreError::Database)?;
+        let mut refused = None;
+        let reading = async {
+            // Rolled back wherever it is left.
+            let mut reading = connection.begin_with("BEGIN READ ONLY").await?;
+            let limit = format!("SET LOCAL statement_timeout = {}", time.as_millis());
+            sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *reading).await?;
+            {
+                let mut rows = sqlx::query_with(AssertSqlSafe(text), bound).persistent(false).fetch(&mut *reading);
+                while let Some(row) = rows.try_next().await? {
+                    if let Err(error) = take(&Row::Postgres(row)) {
+                        refused = Some(error);
+                        break;
+                    }
+                }
             }
+            reading.rollback().await
+        };
+        let read = line.answer(reading).await;
+        match refused {
+            Some(error) => Err(error),
+            None => read.map_err(|error| guarded_refusal(error, time)),
         }
-        reading.rollback().await.map_err(StoreError::Database)
     }
 
     /// Runs a closure in a transaction, in a task that does not end with the caller.
@@ -111,7 +125,11 @@ impl Postgres {
         task.await.unwrap_or_else(|_gone| Err(StoreError::Closed.into()))
     }
 
-    async fn begin(&self, connection: PoolConnection<sqlx::Postgres>, schema: Arc<Schema>) -> Result<Tx, StoreError> {
+    async fn writer(&self) -> Result<Held, StoreError> {
+        acquired(self.lifeline.acquire(&self.writers).await)
+    }
+
+    async fn begin(&self, connection: Held, schema: Arc<Schema>) -> Result<Tx, StoreError> {
         let Common { clock, faults, listener, .. } = &self.common;
         Tx::begin_postgres(connection, schema, clock.clone(), faults.clone(), Arc::clone(listener)).await
     }
@@ -121,7 +139,7 @@ impl Postgres {
         F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T, E>>,
         E: From<StoreError>,
     {
-        let connection = acquired(self.writers.acquire().await)?;
+        let connection = self.writer().await?;
         let tx = self.begin(connection, self.common.schema.load_full()).await?;
         // What others have committed stays, whatever becomes of this transaction.
         self.publish(tx.schema());

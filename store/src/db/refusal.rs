@@ -151,9 +151,9 @@ pub(super) fn guarded_refusal(error: sqlx::Error, time: Duration) -> StoreError 
 /// or output error, disk full, cannot open, locking protocol.
 const TRANSIENT_CODES: [u32; 8] = [5, 6, 7, 8, 10, 13, 14, 15];
 /// PostgreSQL's classes and codes for it: the connection, serialization failures and deadlocks, out of resources, locks not
-/// available, shutting down or starting up, input or output errors, a server that only reads, a plan made for a former
-/// schema.
-const TRANSIENT_STATES: [&str; 9] = ["08", "40", "53", "55P03", "57P", "57014", "58", "25006", "0A000"];
+/// available, shutting down or starting up, input or output errors, a server that only reads, a transaction that nothing was heard
+/// of for too long, a plan made for a former schema.
+const TRANSIENT_STATES: [&str; 10] = ["08", "40", "53", "55P03", "57P", "57014", "58", "25006", "25P03", "0A000"];
 
 /// MySQL's: too many connections, shutting down, out of memory or files, disk full, locks, deadlocks, read-only, killed, too long.
 const TRANSIENT_NUMBERS: [u16; 17] =

@@ -108,6 +108,7 @@ impl Row {
         match self {
             Self::Sqlite(row) => row.columns().len(),
             Self::Postgres(row) => row.columns().len(),
+            Self::Mysql(row) => row.columns().len(),
         }
     }
 

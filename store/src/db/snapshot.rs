@@ -2,13 +2,10 @@
 
 use std::{path::PathBuf, str::FromStr as _};
 
-use sqlx::{
-    SqlSafeStr as _,
-    postgres::{PgConnectOptions, PgPoolOptions},
-    sqlite::SqlitePoolOptions,
-};
+use sqlx::{SqlSafeStr as _, postgres::PgConnectOptions, sqlite::SqlitePoolOptions};
+use tokio_util::task::TaskTracker;
 
-use super::{Conn, Dialect, faults::FaultPoint, migrate, sqlite};
+use super::{Conn, Dialect, faults::FaultPoint, lifeline::Lifeline, link::Link, migrate, sqlite};
 use crate::{error::StoreError, schema::Schema};
 
 /// What kind of database there is at an address.
@@ -38,21 +35,28 @@ pub(crate) async fn snapshot(url: &str) -> Result<Option<Conn>, StoreError> {
             let options = sqlite::connect_options(url)?.read_only(true);
             let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
             let connection = pool.map_err(StoreError::Database)?.acquire().await.map_err(StoreError::Database)?;
-            Conn::sqlite_reader(connection, Schema::built_in(Dialect::Sqlite).into(), FaultPoint::default())
+            Conn::new(Link::SqlitePooled(connection), Schema::built_in(Dialect::Sqlite).into(), FaultPoint::default())
         }
         None if is_postgres(url) => {
             let options = PgConnectOptions::from_str(url)
                 .map_err(|error| StoreError::invalid("INVALID_VALUE", format!("the database URL: {error}")))?
                 .application_name("host");
-            let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await;
-            let connection = pool.map_err(StoreError::Database)?.acquire().await.map_err(StoreError::Database)?;
-            Conn::postgres_reader(connection, Schema::built_in(Dialect::Postgres).into(), FaultPoint::default())
+            let lifeline = Lifeline::new(options, TaskTracker::new());
+            let connection = lifeline.acquire(&lifeline.pool(1)).await.map_err(StoreError::Database)?;
+            Conn::new(
+                Link::PostgresReader(connection),
+                Schema::built_in(Dialect::Postgres).into(),
+                FaultPoint::default(),
+            )
         }
         None => return Err(sqlite::misunderstood()),
     };
     let begin = match conn.dialect() {
         Dialect::Sqlite => "BEGIN",
-        Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        // It may be silent for as long as somebody writes elsewhere what it has read.
+        Dialect::Postgres | Dialect::Mysql => {
+            "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        }
     };
     conn.link().control(begin.into_sql_str()).await.map_err(StoreError::Database)?;
     // The moment is that of the first statement.

@@ -53,6 +53,8 @@ impl Tx {
                     }
                 }
             }
+            // A host has none of these.
+            Dialect::Mysql => {}
             Dialect::Postgres => {
                 for row in &self.query(each!(counters), []).await? {
                     let (table, column): (String, String) = (row.get("table")?, row.get("column")?);

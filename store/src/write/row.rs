@@ -16,6 +16,9 @@ use crate::{
     schema::{Collection, Field, FieldType, Generated, Origin},
 };
 
+/// Values of keys in one statement: PostgreSQL takes 65,535 values, some of which are for something else.
+const KEY_VALUES_MAX: usize = 65_000;
+
 impl Tx {
     /// Inserts a row and answers it, hidden fields too. Fills in defaults, ids, stamps and authors.
     pub(super) async fn insert_row(
@@ -134,14 +137,29 @@ impl Tx {
     }
 
     /// What matches the rows that were read and held, and none that has begun to match since: nobody would hear of that one.
-    /// Rows without a key of one column cannot be told apart so.
+    /// Rows without a key, or with a part of it missing, cannot be told apart so; nor can more of several columns than a statement takes
+    /// values.
     pub(super) fn exactly(
         &self,
         collection: &Collection,
         held: &[Record],
         filter: &Filter,
     ) -> Result<Filter, StoreError> {
-        let [key] = collection.key.as_slice() else { return Ok(filter.clone()) };
+        let columns = collection.key.as_slice();
+        let [key] = columns else {
+            if let (Some(column), true, true) = (columns.first(), held.is_empty(), self.has_rivals()) {
+                return Ok(Filter::one_of(collection.field(column)?, Vec::new()));
+            }
+            let has_key = |record: &Record| columns.iter().all(|it| record.get(it).is_some_and(|part| !part.is_null()));
+            let fits = held.len() * columns.len() <= KEY_VALUES_MAX;
+            if columns.is_empty() || !self.has_rivals() || !fits || !held.iter().all(has_key) {
+                return Ok(filter.clone());
+            }
+            let key_of = |record: &Record| -> Record {
+                columns.iter().filter_map(|it| Some((it.clone(), record.get(it)?.clone()))).collect()
+            };
+            return Filter::by_key(collection, &held.iter().map(|record| Value::Object(key_of(record))).collect());
+        };
         if !self.has_rivals() {
             return Ok(filter.clone());
         }

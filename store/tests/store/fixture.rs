@@ -89,6 +89,11 @@ impl Fixture {
         open(&self.database).await
     }
 
+    /// The same, on a machine with this clock.
+    pub(crate) async fn open_by(&self, clock: store::Clock) -> Store {
+        Store::open_by(self.database.url(), clock).await.expect("the database opens")
+    }
+
     /// Carries out a statement past the store.
     pub(crate) async fn execute(&self, statement: &'static str) {
         self.database.execute(statement).await;

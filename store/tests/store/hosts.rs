@@ -126,3 +126,17 @@ async fn who_watches_hears_what_others_commit() {
     assert_eq!((heard.workflow_id, heard.step), (workflow.id, ExecutionStep::Queued));
     other.close().await;
 }
+
+#[tokio::test]
+async fn hosts_go_by_the_clock_of_the_server() {
+    if !test_database::begin(Database::Postgres) {
+        return;
+    }
+    const HOUR_MS: i64 = 3_600_000;
+    let fixture = Fixture::empty().await;
+    let wrong = fixture.open_by(store::Clock::wrong_by(HOUR_MS)).await;
+    let theirs = wrong.read().await.expect("a reader").now_ms().await.expect("a moment");
+    let difference = (wrong.clock().now_ms() - theirs).abs();
+    assert!(difference < HOUR_MS / 2, "{difference} ms");
+    wrong.close().await;
+}

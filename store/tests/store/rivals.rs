@@ -190,13 +190,15 @@ const SOMEBODY_WAITS: &str = "DO $$ BEGIN
     RAISE EXCEPTION 'nobody waits';
 END $$";
 
-/// Hears of changed posts.
-#[derive(Default)]
-struct Ear(std::sync::Mutex<Vec<Value>>);
+/// Hears of changed records of a collection.
+struct Ear {
+    collection: &'static str,
+    heard: std::sync::Mutex<usize>,
+}
 
 impl store::RecordListener for Ear {
     fn listens(&self, collection: &store::Collection, _: store::RecordChangeKind) -> bool {
-        collection.name == "posts"
+        collection.name == self.collection
     }
 
     fn hear<'t>(
@@ -205,33 +207,55 @@ impl store::RecordListener for Ear {
         _: store::Cause,
         changes: Vec<store::RecordChange>,
     ) -> futures::future::BoxFuture<'t, Result<(), StoreError>> {
-        let titles = changes.iter().map(|it| it.after.as_ref().map_or(Value::Null, |record| record["title"].clone()));
-        self.0.lock().expect("not poisoned").extend(titles);
+        *self.heard.lock().expect("not poisoned") += changes.len();
         Box::pin(async { Ok(()) })
     }
 }
 
 #[tokio::test]
 async fn no_record_is_changed_without_being_heard_of() -> Result<(), StoreError> {
+    let [mine, not_yet] = [json!({"title": "mine"}), json!({"title": "not yet"})];
+    changes_are_heard_of("posts", "title", [mine, not_yet]).await?;
+    // The same with a key of two columns.
+    let link = |tag: i64, remark: &str| json!({"postId": 1, "tagId": tag, "remark": remark});
+    let [mine, not_yet] = [link(1, "mine"), link(2, "not yet")];
+    changes_are_heard_of("posts_tags", "remark", [mine, not_yet]).await
+}
+
+async fn change(
+    tx: &mut store::Tx,
+    collection: &str,
+    field: &str,
+    [from, to]: [&str; 2],
+) -> Result<Vec<store::Record>, StoreError> {
+    let changed = tx.schema().collection(collection)?.clone();
+    let found = store::Filter::parse(tx.schema(), &changed, &json!({ field: from }))?;
+    tx.update(&changed, &found, record(json!({ field: to })), &WriteOptions::default()).await
+}
+
+/// Changes the records whose `field` is "mine", while another process lets the second one become that.
+async fn changes_are_heard_of(
+    collection: &'static str,
+    field: &'static str,
+    records: [Value; 2],
+) -> Result<(), StoreError> {
     if !test_database::begin(Database::Postgres) {
         return Ok(());
     }
     let blog = Fixture::blog().await;
-    for title in ["mine", "not yet"] {
-        blog.create("posts", json!({"title": title})).await?;
+    for values in records {
+        blog.create(collection, values).await?;
     }
     let other = blog.open_again().await;
-    let ear = std::sync::Arc::new(Ear::default());
+    let ear = std::sync::Arc::new(Ear { collection, heard: std::sync::Mutex::default() });
     other.listen(ear.clone());
     let (has_begun, begun) = oneshot::channel();
     let (go_on, may_go_on) = oneshot::channel::<()>();
     // Holds the first record, and makes the second one match.
-    let first = blog.store.write(|tx| {
+    let first = blog.store.write(move |tx| {
         Box::pin(async move {
-            let posts = tx.schema().collection("posts")?.clone();
-            for (title, content) in [("mine", json!({"content": "held"})), ("not yet", json!({"title": "mine"}))] {
-                let found = store::Filter::parse(tx.schema(), &posts, &json!({"title": title}))?;
-                tx.update(&posts, &found, record(content), &WriteOptions::default()).await?;
+            for (from, to) in [("mine", "mine"), ("not yet", "mine")] {
+                change(tx, collection, field, [from, to]).await?;
             }
             has_begun.send(()).map_err(|()| StoreError::Closed)?;
             may_go_on.await.map_err(|_gone| StoreError::Closed)
@@ -239,15 +263,7 @@ async fn no_record_is_changed_without_being_heard_of() -> Result<(), StoreError>
     });
     let second = async {
         begun.await.expect("it has begun");
-        other
-            .write(|tx| {
-                Box::pin(async move {
-                    let posts = tx.schema().collection("posts")?.clone();
-                    let found = store::Filter::parse(tx.schema(), &posts, &json!({"title": "mine"}))?;
-                    tx.update(&posts, &found, record(json!({"title": "changed"})), &WriteOptions::default()).await
-                })
-            })
-            .await
+        other.write(move |tx| Box::pin(async move { change(tx, collection, field, ["mine", "changed"]).await })).await
     };
     let between = async {
         blog.execute(SOMEBODY_WAITS).await;
@@ -256,7 +272,7 @@ async fn no_record_is_changed_without_being_heard_of() -> Result<(), StoreError>
     let (first, second, ()) = tokio::join!(first, second, between);
     first?;
     let changed = second?.len();
-    assert_eq!(ear.0.lock().expect("not poisoned").len(), changed, "each change is heard of");
+    assert_eq!(*ear.heard.lock().expect("not poisoned"), changed, "each change of {collection} is heard of");
     other.close().await;
     Ok(())
 }

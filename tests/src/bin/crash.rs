@@ -1,6 +1,6 @@
-//! Kills a server under load, again and again; `cargo xtask crash` builds and calls it.
+//! Kills a server under load, or cuts it off from its database, again and again; `cargo xtask crash` builds and calls it.
 //!
-//! Arguments: the server's program, the database (`sqlite` or `postgres`), the number of hosts, the number of kills, the seed.
+//! Arguments: the server's program, the database (`sqlite` or `postgres`), the numbers of hosts, of kills and of cuts, the seed.
 
 use std::process::ExitCode;
 
@@ -28,8 +28,11 @@ async fn crash() -> Result<()> {
         ("postgres", hosts @ 1..) => Data::Postgres { hosts },
         (database, hosts) => bail!("{hosts} hosts on {database}: a file has one host, a server any number"),
     };
-    let options =
-        Options { program, data, kills: next("the number of kills")?.parse()?, seed: next("the seed")?.parse()? };
+    let (kills, cuts) = (next("the number of kills")?.parse()?, next("the number of cuts")?.parse()?);
+    if cuts > 0 && data == Data::Sqlite {
+        bail!("a file is not at the end of a cable that could be cut");
+    }
+    let options = Options { program, data, kills, cuts, seed: next("the seed")?.parse()? };
     let report = run(&options).await?;
     println!("{report}");
     report.verdict()

@@ -3,22 +3,24 @@
 mod caller;
 mod scene;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde_json::{Value, json};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::ledger::{Action, Ledger};
-pub(crate) use caller::{Caller, Reply};
+pub(crate) use caller::{Address, Caller, Reply};
 use scene::Bound;
 pub(crate) use scene::{Kind, Scene};
 
 /// Callers at work.
 pub(crate) struct Load {
-    address: watch::Sender<Vec<String>>,
     stop: CancellationToken,
     callers: JoinSet<Ledger>,
     scene: Arc<Scene>,
@@ -31,15 +33,16 @@ pub(crate) struct Shape {
     pub(crate) seed: u64,
     /// Records in a bulk action at most.
     pub(crate) bulk: usize,
+    /// How long an answer may take, if that is of interest.
+    pub(crate) answered_within: Option<Duration>,
 }
 
 impl Load {
-    /// Makes the collections and workflows on a fresh server at `url`.
-    pub(crate) async fn prepare(url: &str, kinds: &[Kind]) -> Result<(Self, Caller)> {
-        let (address, door) = watch::channel(vec![url.to_owned()]);
-        let mut caller = Caller::sign_in(door).await?;
+    /// Makes the collections and workflows on fresh servers.
+    pub(crate) async fn prepare(address: Address, kinds: &[Kind]) -> Result<(Self, Caller)> {
+        let mut caller = Caller::sign_in(address).await?;
         let scene = Scene::set_up(&mut caller, kinds).await.context("the scene is not set up")?;
-        let load = Self { address, stop: CancellationToken::new(), callers: JoinSet::new(), scene: Arc::new(scene) };
+        let load = Self { stop: CancellationToken::new(), callers: JoinSet::new(), scene: Arc::new(scene) };
         Ok((load, caller))
     }
 
@@ -56,6 +59,7 @@ impl Load {
                 scene: Arc::clone(&self.scene),
                 random,
                 bulk: shape.bulk,
+                answered_within: shape.answered_within,
                 name: format!("c{number}"),
                 marks: 0,
                 items: Vec::new(),
@@ -63,11 +67,6 @@ impl Load {
             };
             self.callers.spawn(worker.work(self.stop.clone()));
         }
-    }
-
-    /// Tells the callers where the servers are now; none makes them wait.
-    pub(crate) fn point_to<'u>(&self, urls: impl IntoIterator<Item = &'u str>) {
-        self.address.send_replace(urls.into_iter().map(str::to_owned).collect());
     }
 
     /// Lets each caller finish its action, for which the server has to be there; answers what all of them have asked.
@@ -87,6 +86,7 @@ struct Worker {
     scene: Arc<Scene>,
     random: StdRng,
     bulk: usize,
+    answered_within: Option<Duration>,
     name: String,
     marks: u64,
     /// Keys of records that this caller has made, for updates.
@@ -133,7 +133,12 @@ impl Worker {
     }
 
     async fn act(&mut self, path: &str, body: Value, executions: Vec<(i64, String)>, refused: bool) {
-        let acknowledged = match self.caller.post(path, &body).await {
+        let asked = Instant::now();
+        let reply = self.caller.post(path, &body).await;
+        if let Some(most) = self.answered_within.filter(|most| asked.elapsed() > *most) {
+            self.ledger.surprises.push(format!("late: {path} took {:?}, {most:?} is the most", asked.elapsed()));
+        }
+        let acknowledged = match reply {
             Reply::Answered { status: 200, body } if !refused => {
                 self.items.extend(body["data"]["id"].as_i64());
                 true

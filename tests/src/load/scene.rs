@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::Caller;
-use crate::ledger::Promise;
+use crate::ledger::{Order, Promise};
 
 /// What a workflow of the load is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,15 @@ impl Kind {
             Self::Long | Self::Delayed | Self::Empty | Self::First | Self::Second | Self::Fleeting => 1,
             Self::Refusing => -1,
             Self::Parked | Self::Late => -3,
+        }
+    }
+
+    /// What the order of its executions decides: what waits holds nobody up.
+    fn order(self) -> Order {
+        match self {
+            Self::Long | Self::Empty | Self::Fleeting => Order::Whole,
+            Self::Delayed | Self::Parked | Self::Late => Order::Begin,
+            Self::First | Self::Second | Self::Refusing => Order::Any,
         }
     }
 
@@ -170,6 +179,7 @@ impl Kind {
             .iter()
             .filter_map(|(_, config)| config["params"]["values"]["step"].as_str().map(str::to_owned))
             .collect();
-        Promise { nodes: nodes.len(), steps, end: self.end(), kept: self != Self::Fleeting }
+        let kept = self != Self::Fleeting;
+        Promise { nodes: nodes.len(), steps, end: self.end(), kept, order: self.order() }
     }
 }

@@ -1,6 +1,10 @@
 //! Several hosts on one PostgreSQL database, as processes of their own. Without a server these tests are left out.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tests::cable::Outage;
+use tokio::time::timeout;
 
 use crate::harness::{
     Blog, Client, Fleet, Host, NewWorkflow, events::Events, eventually, fixture::data_of, fleet::elsewhere,
@@ -60,6 +64,84 @@ async fn a_plugin_is_switched_at_all_hosts() {
     assert_eq!(theirs, mine);
     admin.post("plugins:enable?filterByTk=workflow-webhook-trigger", json!({})).await.ok();
     assert_eq!(state(&away).await, before);
+}
+
+#[tokio::test]
+async fn what_was_switched_counts_more_than_the_manifest_of_a_host_that_starts_later() {
+    let Some(fleet) = Fleet::new() else { return };
+    let here = fleet.host("both").await;
+    let admin = here.admin().await;
+    let switch = async |action: &str| {
+        admin.post(&format!("plugins:{action}?filterByTk=workflow-webhook-trigger"), json!({})).await.ok();
+    };
+    let state = async |host: &Host| {
+        let plugin = elsewhere(&admin, host).get("plugins:get?filterByTk=workflow-webhook-trigger").await.ok();
+        plugin["state"].as_str().expect("a state").to_owned()
+    };
+    switch("disable").await;
+    let later = fleet.host("both").await;
+    assert_eq!(state(&later).await, "disabled");
+    switch("enable").await;
+    assert_eq!(state(&later).await, "loaded");
+    assert_eq!(state(&fleet.host("both").await).await, "loaded");
+}
+
+#[tokio::test]
+async fn a_host_that_signs_with_another_secret_is_refused() {
+    let Some(fleet) = Fleet::new() else { return };
+    let here = fleet.host("both").await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut options = fleet.options("both");
+    options.environment.push(("HOST_TOKEN_SECRET_FILE", folder.path().join("another").display().to_string()));
+    let (status, said) = Host::refuse(&options);
+    assert!(!status.success());
+    assert!(said.contains("--token-secret-changed"), "{said}");
+    drop(here);
+
+    // On purpose, it is the one of all from then on.
+    options.environment.push(("HOST_TOKEN_SECRET_CHANGED", "true".to_owned()));
+    let changed = Host::start_with(options.clone()).await;
+    changed.admin().await;
+    options.environment.pop();
+    Host::start_with(options).await.admin().await;
+    let (status, said) = Host::refuse(&fleet.options("both"));
+    assert!(!status.success() && said.contains("--token-secret-changed"), "{said}");
+}
+
+#[tokio::test]
+async fn a_date_that_is_set_while_a_workflow_is_enabled_elsewhere_is_waited_for() {
+    let Some(fleet) = Fleet::new() else { return };
+    let here = fleet.host("both").await;
+    let blog = Blog::set_up(here.admin().await).await;
+    let due = json!({"type": "date", "name": "due"});
+    blog.admin.post("collections/posts/fields:create", due).await.ok();
+    // At the other host the transaction of an action lasts as long as a hook likes.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (journal, go_on) = (folder.path().join("journal"), folder.path().join("go-on"));
+    let mut options = fleet.options("both");
+    options.manifest = format!(
+        "[[plugin]]\nid = \"plugin-misbehaving\"\nlibrary = \"plugin_misbehaving\"\n\
+         [plugin.settings]\njournal = {journal:?}\nslow_until = {go_on:?}\n\n{}",
+        options.manifest
+    );
+    let slow = Host::start_with(options).await;
+    let away = elsewhere(&blog.admin, &slow);
+    let meanwhile = async {
+        eventually("the action is under way", async || journal.exists().then_some(())).await;
+        let reminder = json!({"mode": 1, "collection": "posts", "startsOn": {"field": "due"}});
+        let reminder = blog.workflow(NewWorkflow::of("schedule", reminder)).await;
+        // By the time that a later one has started, this one is kept the time for, or waits for the transaction.
+        let later = blog.workflow(NewWorkflow::of("schedule", json!({"repeat": "* * * * * *"}))).await;
+        blog.finished(&later, 1).await;
+        std::fs::write(&go_on, "").expect("the file is written");
+        reminder
+    };
+    // Later than the workflow is enabled.
+    let due = (chrono::Utc::now() + Duration::from_secs(20)).to_rfc3339();
+    let post = json!({"title": "remember", "due": due});
+    let (made, reminder) = tokio::join!(away.post("posts:create", post), meanwhile);
+    made.ok();
+    assert_eq!(data_of(&blog.finished(&reminder, 1).await, "title"), ["remember"]);
 }
 
 #[tokio::test]
@@ -139,6 +221,18 @@ async fn a_stream_tells_of_executions_that_another_host_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_loses_the_database_says_so_and_comes_back_by_itself() {
+    loses_the_database(Outage::Break).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_does_it_wait_for_one_that_has_fallen_silent() {
+    loses_the_database(Outage::Silence).await;
+}
+
+/// Longer than a host waits for a connection, or for the answer to a statement, on a loaded machine.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+
+async fn loses_the_database(outage: Outage) {
     let Some(fleet) = Fleet::new() else { return };
     let (host, mut cable) = fleet.host_on_cable("both").await;
     let blog = Blog::set_up(host.admin().await).await;
@@ -146,13 +240,14 @@ async fn a_host_that_loses_the_database_says_so_and_comes_back_by_itself() {
     blog.admin.post("posts:create", json!({"title": "before"})).await.ok();
     blog.finished(&workflow, 1).await;
 
-    cable.pull().await;
-    let lost = blog.admin.post("posts:create", json!({"title": "lost"})).await;
+    cable.cut(outage).await;
+    let lost = timeout(ANSWERED_WITHIN, blog.admin.post("posts:create", json!({"title": "lost"}))).await;
+    let lost = lost.expect("an answer in time");
     assert_eq!(lost.status, 503, "{lost:?}: {}", host.log());
     let ready = async || reqwest::get(format!("{}/readyz", host.base_url())).await.expect("an answer").status();
     assert_eq!(ready().await, 503);
 
-    cable.put_back().await;
+    cable.mend().await.expect("it is mended");
     eventually("the host is ready again", async || (ready().await == 200).then_some(())).await;
     blog.admin.post("posts:create", json!({"title": "after"})).await.ok();
     let executions = blog.finished(&workflow, 2).await;

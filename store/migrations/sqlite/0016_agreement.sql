@@ -1,0 +1,1 @@
+-- One host works on a file: there is nobody to agree with.
