@@ -8,7 +8,10 @@
 use std::sync::{Arc, Weak};
 
 use futures::future::BoxFuture;
-use plugin_api::{Action, ActionEvent, AssociationPath, CollectionRef, ExecutionMode, Firing, Phase, Previous};
+use plugin_api::{
+    Action, ActionEvent, AssociationPath, CollectionRef, ExecutionMode, Firing, Phase, Previous,
+    schema::MAIN_DATA_SOURCE,
+};
 use serde_json::Value;
 use store::{
     Cause, Collection, NewExecution, Record, RecordChange, RecordChangeKind, RecordListener, Select, StoreError, Tx,
@@ -26,7 +29,7 @@ use super::{
 };
 use crate::{
     host::Host,
-    plugins::{HookAnswer, Plugins},
+    plugins::{CollectionName, HookAnswer, Plugins},
     triggers,
 };
 
@@ -134,11 +137,11 @@ fn action(kind: RecordChangeKind) -> Action {
 }
 
 fn waits_for(plugins: &Plugins, collection: &Collection, action: Action) -> bool {
-    plugins.waits_for(Phase::Changed, action, &reference(collection), false)
+    plugins.waits_for(Phase::Changed, action, CollectionName::new(MAIN_DATA_SOURCE, &collection.name), false)
 }
 
 fn reference(collection: &Collection) -> CollectionRef {
-    CollectionRef::new(plugin_api::schema::MAIN_DATA_SOURCE, collection.name.as_str())
+    CollectionRef::new(MAIN_DATA_SOURCE, collection.name.as_str())
 }
 
 /// Puts together what plugins are asked about at once, in the order of the first change of each.

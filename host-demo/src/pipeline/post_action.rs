@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     http::error::ApiError,
-    plugins::{FIRINGS_MAX, HookAnswer},
+    plugins::{CollectionName, FIRINGS_MAX, HookAnswer},
 };
 
 /// Most executions of one action, as many as a plan may have firings.
@@ -126,11 +126,12 @@ impl Asker {
         let mut decision = Decision { wanted: Vec::new(), considered: before.wanted };
         let Some(action) = action else { return Ok(decision) };
         let bound = !self.bindings.is_empty();
-        let watched = CollectionRef::new(MAIN_DATA_SOURCE, collection.name.as_str());
-        if self.curiosity == Curiosity::Silent && !self.plugins.waits_for(Phase::After, action, &watched, bound) {
+        let name = CollectionName::new(MAIN_DATA_SOURCE, &collection.name);
+        if self.curiosity == Curiosity::Silent && !self.plugins.waits_for(Phase::After, action, name, bound) {
             decision.considered.extend(self.withheld.iter().cloned());
             return Ok(decision);
         }
+        let watched = CollectionRef::new(MAIN_DATA_SOURCE, collection.name.as_str());
         let schema = Arc::clone(conn.schema());
         let mut skips = Vec::new();
         for HookAnswer { plugin, result, .. } in self.ask(conn, Phase::After, action, &watched)? {

@@ -16,6 +16,7 @@ mod harness;
 mod hosts;
 mod lifecycle;
 mod misbehaving;
+mod partitions;
 mod plugins;
 mod post_action;
 mod schedule;
