@@ -87,6 +87,14 @@ pub(crate) struct Ran {
     pub(crate) next: Option<Begun>,
 }
 
+impl Ran {
+    /// An execution was ended without its nodes.
+    fn over(id: ExecutionId, status: ExecutionStatus, woken: Vec<WorkflowId>, executions: usize) -> Self {
+        let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false, output: None };
+        Self { outcome, woken, due_at_ms: None, executions, next: None }
+    }
+}
+
 /// Lists an execution as one that is run here, while it lasts.
 struct Running<'p> {
     processor: &'p Processor,
@@ -226,16 +234,9 @@ impl Processor {
         let Begun { execution, plan, jobs, woken, ended, events, .. } = begun;
         let (id, status) = (execution.id, execution.status);
         if status.is_final() {
-            let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false, output: None };
-            return Ok(Ran { outcome, woken, due_at_ms: None, executions: ended, next: None });
+            return Ok(Ran::over(id, status, woken, ended));
         }
-        let span = tracing::info_span!(
-            "execution",
-            id = id.0,
-            workflow = execution.workflow_id.0,
-            event = execution.event_key,
-            status = tracing::field::Empty
-        );
+        let span = span(&execution);
         let expires_at_ms = execution.expires_at_ms;
         let running = Running { processor: self, id, events: events.clone() };
         let walk = walk::Walk::new(self, execution, plan, lane, events);
@@ -281,11 +282,7 @@ impl Processor {
         // Once this is stored, no transaction of the run can be any more, so it can be dropped wherever it is. Otherwise it
         // has just come to its own end.
         match self.expire(id, Some(self.claim.clone())).await? {
-            Some(woken) => {
-                let status = ExecutionStatus::Aborted;
-                let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false, output: None };
-                Ok(Ran { outcome, woken, due_at_ms: None, executions: 1, next: None })
-            }
+            Some(woken) => Ok(Ran::over(id, ExecutionStatus::Aborted, woken, 1)),
             None => walking.await,
         }
     }
@@ -400,6 +397,17 @@ impl Processor {
             last = Some(begun);
         }
     }
+}
+
+/// What is logged of a run, and traced.
+fn span(execution: &Execution) -> tracing::Span {
+    tracing::info_span!(
+        "execution",
+        id = execution.id.0,
+        workflow = execution.workflow_id.0,
+        event = execution.event_key,
+        status = tracing::field::Empty
+    )
 }
 
 /// Ends an execution that breaks whoever runs it, so that the others go on.

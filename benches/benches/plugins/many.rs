@@ -3,7 +3,7 @@
 use std::{env, fs, hint::black_box, path::Path};
 
 use criterion::{BenchmarkId, Criterion};
-use host_demo::plugins::{Manifest, ManifestEntry, PluginManager, PluginState, Plugins};
+use host_demo::plugins::{CollectionName, Manifest, ManifestEntry, PluginManager, PluginState, Plugins};
 use plugin_api::{Action, ActionEvent, CollectionRef, Phase, schema::MAIN_DATA_SOURCE};
 use tempfile::TempDir;
 
@@ -50,11 +50,11 @@ fn copy(folder: &Path, number: usize) -> ManifestEntry {
 
 /// What the host asks about an action that creates a record: before it, for what follows it, and at the change itself.
 fn waits(manager: &PluginManager, collection: &str) -> bool {
-    let watched = || CollectionRef::new(MAIN_DATA_SOURCE, collection);
+    let watched = CollectionName::new(MAIN_DATA_SOURCE, collection);
     let plugins = manager.current();
-    plugins.waits_for(Phase::Before, Action::Create, &watched(), false)
-        || plugins.waits_for(Phase::After, Action::Create, &watched(), false)
-        || manager.current().waits_for(Phase::Changed, Action::Create, &watched(), false)
+    plugins.waits_for(Phase::Before, Action::Create, watched, false)
+        || plugins.waits_for(Phase::After, Action::Create, watched, false)
+        || manager.current().waits_for(Phase::Changed, Action::Create, watched, false)
 }
 
 /// An action that no plugin waits for.

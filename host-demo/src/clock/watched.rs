@@ -9,7 +9,10 @@ use store::{Collection, Record, RecordChange, StoreError, Tx, WorkflowClock, Wor
 
 /// Which workflows wait with the records of which collection. Held for a lookup alone.
 #[derive(Default)]
-pub(super) struct Watched(RwLock<HashMap<String, BTreeMap<WorkflowId, Vec<String>>>>);
+pub(super) struct Watched(RwLock<ByCollection>);
+
+/// The fields that decide, by workflow and collection.
+type ByCollection = HashMap<String, BTreeMap<WorkflowId, Vec<String>>>;
 
 /// What becomes of the marks of one workflow.
 #[derive(Default)]
@@ -25,16 +28,14 @@ impl Watched {
 
     /// Watches what a workflow waits with, too.
     pub(super) fn add(&self, clock: &WorkflowClock) {
-        let mut watched = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(collection) = &clock.collection {
-            watched.entry(collection.clone()).or_default().insert(clock.workflow_id, clock.fields.clone());
-        }
+        note(&mut self.0.write().unwrap_or_else(PoisonError::into_inner), clock);
     }
 
-    /// Watches for these alone.
+    /// Watches for these alone. At no moment is less watched than before and after: a date that is set meanwhile would be missed.
     pub(super) fn replace(&self, clocks: &[WorkflowClock]) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
-        clocks.iter().for_each(|clock| self.add(clock));
+        let mut watched = ByCollection::new();
+        clocks.iter().for_each(|clock| note(&mut watched, clock));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = watched;
     }
 
     /// Marks the records whose dates have changed, and forgets those that are gone. Answers whether there were any. A date that is set to
@@ -64,6 +65,12 @@ impl Watched {
     }
 }
 
+fn note(watched: &mut ByCollection, clock: &WorkflowClock) {
+    if let Some(collection) = &clock.collection {
+        watched.entry(collection.clone()).or_default().insert(clock.workflow_id, clock.fields.clone());
+    }
+}
+
 impl Marks {
     fn take_in(&mut self, change: &RecordChange, fields: &[String]) {
         let key = |record: &Option<Record>| key_of(&change.collection, record.as_ref());
@@ -81,4 +88,38 @@ impl Marks {
 
 fn key_of(collection: &Collection, record: Option<&Record>) -> Option<String> {
     mark_key(collection, record?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use super::*;
+
+    #[test]
+    fn what_is_watched_before_and_after_is_watched_all_the_time() {
+        let clock = |id| WorkflowClock {
+            workflow_id: WorkflowId(id),
+            enabled_since_ms: 0,
+            collection: Some("events".to_owned()),
+            fields: vec!["from".to_owned()],
+        };
+        let clocks: Vec<WorkflowClock> = (0..1_000).map(clock).collect();
+        let watched = Watched::default();
+        let workflows = || watched.0.read().expect("not poisoned").get("events").map_or(0, BTreeMap::len);
+        watched.replace(&clocks);
+        let begin = Barrier::new(2);
+        thread::scope(|scope| {
+            let replacing = scope.spawn(|| {
+                begin.wait();
+                (0..100).for_each(|_| watched.replace(&clocks));
+            });
+            begin.wait();
+            while !replacing.is_finished() {
+                assert_eq!(workflows(), clocks.len());
+            }
+        });
+        watched.replace(&[]);
+        assert!(!watched.has("events"));
+    }
 }

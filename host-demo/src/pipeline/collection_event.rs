@@ -34,7 +34,7 @@ use super::{
 use crate::{
     data_sources::DataSource,
     host::Host,
-    plugins::{HookAnswer, Plugins},
+    plugins::{CollectionName, HookAnswer, Plugins},
     triggers,
 };
 
@@ -220,7 +220,7 @@ fn action(kind: RecordChangeKind) -> Action {
 }
 
 fn waits_for(plugins: &Plugins, source: &str, collection: &Collection, action: Action) -> bool {
-    plugins.waits_for(Phase::Changed, action, &CollectionRef::new(source, collection.name.as_str()), false)
+    plugins.waits_for(Phase::Changed, action, CollectionName::new(source, &collection.name), false)
 }
 
 /// Puts together what plugins are asked about at once, in the order of the first change of each.

@@ -30,7 +30,7 @@ use crate::{
     access::{Allowance, Right, Role},
     host::Host,
     http::error::ApiError,
-    plugins::HookAnswer,
+    plugins::{CollectionName, HookAnswer},
 };
 
 /// The member of an interceptor's output that changes the request.
@@ -83,11 +83,12 @@ impl Interceptors {
     ) -> Result<Self, ApiError> {
         let mut interceptors = Self::default();
         let Some(action) = action else { return Ok(interceptors) };
-        let watched = asker.source.reference(collection);
+        let name = CollectionName::new(asker.source.key(), &collection.name);
         let bound = !asker.bindings.is_empty();
-        if asker.curiosity == Curiosity::Silent && !asker.plugins.waits_for(Phase::Before, action, &watched, bound) {
+        if asker.curiosity == Curiosity::Silent && !asker.plugins.waits_for(Phase::Before, action, name, bound) {
             return Ok(interceptors);
         }
+        let watched = asker.source.reference(collection);
         let mut conn = host.store.read().await?;
         for HookAnswer { plugin, result, .. } in asker.ask(&conn, Phase::Before, action, &watched)? {
             // The fault itself is logged where it happens.

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     http::error::ApiError,
-    plugins::{FIRINGS_MAX, HookAnswer},
+    plugins::{CollectionName, FIRINGS_MAX, HookAnswer},
 };
 
 /// Most executions of one action, as many as a plan may have firings.
@@ -147,11 +147,12 @@ impl Asker {
         let mut decision = Decision { wanted: Vec::new(), considered: before.wanted };
         let Some(action) = action else { return Ok(decision) };
         let bound = !self.bindings.is_empty();
-        let watched = self.source.reference(collection);
-        if self.curiosity == Curiosity::Silent && !self.plugins.waits_for(Phase::After, action, &watched, bound) {
+        let name = CollectionName::new(self.source.key(), &collection.name);
+        if self.curiosity == Curiosity::Silent && !self.plugins.waits_for(Phase::After, action, name, bound) {
             decision.considered.extend(self.withheld.iter().cloned());
             return Ok(decision);
         }
+        let watched = self.source.reference(collection);
         let realm = self.realm(main.schema(), schema);
         let mut skips = Vec::new();
         for HookAnswer { plugin, result, .. } in self.ask(main, Phase::After, action, &watched)? {

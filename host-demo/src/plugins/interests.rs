@@ -1,4 +1,5 @@
-//! Which actions any hook waits for: one hash lookup, without entering a plugin.
+//! Which actions any hook waits for: one load where nobody waits for such an action on any collection, else one hash lookup; no plugin is
+//! entered.
 //!
 //! For each collection, and for "all collections", it counts how often each of 36 situations (phase × action × when) is
 //! waited for, by hook. Hooks bring their own interests; a plugin's enabled workflows add theirs and take them away
@@ -7,9 +8,13 @@
 use std::{
     collections::HashMap,
     ops::Range,
-    sync::{PoisonError, RwLock},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
+use hashbrown::Equivalent;
 use plugin_api::{Action, CollectionRef, Interest, Phase, When, WorkflowId};
 
 /// The situations that can be waited for.
@@ -33,17 +38,47 @@ const fn situations_of(phase: Phase, action: Action, bound: bool) -> Mask {
     if bound { always | 1 << situation(phase, action, When::Bound) } else { always }
 }
 
+/// Names a collection without owning the names: what a lookup takes, so that an action that nobody waits for allocates nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CollectionName<'n> {
+    data_source: &'n str,
+    name: &'n str,
+}
+
+impl<'n> CollectionName<'n> {
+    /// A collection of a data source.
+    pub fn new(data_source: &'n str, name: &'n str) -> Self {
+        Self { data_source, name }
+    }
+}
+
+impl<'n> From<&'n CollectionRef> for CollectionName<'n> {
+    fn from(collection: &'n CollectionRef) -> Self {
+        Self::new(collection.data_source(), collection.name())
+    }
+}
+
+impl Equivalent<CollectionRef> for CollectionName<'_> {
+    fn equivalent(&self, collection: &CollectionRef) -> bool {
+        *self == CollectionName::from(collection)
+    }
+}
+
 /// Who waits for which action.
 #[derive(Debug, Default)]
 pub(super) struct Interests {
     // Written when a workflow is switched, read for each action; held for the lookup alone.
     table: RwLock<Table>,
+    /// What is waited for anywhere, as the table says.
+    anywhere: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Table {
     everywhere: Waiting,
-    collections: HashMap<CollectionRef, Waiting>,
+    collections: hashbrown::HashMap<CollectionRef, Waiting>,
+    /// All of them together.
+    anywhere: Waiting,
     workflows: HashMap<WorkflowId, (Range<usize>, Vec<Interest>)>,
 }
 
@@ -65,16 +100,16 @@ struct HookWaiting {
 impl Interests {
     /// Adds what a hook always waits for.
     pub(super) fn declare(&self, hook: usize, interests: &[Interest]) {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.count(&(hook..hook + 1), interests, Waiting::add);
+        self.change(|table| table.count(&(hook..hook + 1), interests, Waiting::add));
     }
 
     /// Replaces what the hooks wait for on behalf of a workflow.
     pub(super) fn set(&self, workflow: WorkflowId, hooks: Range<usize>, interests: Vec<Interest>) {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.forget(workflow);
-        table.count(&hooks, &interests, Waiting::add);
-        table.workflows.insert(workflow, (hooks, interests));
+        self.change(|table| {
+            table.forget(workflow);
+            table.count(&hooks, &interests, Waiting::add);
+            table.workflows.insert(workflow, (hooks, interests));
+        });
     }
 
     /// Takes over what some hooks wait for on behalf of workflows; here they stand in another place.
@@ -93,15 +128,18 @@ impl Interests {
 
     /// Takes away what hooks wait for on behalf of a workflow.
     pub(super) fn forget(&self, workflow: WorkflowId) {
-        self.table.write().unwrap_or_else(PoisonError::into_inner).forget(workflow);
+        self.change(|table| table.forget(workflow));
     }
 
     /// Says whether any hook waits for such an action.
-    pub(super) fn waits_for(&self, phase: Phase, action: Action, collection: &CollectionRef, bound: bool) -> bool {
+    pub(super) fn waits_for(&self, phase: Phase, action: Action, collection: CollectionName<'_>, bound: bool) -> bool {
         let wanted = situations_of(phase, action, bound);
+        if self.anywhere.load(Ordering::Acquire) & wanted == 0 {
+            return false;
+        }
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         table.everywhere.any & wanted != 0
-            || table.collections.get(collection).is_some_and(|waiting| waiting.any & wanted != 0)
+            || table.collections.get(&collection).is_some_and(|waiting| waiting.any & wanted != 0)
     }
 
     /// The hooks that wait for such an action, in their order.
@@ -119,6 +157,13 @@ impl Interests {
         hooks.sort_unstable();
         hooks.dedup();
         hooks
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Table)) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        change(&mut table);
+        // Still within the lock, so that the last change has the last word.
+        self.anywhere.store(table.anywhere.any, Ordering::Release);
     }
 }
 
@@ -139,6 +184,7 @@ impl Table {
                 let situation = situation(interest.phase, *action, interest.when);
                 for hook in hooks.clone() {
                     change(waiting, hook, situation);
+                    change(&mut self.anywhere, hook, situation);
                 }
             }
             if let Some(collection) = interest.collection.as_ref()
@@ -190,8 +236,11 @@ mod tests {
     fn hooks(interests: &Interests, action: Action, collection: &str, bound: bool) -> Vec<usize> {
         let collection = CollectionRef::parse(collection);
         let hooks = interests.hooks(Phase::After, action, &collection, bound);
-        assert_eq!(interests.waits_for(Phase::After, action, &collection, bound), !hooks.is_empty());
-        assert!(!interests.waits_for(Phase::Before, action, &collection, bound), "nobody waits before an action here");
+        assert_eq!(interests.waits_for(Phase::After, action, (&collection).into(), bound), !hooks.is_empty());
+        assert!(
+            !interests.waits_for(Phase::Before, action, (&collection).into(), bound),
+            "nobody waits before an action here"
+        );
         hooks
     }
 

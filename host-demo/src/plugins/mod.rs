@@ -36,6 +36,7 @@ mod snapshot;
 
 pub use breaker::BreakerSettings;
 pub use error::{ChangeError, LoadProblem, PluginHostError};
+pub use interests::CollectionName;
 pub use loaded_node::LoadedNode;
 pub use loaded_trigger::LoadedTrigger;
 pub use loader::check;

@@ -4,14 +4,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use plugin_api::{
-    Action, ActionEvent, ClockAnswer, ClockQuestion, ClockWatch, CollectionRef, Detail, Phase, Plan, PluginError,
-    RouteAnswer, RouteRequest, WorkflowId,
+    Action, ActionEvent, ClockAnswer, ClockQuestion, ClockWatch, Detail, Phase, Plan, PluginError, RouteAnswer,
+    RouteRequest, WorkflowId,
 };
 use plugin_loader::Images;
 use serde_json::Value;
 
 use super::{
     error::{LoadProblem, PluginHostError},
+    interests::CollectionName,
     loaded_node::LoadedNode,
     loaded_trigger::LoadedTrigger,
     loader,
@@ -236,10 +237,16 @@ impl Plugins {
         }
     }
 
-    /// Says whether any hook waits for such an action: one hash lookup, no plugin is entered. `bound` says whether the
+    /// Says whether any hook waits for such an action: one hash lookup at most, no plugin is entered. `bound` says whether the
     /// request has bindings, be they right or wrong.
-    pub fn waits_for(&self, phase: Phase, action: Action, collection: &CollectionRef, bound: bool) -> bool {
-        self.registry.interests.waits_for(phase, action, collection, bound)
+    pub fn waits_for<'n>(
+        &self,
+        phase: Phase,
+        action: Action,
+        collection: impl Into<CollectionName<'n>>,
+        bound: bool,
+    ) -> bool {
+        self.registry.interests.waits_for(phase, action, collection.into(), bound)
     }
 
     /// Asks every hook that waits for the action, in the manifest's order. A fault of one is logged and answered, and

@@ -163,12 +163,19 @@ impl Further {
 impl Pools {
     async fn sqlite(url: &str, options: &ConnectOptions) -> Result<Self, StoreError> {
         let connect = sqlite::connect_options(url)?;
-        check(connect.clone().read_only(true).connect()).await?;
+        // What a program that died in the middle of a commit has left is undone by the next who opens the file, if that one may write:
+        // so who reads here may, and does not.
+        let reading = if options.read_only {
+            connect.clone().read_only(true)
+        } else {
+            connect.clone().pragma("query_only", "ON")
+        };
+        check(reading.connect()).await?;
         let (readers, _) = halves(options);
         // There is one writer at a time anyway.
         let pool = |connections| limits(SqlitePoolOptions::new(), connections).acquire_timeout(super::LOCK_TIMEOUT);
         Ok(Self::Sqlite {
-            readers: pool(readers).connect_lazy_with(connect.clone().read_only(true)),
+            readers: pool(readers).connect_lazy_with(reading),
             writers: pool(1).connect_lazy_with(connect.read_only(options.read_only)),
         })
     }

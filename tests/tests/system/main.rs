@@ -17,6 +17,7 @@ mod harness;
 mod hosts;
 mod lifecycle;
 mod misbehaving;
+mod partitions;
 mod plugins;
 mod post_action;
 mod schedule;

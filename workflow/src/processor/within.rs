@@ -17,10 +17,10 @@ use store::{ExecutionId, Tx};
 use tracing::Instrument as _;
 
 use super::{
-    Begun, Lane, Processor, Ran, Running, Task, millis,
+    Begun, Lane, Processor, Ran, Running, Task, millis, span,
     walk::{Part, Walk},
 };
-use crate::{EngineError, Outcome, reader::Within};
+use crate::{EngineError, reader::Within};
 
 /// How long an execution may hold up the transaction: long for what databases and calculations take, short for those who wait.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -37,17 +37,9 @@ impl Processor {
         let Some(begun) = self.begin(tx, Task::This(id)).await? else { return Ok(None) };
         let Begun { execution, plan, jobs, woken, ended, events, .. } = begun;
         if execution.status.is_final() {
-            let status = execution.status;
-            let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false, output: None };
-            return Ok(Some(Ran { outcome, woken, due_at_ms: None, executions: ended, next: None }));
+            return Ok(Some(Ran::over(id, execution.status, woken, ended)));
         }
-        let span = tracing::info_span!(
-            "execution",
-            id = id.0,
-            workflow = execution.workflow_id.0,
-            event = execution.event_key,
-            status = tracing::field::Empty
-        );
+        let span = span(&execution);
         let _running = Running { processor: self, id, events: events.clone() };
         let part = Part { transaction: Within::new(tx), deadline: deadline(execution.expires_at_ms) };
         let walk = Walk::new(self, execution, plan, Lane::Ends, events).within(part);

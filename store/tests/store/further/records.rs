@@ -126,7 +126,7 @@ async fn numbers_add_up() -> Result<(), StoreError> {
         (Aggregator::Count, Some("name"), Repeated::Once, json!(2)),
         (Aggregator::Count, Some("email"), Repeated::Counted, json!(0)),
         (Aggregator::Sum, Some("id"), Repeated::Counted, json!(6)),
-        (Aggregator::Average, Some("id"), Repeated::Counted, json!(2)),
+        (Aggregator::Average, Some("id"), Repeated::Counted, json!(2.0)),
         (Aggregator::Minimum, Some("name"), Repeated::Counted, json!("a")),
         (Aggregator::Maximum, Some("id"), Repeated::Counted, json!(3)),
         (Aggregator::Maximum, Some("active"), Repeated::Counted, json!(true)),

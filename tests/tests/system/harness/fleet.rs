@@ -25,6 +25,11 @@ impl Fleet {
         found.then(|| Self { database: TestDatabase::new(), secrets: tempfile::tempdir().expect("a temporary folder") })
     }
 
+    /// Carries out statements on its database, as an operator does.
+    pub(crate) async fn execute(&self, statements: &'static str) {
+        self.database.execute(statements).await;
+    }
+
     /// How a host of this fleet starts.
     pub(crate) fn options(&self, role: &str) -> HostOptions {
         let secret = self.secrets.path().join("token.secret").display().to_string();
