@@ -182,7 +182,7 @@ impl Pools {
 
     async fn postgres(url: &str, options: &ConnectOptions) -> Result<Self, StoreError> {
         let connect = PgConnectOptions::from_str(url)
-            .map_err(not_understood)?
+            .map_err(|error| not_understood(&error))?
             .application_name("host")
             .statement_cache_capacity(CACHED_STATEMENTS);
         check(connect.connect()).await?;
@@ -212,8 +212,9 @@ impl Pools {
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
             "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         ];
-        let connect =
-            MySqlConnectOptions::from_str(url).map_err(not_understood)?.statement_cache_capacity(CACHED_STATEMENTS);
+        let connect = MySqlConnectOptions::from_str(url)
+            .map_err(|error| not_understood(&error))?
+            .statement_cache_capacity(CACHED_STATEMENTS);
         check(connect.connect()).await?;
         let (readers, writers) = halves(options);
         let pool = |connections| {
@@ -251,7 +252,7 @@ async fn check<C: sqlx::Connection>(
     connected.map_err(StoreError::Database)?.close().await.map_err(StoreError::Database)
 }
 
-fn not_understood(error: sqlx::Error) -> StoreError {
+fn not_understood(error: &sqlx::Error) -> StoreError {
     StoreError::invalid("INVALID_VALUE", format!("the database URL: {error}"))
 }
 

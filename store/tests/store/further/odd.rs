@@ -64,6 +64,7 @@ async fn tables_without_a_key_are_read_and_views_too() -> Result<(), StoreError>
         "CREATE VIEW late AS SELECT line, at + 1 AS next FROM log WHERE at > 1",
         "CREATE TABLE keyed (code VARCHAR(20) NOT NULL UNIQUE, name VARCHAR(20))",
         "CREATE TABLE pair (a INTEGER NOT NULL, b INTEGER NOT NULL, c INTEGER, PRIMARY KEY (b, a))",
+        "CREATE VIEW counts AS SELECT count(*) AS n FROM log",
         "INSERT INTO log VALUES ('a', 1), ('b', 2)",
     ])
     .await;
@@ -73,6 +74,8 @@ async fn tables_without_a_key_are_read_and_views_too() -> Result<(), StoreError>
     assert_eq!(source.find_sorted("log", json!({}), &[], &["-at"]).await?[0], json!({"line": "b", "at": 2}));
     assert_eq!(source.find("late", json!({}), &[]).await?.len(), 1);
     assert_eq!(source.create("log", json!({"line": "c", "at": 3})).await?, json!({"line": "c", "at": 3}));
+    assert_eq!(source.find("counts", json!({"n": 3}), &[]).await?.len(), 1);
+    assert_eq!(code(source.create("counts", json!({"n": 1})).await), "NOT_ALLOWED");
     if Database::of_this_test() == Database::Mysql {
         assert_eq!(code(source.update("log", json!({"line": "c"}), json!({"at": 4})).await), "NO_KEY");
         assert_eq!(code(source.destroy("log", json!({"line": "c"})).await), "NO_KEY");
