@@ -13,10 +13,15 @@ pub(crate) struct Options {
     /// Fail without a PostgreSQL server, instead of leaving its tests out
     #[arg(long)]
     require_postgres: bool,
+    /// Fail without a MySQL or MariaDB server, likewise
+    #[arg(long)]
+    require_mysql: bool,
 }
 
 /// What a test program says when it has no PostgreSQL server.
-const LEFT_OUT: &str = "PostgreSQL is left out";
+const POSTGRES_LEFT_OUT: &str = "PostgreSQL is left out";
+/// What it says when it has no MySQL or MariaDB server.
+const MYSQL_LEFT_OUT: &str = "MySQL is left out";
 
 /// Runs the whole gate.
 pub(crate) fn ci(options: &Options) -> Result<()> {
@@ -41,8 +46,11 @@ pub(crate) fn test(options: &Options) -> Result<()> {
     if options.require_postgres {
         members.env("REQUIRE_POSTGRES", "1");
     }
+    if options.require_mysql {
+        members.env("REQUIRE_MYSQL", "1");
+    }
     let mut outcome = seen.run(&mut members);
-    if !seen.left_out {
+    if !seen.postgres_left_out {
         let mut server =
             cargo::command(["test", "--workspace", "--test", "http", "--test", "system", "--no-fail-fast"])?;
         outcome = outcome.and(seen.run(server.env("TEST_DATABASE", "postgres")));
@@ -50,8 +58,7 @@ pub(crate) fn test(options: &Options) -> Result<()> {
     let mut example = cargo::command(["test", "--locked", "--manifest-path", EXAMPLE, "--target-dir"])?;
     let example = seen.run(example.arg(cargo::authors_target(&cargo::metadata()?)));
     println!("{}", seen.tally);
-    let databases = if seen.left_out { "SQLite alone, there is no PostgreSQL" } else { "SQLite and PostgreSQL" };
-    println!("databases: {databases}");
+    println!("databases: {}", seen.databases());
     outcome.and(example)
 }
 
@@ -60,7 +67,9 @@ pub(crate) fn test(options: &Options) -> Result<()> {
 struct Seen {
     tally: Tally,
     /// There were none on PostgreSQL.
-    left_out: bool,
+    postgres_left_out: bool,
+    /// There were none on MySQL.
+    mysql_left_out: bool,
 }
 
 impl Seen {
@@ -68,8 +77,19 @@ impl Seen {
         cargo::run_watching(command, |line| self.take(line))
     }
 
+    /// What the tests ran on.
+    fn databases(&self) -> String {
+        let mut said = "SQLite".to_owned();
+        for (name, left_out) in [("PostgreSQL", self.postgres_left_out), ("MySQL", self.mysql_left_out)] {
+            said.push_str(if left_out { ", not " } else { ", " });
+            said.push_str(name);
+        }
+        said
+    }
+
     fn take(&mut self, line: &str) {
-        self.left_out |= line.contains(LEFT_OUT);
+        self.postgres_left_out |= line.contains(POSTGRES_LEFT_OUT);
+        self.mysql_left_out |= line.contains(MYSQL_LEFT_OUT);
         if let Some(counted) = Tally::read(line) {
             self.tally += counted;
         }
@@ -125,7 +145,15 @@ impl fmt::Display for Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::Tally;
+    use super::{Seen, Tally};
+
+    #[test]
+    fn what_is_left_out_is_told() {
+        let mut seen = Seen::default();
+        assert_eq!(seen.databases(), "SQLite, PostgreSQL, MySQL");
+        seen.take("MySQL is left out: there is no MariaDB on this machine, and no MYSQL_URL");
+        assert_eq!(seen.databases(), "SQLite, PostgreSQL, not MySQL");
+    }
 
     #[test]
     fn closing_lines_add_up() {

@@ -142,6 +142,10 @@ fn describe() {
         "record_changes_undone_total",
         "Changes undone by workflows within their transaction, by verdict"
     );
+    describe_counter!(
+        "data_source_messages_relayed_total",
+        "Messages in outboxes of further data sources that whoever made the change did not take up"
+    );
     describe_gauge!("plugin_loaded", "1 if the plugin is loaded");
     describe_gauge!("plugin_suspended", "1 if the plugin is loaded, and left out because it failed too often");
     describe_counter!("plugin_faults_total", "Calls of a plugin that failed, by kind");

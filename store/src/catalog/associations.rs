@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::{ForeignKey, LeftOut, Table, collections::is_unique};
+use super::{Column, ForeignKey, LeftOut, Table, collections::is_unique};
 use crate::{
     Record,
     schema::{Association, AssociationKind, Collection, Field, FieldType},
@@ -26,7 +26,14 @@ struct Reference {
 pub(super) fn add(tables: &[Table], collections: &mut [Collection], left_out: &mut Vec<LeftOut>) {
     let mut references: Vec<Reference> = Vec::new();
     for table in tables {
-        for key in &table.foreign_keys {
+        let place = |key: &ForeignKey| {
+            let is_first =
+                |column: &Column| key.columns.first().is_some_and(|name| column.name.eq_ignore_ascii_case(name));
+            (table.columns.iter().position(is_first), key.target.clone())
+        };
+        let mut keys: Vec<&ForeignKey> = table.foreign_keys.iter().collect();
+        keys.sort_by_cached_key(|key| place(key));
+        for key in keys {
             match reference(tables, collections, table, key) {
                 Ok(Some(found)) => {
                     let is_known = references.iter().any(|known| {

@@ -27,6 +27,8 @@ pub(super) fn schema(dialect: Dialect, structure: Structure, options: &ConnectOp
             left_out.push(LeftOut { table: name.clone(), column: None, reason: "there is no such table".to_owned() });
         }
     }
+    // What is called how must not depend on the order in which the catalog has it.
+    tables.sort_by(|one, other| one.name.cmp(&other.name));
     let mut collections = Vec::with_capacity(tables.len());
     for table in &tables {
         match collection(table, &mut left_out) {

@@ -28,7 +28,7 @@ const COLUMNS: &str = r#"
            a.attidentity::text AS "identity", a.attgenerated::text AS "generated",
            pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS "default",
            b.typname::text AS "type", bn.nspname = 'pg_catalog' AS "known", b.typtype::text AS "kind",
-           pg_catalog.format_type(b.oid, NULL) AS "cast",
+           pg_catalog.format_type(b.oid, -1) AS "cast",
            pg_catalog.format_type(a.atttypid, a.atttypmod) AS "shown",
            (CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE a.atttypmod END)::bigint AS "modifier",
            e.typname::text AS "member",

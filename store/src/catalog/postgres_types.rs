@@ -106,7 +106,8 @@ fn boolean() -> Native {
 }
 
 fn moment(cast: &str, in_utc: &str) -> Native {
-    let read = format!("to_char({in_utc}, {MOMENT})");
+    // One at the end of all days is said to be there, as no moment has it.
+    let read = format!("(CASE WHEN isfinite($1) THEN to_char({in_utc}, {MOMENT}) ELSE CAST($1 AS text) END)");
     Native { selected: Some(read), operand: Some(casted(cast)), ..plain(cast) }
 }
 

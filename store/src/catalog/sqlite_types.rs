@@ -25,8 +25,11 @@ pub(super) fn kind(declared: &str) -> Result<Kind, String> {
         // Of binary values, and of columns that say nothing of theirs, nothing can be said here.
         _ if contains(&["BLOB"]) => return Err("it holds binary values".to_owned()),
         _ if contains(&["REAL", "FLOA", "DOUB", "NUMERIC", "DECIMAL"]) => plain(FieldType::Double),
-        // A view's computed column, or a column without a type.
-        _ => plain(FieldType::Text),
+        // A view's computed column, or a column without a type: numbers and texts are told apart there, and are not here.
+        _ => {
+            let compared = Some("CAST(? AS TEXT)".to_owned());
+            Kind { field_type: FieldType::Text, native: Native { compared, ..Native::plain(Listed::Members) } }
+        }
     })
 }
 

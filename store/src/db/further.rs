@@ -167,19 +167,26 @@ impl Further {
 impl Pools {
     async fn sqlite(url: &str, options: &ConnectOptions) -> Result<Self, StoreError> {
         let connect = sqlite::connect_options(url)?;
-        check(connect.clone().read_only(true).connect()).await?;
+        // What a program that died in the middle of a commit has left is undone by the next who opens the file, if that one may write:
+        // so who reads here may, and does not.
+        let reading = if options.read_only {
+            connect.clone().read_only(true)
+        } else {
+            connect.clone().pragma("query_only", "ON")
+        };
+        check(reading.connect()).await?;
         let (readers, _) = halves(options);
         // There is one writer at a time anyway.
         let pool = |connections| limits(SqlitePoolOptions::new(), connections).acquire_timeout(super::LOCK_TIMEOUT);
         Ok(Self::Sqlite {
-            readers: pool(readers).connect_lazy_with(connect.clone().read_only(true)),
+            readers: pool(readers).connect_lazy_with(reading),
             writers: pool(1).connect_lazy_with(connect.read_only(options.read_only)),
         })
     }
 
     async fn postgres(url: &str, options: &ConnectOptions, common: &Common) -> Result<Self, StoreError> {
         let connect = PgConnectOptions::from_str(url)
-            .map_err(not_understood)?
+            .map_err(|error| not_understood(&error))?
             .application_name("host")
             .statement_cache_capacity(CACHED_STATEMENTS);
         check(connect.connect()).await?;
@@ -208,8 +215,9 @@ impl Pools {
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
             "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         ];
-        let connect =
-            MySqlConnectOptions::from_str(url).map_err(not_understood)?.statement_cache_capacity(CACHED_STATEMENTS);
+        let connect = MySqlConnectOptions::from_str(url)
+            .map_err(|error| not_understood(&error))?
+            .statement_cache_capacity(CACHED_STATEMENTS);
         check(connect.connect()).await?;
         let (readers, writers) = halves(options);
         let pool = |connections| {
@@ -247,7 +255,7 @@ async fn check<C: sqlx::Connection>(
     connected.map_err(StoreError::Database)?.close().await.map_err(StoreError::Database)
 }
 
-fn not_understood(error: sqlx::Error) -> StoreError {
+fn not_understood(error: &sqlx::Error) -> StoreError {
     StoreError::invalid("INVALID_VALUE", format!("the database URL: {error}"))
 }
 

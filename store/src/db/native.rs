@@ -79,7 +79,7 @@ impl Native {
     /// A stored form to be compared.
     pub(crate) fn bind(&self, cell: Cell) -> Expr {
         match cell {
-            Cell::Null => Cell::Null.into(),
+            Cell::Null => null(),
             cell => apply(self.operand.as_deref(), cell.into()),
         }
     }
@@ -87,7 +87,7 @@ impl Native {
     /// A stored form to be written.
     pub(crate) fn write(&self, cell: Cell) -> Expr {
         match cell {
-            Cell::Null => Cell::Null.into(),
+            Cell::Null => null(),
             cell => apply(self.written.as_deref().or(self.operand.as_deref()), cell.into()),
         }
     }
@@ -106,6 +106,11 @@ impl Native {
             }
         }
     }
+}
+
+/// Written out: a bound one would have whatever type the server takes it for, and leave that to the statement when it is prepared.
+fn null() -> Expr {
+    Expr::cust("NULL")
 }
 
 fn apply(template: Option<&str>, expression: Expr) -> Expr {

@@ -75,7 +75,7 @@ pub(super) fn further_refusal(error: sqlx::Error) -> StoreError {
 enum Kind {
     /// There is no such table or column, or it is of another type.
     Structure,
-    /// The user that the host is there may not do it.
+    /// The user that the host is there may not do it, or nobody may.
     Rights,
     /// A value does not fit the column, or a check of the table.
     Value,
@@ -92,7 +92,10 @@ impl Kind {
             return Self::of_mysql(refused.number());
         }
         let message = refused.message();
-        let structure = ["no such table", "no such column", "has no column named", "cannot modify"];
+        if message.starts_with("cannot modify") {
+            return Some(Self::Rights);
+        }
+        let structure = ["no such table", "no such column", "has no column named"];
         if structure.iter().any(|text| message.contains(text)) {
             return Some(Self::Structure);
         }
@@ -105,8 +108,8 @@ impl Kind {
         Some(match code {
             // undefined_table, undefined_column, undefined_function, undefined_object, datatype_mismatch, wrong_object_type
             "42P01" | "42703" | "42883" | "42704" | "42804" | "42809" => Self::Structure,
-            // insufficient_privilege, and with row security
-            "42501" | "44000" => Self::Rights,
+            // insufficient_privilege, with_check_option_violation, object_not_in_prerequisite_state: a view that cannot be written
+            "42501" | "44000" | "55000" => Self::Rights,
             // generated_always, check_violation, exclusion_violation, raise_exception
             "428C9" | "23514" | "23P01" | "P0001" => Self::Value,
             // data_exception: out of range, too long, no such value of an enumeration. The NUL has a sentence of its own.
@@ -119,10 +122,10 @@ impl Kind {
     /// <https://mariadb.com/kb/en/mariadb-error-code-reference/>.
     fn of_mysql(number: u16) -> Option<Self> {
         Some(match number {
-            // no such table, unknown column, not a base table or insertable or updatable view
-            1146 | 1054 | 1288 | 1356 | 1347 | 1471 => Self::Structure,
-            // access denied to a database, a table, a column; for lack of a privilege; read-only
-            1044 | 1142 | 1143 | 1227 | 1370 => Self::Rights,
+            // no such table, unknown column, a view of what is not there
+            1146 | 1054 | 1356 | 1347 => Self::Structure,
+            // access denied to a database, a table, a column; for lack of a privilege; a view that cannot be written
+            1044 | 1142 | 1143 | 1227 | 1370 | 1288 | 1348 | 1471 => Self::Rights,
             // truncated, out of range, incorrect, too long, check, signal, generated columns, invalid JSON
             1264 | 1265 | 1292 | 1366 | 1367 | 1406 | 1690 | 3819 | 4025 | 1644 | 1906 | 3105 | 3140 | 4038 => {
                 Self::Value

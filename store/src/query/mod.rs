@@ -21,7 +21,7 @@ use crate::{
     Record,
     db::Conn,
     error::StoreError,
-    schema::{Collection, Schema},
+    schema::{Collection, FieldType, Schema},
 };
 
 pub use aggregate::{Aggregate, Aggregator, RelatedTo, Repeated};
@@ -118,7 +118,12 @@ impl Conn {
             // A missing value is the smallest.
             let nulls = if sort.descending { NullOrdering::Last } else { NullOrdering::First };
             let column = Expr::col((find.collection.name.clone(), field.name.clone()));
-            let column = if field.ignores_case { self.dialect().folded(column) } else { column };
+            let column = match &field.native {
+                _ if field.ignores_case => self.dialect().folded(column),
+                // Some databases have no order for it.
+                Some(native) if field.field_type == FieldType::Json => native.order(column),
+                Some(_) | None => column,
+            };
             if self.dialect().puts_nulls_first() {
                 statement.order_by_expr(column, order);
             } else {

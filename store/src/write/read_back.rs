@@ -38,7 +38,8 @@ impl Tx {
             }
             return Ok(record);
         }
-        let row = self.rows_matching(collection, &filter).await?.into_iter().next();
+        // It is this transaction's own.
+        let row = self.rows_held(collection, &filter, None).await?.into_iter().next();
         row.ok_or_else(|| StoreError::NotFound { what: collection.name.clone() })
     }
 

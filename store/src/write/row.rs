@@ -188,7 +188,7 @@ impl Tx {
         self.rows_held(collection, filter, lock).await
     }
 
-    async fn rows_held(
+    pub(super) async fn rows_held(
         &mut self,
         collection: &Collection,
         filter: &Filter,

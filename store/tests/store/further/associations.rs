@@ -13,10 +13,10 @@ const SHOP: [&str; 6] = [
      FOREIGN KEY (parent) REFERENCES orders (id))",
     "CREATE TABLE invoices (\"orderId\" INTEGER PRIMARY KEY, total INTEGER, \
      FOREIGN KEY (\"orderId\") REFERENCES orders (id) ON DELETE CASCADE)",
-    "CREATE TABLE lines (order_id INTEGER NOT NULL, number INTEGER NOT NULL, orders INTEGER, \
+    "CREATE TABLE places (order_id INTEGER NOT NULL, number INTEGER NOT NULL, orders INTEGER, \
      PRIMARY KEY (order_id, number), FOREIGN KEY (order_id) REFERENCES orders (id))",
     "CREATE TABLE remarks (id INTEGER PRIMARY KEY, order_id INTEGER, number INTEGER, \
-     FOREIGN KEY (order_id, number) REFERENCES lines (order_id, number))",
+     FOREIGN KEY (order_id, number) REFERENCES places (order_id, number))",
     "CREATE INDEX by_customer ON orders (customer_id)",
 ];
 
@@ -48,13 +48,13 @@ async fn foreign_keys_lead_both_ways() -> Result<(), StoreError> {
             "customer belongsTo customers.customer_id",
             "payer belongsTo customers.payer_id",
             "orders belongsTo orders.parent",
-            "orders_parent hasMany orders.parent",
             "invoices hasOne invoices.orderId",
-            "lines hasMany lines.order_id",
+            "orders_parent hasMany orders.parent",
+            "places hasMany places.order_id",
         ]
     );
     assert_eq!(associations("invoices"), ["order belongsTo orders.orderId"]);
-    assert_eq!(associations("lines"), ["order belongsTo orders.order_id"]);
+    assert_eq!(associations("places"), ["order belongsTo orders.order_id"]);
     assert_eq!(associations("remarks"), Vec::<String>::new());
     assert_eq!(shop.left_out(), ["remarks"]);
     Ok(())
@@ -67,7 +67,7 @@ async fn associations_are_loaded_filtered_and_written() -> Result<(), StoreError
         .create(
             "orders",
             json!({"id": 7, "customer": {"id": 1, "name": "Ada"}, "invoices": {"orderId": 7, "total": 5},
-                "lines": [{"order_id": 7, "number": 1}, {"order_id": 7, "number": 2}]}),
+                "places": [{"order_id": 7, "number": 1}, {"order_id": 7, "number": 2}]}),
         )
         .await;
     // A record that is named by its key is linked, and has to be there.
@@ -77,19 +77,19 @@ async fn associations_are_loaded_filtered_and_written() -> Result<(), StoreError
     assert_eq!((&order["customer_id"], &order["customer"]["name"]), (&json!(1), &json!("Ada")));
     shop.create("invoices", json!({"orderId": 7, "total": 5})).await?;
     for number in [2, 1] {
-        shop.create("lines", json!({"order_id": 7, "number": number})).await?;
+        shop.create("places", json!({"order_id": 7, "number": number})).await?;
     }
 
     let found =
-        shop.find("orders", json!({"customer.name": "Ada"}), &["customer", "invoices", "lines", "orders"]).await?;
+        shop.find("orders", json!({"customer.name": "Ada"}), &["customer", "invoices", "places", "orders"]).await?;
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["invoices"]["total"], 5);
     assert_eq!(found[0]["orders"], Value::Null);
-    let numbers: Vec<_> = found[0]["lines"].as_array().expect("lines").iter().map(|line| &line["number"]).collect();
+    let numbers: Vec<_> = found[0]["places"].as_array().expect("places").iter().map(|line| &line["number"]).collect();
     assert_eq!(numbers, [1, 2]);
-    assert_eq!(shop.find("customers", json!({"orders.lines.number": 2}), &["orders.lines"]).await?.len(), 1);
-    assert_eq!(shop.find("customers", json!({"orders.lines.number": 3}), &[]).await?.len(), 0);
-    let line = shop.find("lines", json!({"order_id": 7, "number": 2}), &["order.customer"]).await?;
+    assert_eq!(shop.find("customers", json!({"orders.places.number": 2}), &["orders.places"]).await?.len(), 1);
+    assert_eq!(shop.find("customers", json!({"orders.places.number": 3}), &[]).await?.len(), 0);
+    let line = shop.find("places", json!({"order_id": 7, "number": 2}), &["order.customer"]).await?;
     assert_eq!(line[0]["order"]["customer"]["id"], 1);
 
     // The database's own rules say what becomes of what refers to it.
@@ -97,7 +97,7 @@ async fn associations_are_loaded_filtered_and_written() -> Result<(), StoreError
     assert!(matches!(refused, Err(StoreError::Invalid { code: "DANGLING_ASSOCIATION", .. })), "{refused:?}");
     let dangling = shop.create("orders", json!({"id": 8, "customer_id": 404})).await;
     assert!(matches!(dangling, Err(StoreError::Invalid { code: "DANGLING_ASSOCIATION", .. })), "{dangling:?}");
-    shop.destroy("lines", json!({})).await?;
+    shop.destroy("places", json!({})).await?;
     shop.destroy("orders", json!({"id": 7})).await?;
     assert_eq!(shop.find("invoices", json!({}), &[]).await?, Vec::<Value>::new());
     Ok(())

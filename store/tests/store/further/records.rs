@@ -126,7 +126,7 @@ async fn numbers_add_up() -> Result<(), StoreError> {
         (Aggregator::Count, Some("name"), Repeated::Once, json!(2)),
         (Aggregator::Count, Some("email"), Repeated::Counted, json!(0)),
         (Aggregator::Sum, Some("id"), Repeated::Counted, json!(6)),
-        (Aggregator::Average, Some("id"), Repeated::Counted, json!(2)),
+        (Aggregator::Average, Some("id"), Repeated::Counted, json!(2.0)),
         (Aggregator::Minimum, Some("name"), Repeated::Counted, json!("a")),
         (Aggregator::Maximum, Some("id"), Repeated::Counted, json!(3)),
         (Aggregator::Maximum, Some("active"), Repeated::Counted, json!(true)),
@@ -166,5 +166,30 @@ async fn what_is_not_of_records_is_refused() -> Result<(), StoreError> {
     assert_eq!(code(removed), "MAIN_ONLY");
     source.store.ping().await?;
     assert!(!source.store.is_shared());
+    Ok(())
+}
+
+#[test_database::test_all]
+async fn others_write_at_the_same_time() -> Result<(), StoreError> {
+    let source = Source::with(&[customers()]).await;
+    let other = store::Store::connect(source.url(), &store::ConnectOptions::default()).await?;
+    let create = |store: &store::Store, name: String| {
+        let (store, customers) = (store.clone(), source.get("customers"));
+        async move {
+            let values = crate::fixture::record(json!({"name": name}));
+            store
+                .write(move |tx| {
+                    Box::pin(async move { tx.create(&customers, values, &store::WriteOptions::default()).await })
+                })
+                .await
+        }
+    };
+    let writes =
+        (0..20).flat_map(|number| [create(&source.store, format!("a{number}")), create(&other, format!("b{number}"))]);
+    for written in futures::future::join_all(writes).await {
+        written?;
+    }
+    assert_eq!(source.find("customers", json!({}), &[]).await?.len(), 40);
+    other.close().await;
     Ok(())
 }
