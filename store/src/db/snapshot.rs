@@ -88,13 +88,14 @@ pub(crate) fn shown(url: &str) -> String {
     }
 }
 
+// Partitions are parts of their tables.
 macro_rules! tables {
     (sqlite) => {
         r#"SELECT "name" FROM sqlite_master WHERE "type" = 'table' AND "name" NOT LIKE 'sqlite\_%' ESCAPE '\'"#
     };
     (postgres) => {
-        r#"SELECT "table_name"::text AS "name" FROM information_schema.tables
-           WHERE "table_schema" = current_schema() AND "table_type" = 'BASE TABLE'"#
+        r#"SELECT "relname"::text AS "name" FROM pg_class
+           WHERE "relnamespace" = current_schema()::regnamespace AND "relkind" IN ('r', 'p') AND NOT "relispartition""#
     };
 }
 

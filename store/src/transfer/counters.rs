@@ -18,7 +18,7 @@ macro_rules! counters {
         r#"SELECT "class"."relname"::text AS "table", "attname"::text AS "column",
                   pg_sequence_last_value(pg_get_serial_sequence(quote_ident("class"."relname"), "attname")::regclass) AS "last"
            FROM pg_class AS "class" JOIN pg_attribute ON "attrelid" = "class"."oid"
-           WHERE "relnamespace" = current_schema()::regnamespace AND "relkind" = 'r' AND "attnum" > 0 AND NOT "attisdropped"
+           WHERE "relnamespace" = current_schema()::regnamespace AND "relkind" IN ('r', 'p') AND "attnum" > 0 AND NOT "attisdropped"
              AND "attidentity" <> 'a' AND pg_get_serial_sequence(quote_ident("class"."relname"), "attname") IS NOT NULL"#
     };
 }
