@@ -40,22 +40,27 @@ macro_rules! concurrency {
 /// The execution that is to be claimed next; bound is the workflow.
 macro_rules! first_in_queue {
     (sqlite) => {
-        first_in_queue!()
+        first_in_queue!(by r#""id""#)
     };
     // One that somebody else is about to change is not waited for, and not passed by either.
     (postgres) => {
         concat!(
             r#"(SELECT "id" FROM "executions"
                 WHERE "status" IS NULL AND "claimedBy" IS NULL AND "id" = "#,
-            first_in_queue!(),
+            // Only the queue's own index has this order. By the primary key the server would read past all that was ever queued.
+            first_in_queue!(by r#"("id" + 0)"#),
             r#" FOR NO KEY UPDATE SKIP LOCKED)"#
         )
     };
-    () => {
-        r#"(SELECT "id" FROM "executions"
-            WHERE "workflowId" = ? AND "status" IS NULL AND "claimedBy" IS NULL
-              AND "waitsFor" IS NULL AND "notBefore" IS NULL AND "heldBack" IS NULL
-            ORDER BY "id" LIMIT 1)"#
+    (by $order:literal) => {
+        concat!(
+            r#"(SELECT "id" FROM "executions"
+                WHERE "workflowId" = ? AND "status" IS NULL AND "claimedBy" IS NULL
+                  AND "waitsFor" IS NULL AND "notBefore" IS NULL AND "heldBack" IS NULL
+                ORDER BY "#,
+            $order,
+            r#" LIMIT 1)"#
+        )
     };
 }
 
@@ -211,5 +216,45 @@ impl Tx {
         self.run(r#"UPDATE "executions" SET "ready" = 1 WHERE "id" = ? AND "status" = 0"#, [id.0.into()])
             .await
             .map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use test_database::{Database, TestDatabase};
+
+    use crate::{Store, StoreError};
+
+    /// What the planner makes of the claim with a history in front of the queue, when it was told last that all of it is queued.
+    #[tokio::test]
+    async fn a_claim_reads_the_queue_and_not_what_was_queued_before() -> Result<(), StoreError> {
+        if !test_database::begin(Database::Postgres) {
+            return Ok(());
+        }
+        let database = TestDatabase::new();
+        let store = Store::open(database.url()).await?;
+        database
+            .execute(
+                r#"INSERT INTO "executions" ("id", "workflowId", "key", "eventKey", "context", "createdAt", "updatedAt")
+                   SELECT "id", 7, 'key', 'event', '{}', '', '' FROM generate_series(1, 20000) AS "id";
+                   ANALYZE "executions";
+                   UPDATE "executions" SET "status" = 1 WHERE "id" <= 19000"#,
+            )
+            .await;
+        let explain = concat!("EXPLAIN ", claim_next!(postgres));
+        let plan = store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let moment = "2026-01-01T00:00:00.000Z";
+                    let values = ["me".into(), moment.into(), moment.into(), moment.into(), 7.into(), 7.into()];
+                    let lines = tx.query(explain, values).await?;
+                    lines.iter().map(|line| line.get::<String>("QUERY PLAN")).collect::<Result<Vec<_>, StoreError>>()
+                })
+            })
+            .await?
+            .join("\n");
+        assert!(plan.contains(r#"Index Scan using "executions.queue""#), "{plan}");
+        store.close().await;
+        Ok(())
     }
 }

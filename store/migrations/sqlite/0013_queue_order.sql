@@ -1,0 +1,1 @@
+-- SQLite's planner takes the queue's own index by itself.
