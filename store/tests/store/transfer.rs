@@ -19,7 +19,7 @@ fn turn_to_source() -> Option<Database> {
     let target = Database::of_this_test();
     let source = match target {
         Database::Sqlite => Database::Postgres,
-        Database::Postgres => Database::Sqlite,
+        Database::Postgres | Database::Mysql => Database::Sqlite,
     };
     let is_there = test_database::begin(source);
     if !is_there {
