@@ -59,7 +59,7 @@ fn migrate(options: &MigrateOptions, lines: &mut Lines) -> Result<Transferred, H
         .map_err(|source| HostError::DataDir { path: here, source })?;
     let transfer_options =
         TransferOptions { batch_rows: options.batch_rows, dry_run: options.dry_run, ..TransferOptions::default() };
-    let mut tell = |event: TransferEvent<'_>| lines.tell(event);
+    let mut tell = |event: TransferEvent<'_>| lines.tell(&event);
     Ok(runtime.block_on(transfer(&options.from, &options.to, &transfer_options, &mut tell))?)
 }
 
@@ -93,8 +93,8 @@ impl Lines {
         Self { begun: now, last: now, tables: 0, rows: 0, verified: 0 }
     }
 
-    fn tell(&mut self, event: TransferEvent<'_>) {
-        match event {
+    fn tell(&mut self, event: &TransferEvent<'_>) {
+        match *event {
             TransferEvent::LeftOut { table } => println!("{table}: none of a host's tables, not copied"),
             TransferEvent::Read { table, rows } => {
                 (self.tables, self.rows) = (self.tables + 1, self.rows + rows);
@@ -104,11 +104,9 @@ impl Lines {
             TransferEvent::Copied { table, copied, rows, rate } if copied == rows => {
                 println!("{table}: {rows} rows copied{}", shown_rate(rate));
             }
-            TransferEvent::Copied { table, copied, rows, rate } => {
-                if self.last.elapsed() >= BETWEEN_LINES {
-                    self.last = Instant::now();
-                    println!("{table}: {copied} of {rows} rows copied{}", shown_rate(rate));
-                }
+            TransferEvent::Copied { table, copied, rows, rate } if self.last.elapsed() >= BETWEEN_LINES => {
+                self.last = Instant::now();
+                println!("{table}: {copied} of {rows} rows copied{}", shown_rate(rate));
             }
             TransferEvent::Verified { table, source, target } => self.verified(table, source, target),
             _ => {}

@@ -143,15 +143,17 @@ impl Settings {
             None => url.to_owned(),
         };
         let texts = |value: &Value| value.as_array()?.iter().map(|name| Some(name.as_str()?.to_owned())).collect();
-        let mut connect = ConnectOptions::default();
-        connect.tables = options.get("tables").and_then(texts);
-        connect.schema = options.get("schema").and_then(Value::as_str).map(str::to_owned);
         let is_on = |name: &str| options.get(name).and_then(Value::as_bool);
-        connect.read_only = is_on("readOnly").unwrap_or(false);
-        connect.outbox = is_on("outbox").unwrap_or(true) && !connect.read_only;
-        if let Some(count) = options.get("maxConnections").and_then(Value::as_u64) {
-            connect.max_connections = u32::try_from(count).unwrap_or(u32::MAX);
-        }
+        let read_only = is_on("readOnly").unwrap_or(false);
+        let most = options.get("maxConnections").and_then(Value::as_u64);
+        let connect = ConnectOptions {
+            tables: options.get("tables").and_then(texts),
+            schema: options.get("schema").and_then(Value::as_str).map(str::to_owned),
+            max_connections: most
+                .map_or(ConnectOptions::default().max_connections, |count| u32::try_from(count).unwrap_or(u32::MAX)),
+            read_only,
+            outbox: is_on("outbox").unwrap_or(true) && !read_only,
+        };
         Ok((url, connect))
     }
 }

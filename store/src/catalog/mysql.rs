@@ -132,13 +132,16 @@ fn column(row: &Row, checked: &HashSet<(String, String)>) -> Result<Column, Stor
     })
 }
 
+/// Parts of a key, by the table's place and the key's name.
+type PartsOfKey<T> = ((usize, String), Vec<T>);
+
 /// Something of each row, by the table's place and the name of the key that it is a part of, in the order of the rows.
 fn grouped<T>(
     rows: &[Row],
     place: impl Fn(&Row) -> Result<Option<usize>, StoreError>,
     part: impl Fn(&Row) -> Result<T, StoreError>,
-) -> Result<Vec<((usize, String), Vec<T>)>, StoreError> {
-    let mut groups: Vec<((usize, String), Vec<T>)> = Vec::new();
+) -> Result<Vec<PartsOfKey<T>>, StoreError> {
+    let mut groups: Vec<PartsOfKey<T>> = Vec::new();
     for row in rows {
         let Some(place) = place(row)? else { continue };
         let key = (place, row.get("name")?);

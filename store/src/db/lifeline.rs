@@ -42,7 +42,7 @@ const SILENT_TRANSACTION: &str = "15s";
 /// What all connections of a store to its server have in common. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Lifeline {
-    options: PgConnectOptions,
+    options: Arc<PgConnectOptions>,
     tasks: TaskTracker,
     /// When a connection was last given up.
     lost: Arc<Mutex<Option<Instant>>>,
@@ -69,7 +69,7 @@ impl Lifeline {
     /// For connections with these options; what ends connections is among `tasks`.
     pub(super) fn new(options: PgConnectOptions, tasks: TaskTracker) -> Self {
         let options = options.options([("idle_in_transaction_session_timeout", SILENT_TRANSACTION)]);
-        Self { options, tasks, lost: Arc::default() }
+        Self { options: Arc::new(options), tasks, lost: Arc::default() }
     }
 
     /// How connections are made.
@@ -98,7 +98,7 @@ impl Lifeline {
                 let is_suspect = lifeline.last_loss().is_some_and(|lost| lost.elapsed() < meta.idle_for);
                 async move { Ok(!is_suspect) }.boxed()
             })
-            .connect_lazy_with(self.options.clone())
+            .connect_lazy_with((*self.options).clone())
     }
 
     /// Takes a connection that answers.

@@ -178,6 +178,8 @@ async fn copy(
     loop {
         let Batch { rows, cursor, is_last } = batch;
         let next = Progress { copied: progress.copied + rows.len() as u64, cursor: cursor.clone(), done: is_last };
+        // Behind a last batch that is full comes one without rows, of which nobody has to hear.
+        let is_news = !rows.is_empty() || next.copied == 0;
         let storing = target.put(table, &progress, next.clone(), rows);
         let (stored, read) = if is_last {
             (storing.await, None)
@@ -187,8 +189,10 @@ async fn copy(
         };
         stored?;
         progress = next;
-        let rate = (progress.copied.saturating_sub(before), begun.elapsed());
-        tell(TransferEvent::Copied { table: &table.name, copied: progress.copied, rows: digest.rows(), rate });
+        if is_news {
+            let rate = (progress.copied.saturating_sub(before), begun.elapsed());
+            tell(TransferEvent::Copied { table: &table.name, copied: progress.copied, rows: digest.rows(), rate });
+        }
         match read {
             Some(read) => batch = read?,
             None => return Ok(()),

@@ -195,7 +195,7 @@ impl From<&Surveyed> for Planned {
 }
 
 /// The copy that a database is, or is to be.
-struct Copy {
+struct CopyOf {
     source: String,
     is_complete: bool,
 }
@@ -210,11 +210,11 @@ impl Conn {
         Ok(self.copy_of().await?.filter(|copy| !copy.is_complete).map(|copy| copy.source))
     }
 
-    async fn copy_of(&mut self) -> Result<Option<Copy>, StoreError> {
+    async fn copy_of(&mut self) -> Result<Option<CopyOf>, StoreError> {
         let rows = self.query(r#"SELECT "source", "completedAt" FROM "_transfer""#, []).await?;
-        let copy = |row: &Row| -> Result<Copy, StoreError> {
+        let copy = |row: &Row| -> Result<CopyOf, StoreError> {
             let completed: Option<String> = row.get("completedAt")?;
-            Ok(Copy { source: row.get("source")?, is_complete: completed.is_some() })
+            Ok(CopyOf { source: row.get("source")?, is_complete: completed.is_some() })
         };
         rows.first().map(copy).transpose()
     }
@@ -278,7 +278,7 @@ impl Tx {
     /// Goes on with a copy of the same source. `None` if it is complete.
     async fn go_on(
         &mut self,
-        copy: Copy,
+        copy: CopyOf,
         tables: &[Planned],
     ) -> Result<Option<BTreeMap<String, Progress>>, TransferError> {
         let rows = self.query(r#"SELECT "name", "rows", "digest" FROM "_transferTables""#, []).await?;

@@ -103,11 +103,9 @@ impl Tx {
     ///
     /// [`StoreError::Invalid`] with `IN_USE` if a record is referred to by a field that must have a value.
     pub async fn destroy(&mut self, collection: &Collection, filter: &Filter) -> Result<Vec<Record>, StoreError> {
-        match (collection.origin, collection.name.as_str()) {
-            (Origin::BuiltIn, "collections" | "fields" | "workflows" | "flow_nodes") => {
-                return Err(managed(collection));
-            }
-            _ => {}
+        let is_managed = matches!(collection.name.as_str(), "collections" | "fields" | "workflows" | "flow_nodes");
+        if collection.origin == Origin::BuiltIn && is_managed {
+            return Err(managed(collection));
         }
         let mut records = self.delete_rows(collection, filter).await?;
         let plan = Plan::new(self.schema(), &Arc::new(collection.clone()), &Select::default())?;

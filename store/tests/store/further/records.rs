@@ -55,7 +55,7 @@ async fn records_are_created_found_changed_and_deleted() -> Result<(), StoreErro
     assert_eq!(changed.len(), 2);
     assert_eq!(changed[0], json!({"id": 2, "name": "X", "email": null, "active": true}));
     let same = source.update("customers", json!({"id": 1}), json!({"name": "Ada"})).await?;
-    assert_eq!(same, [ada.clone()]);
+    assert_eq!(same, std::slice::from_ref(&ada));
     assert_eq!(source.update("customers", json!({"id": 404}), json!({"name": "Y"})).await?.len(), 0);
 
     let gone = source.destroy("customers", json!({"name": "X"})).await?;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use store::{ConnectOptions, Find, OutboxState, Store, StoreError, WriteOptions};
 use test_database::Database;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::JoinSet};
 
 use super::source::Source;
 use crate::fixture::{code, record};
@@ -103,9 +103,10 @@ async fn a_connection_that_is_lost_is_a_circumstance_that_passes() -> Result<(),
     let things = store.schema().collection("things")?.clone();
     let (created, is_created) = oneshot::channel();
     let (go_on, may_go_on) = oneshot::channel();
-    let writing = {
+    let mut writing = JoinSet::new();
+    {
         let (store, things) = (store.clone(), things.clone());
-        tokio::spawn(async move {
+        writing.spawn(async move {
             store
                 .write(move |tx| {
                     Box::pin(async move {
@@ -117,12 +118,12 @@ async fn a_connection_that_is_lost_is_a_circumstance_that_passes() -> Result<(),
                     })
                 })
                 .await
-        })
-    };
+        });
+    }
     is_created.await.expect("the first record");
     user.throw_out().await;
     go_on.send(()).expect("the writer waits");
-    let lost = writing.await.expect("no panic").expect_err("the connection is lost");
+    let lost = writing.join_next().await.expect("a writer").expect("no panic").expect_err("the connection is lost");
     assert!(lost.is_transient(), "{lost:?}");
     assert_eq!(store.read().await?.find(&Find::all(things)).await?.len(), 0);
     store.close().await;
