@@ -20,7 +20,7 @@
 //! 12. [`hosts`]: what the hosts that work on one database tell each other
 //! 13. [`agreement`]: what they have in common
 //! 14. [`data_sources`]: which further databases there are
-//! 15. [`back_up`]: a copy of a database's file; [`transfer`]: moving to another database
+//! 15. [`back_up`]: a copy of a database's file; [`transfer()`]: moving to another database
 //! 16. [`secret`]: password hashing
 //! 17. `catalog`: the structure of further databases, and [`outbox`]: what is to be done elsewhere for a change in one
 

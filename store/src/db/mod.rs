@@ -108,7 +108,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Invalid`] for a URL that is not understood, or with `UNFINISHED_COPY` for a database into which another one is
-    /// still to be [copied](crate::transfer); database and migration errors.
+    /// still to be [copied](crate::transfer()); database and migration errors.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         Self::open_by(url, Clock::default()).await
     }
