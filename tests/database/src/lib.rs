@@ -83,9 +83,12 @@ pub fn begin(database: Database) -> bool {
 pub fn chosen_for(folder: &Path) -> Option<String> {
     static MADE: Mutex<BTreeMap<PathBuf, TestDatabase>> = Mutex::new(BTreeMap::new());
     if std::env::var("TEST_DATABASE").is_ok_and(|name| name == "postgres") {
-        TURN.set(Database::Postgres);
+        // The test itself may be about another kind.
+        let turn = TURN.replace(Database::Postgres);
         let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-        return Some(made.entry(folder.to_owned()).or_insert_with(TestDatabase::new).url().to_owned());
+        let url = made.entry(folder.to_owned()).or_insert_with(TestDatabase::new).url().to_owned();
+        TURN.set(turn);
+        return Some(url);
     }
     None
 }
