@@ -45,6 +45,11 @@ impl Database {
     pub fn of_this_test() -> Self {
         TURN.get()
     }
+
+    /// The kind that the hosts of all tests keep their data in: a file, if `TEST_DATABASE=postgres` does not ask for another.
+    pub fn of_hosts() -> Self {
+        if std::env::var("TEST_DATABASE").is_ok_and(|name| name == "postgres") { Self::Postgres } else { Self::Sqlite }
+    }
 }
 
 /// Has the server that is started for this process flush what is committed, as one in earnest does: for measurements. Before anything else.
@@ -82,7 +87,7 @@ pub fn begin(database: Database) -> bool {
 /// If it cannot be made.
 pub fn chosen_for(folder: &Path) -> Option<String> {
     static MADE: Mutex<BTreeMap<PathBuf, TestDatabase>> = Mutex::new(BTreeMap::new());
-    if std::env::var("TEST_DATABASE").is_ok_and(|name| name == "postgres") {
+    if Database::of_hosts() == Database::Postgres {
         // The test itself may be about another kind.
         let turn = TURN.replace(Database::Postgres);
         let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
