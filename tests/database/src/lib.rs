@@ -20,8 +20,8 @@ use std::{
     sync::{Mutex, Once, PoisonError},
 };
 
+use server::Server;
 use sqlx::{ConnectOptions, Connection as _, Executor};
-
 use tempfile::TempDir;
 pub use test_database_macros::{test, test_all};
 
@@ -79,23 +79,19 @@ pub fn begin(database: Database) -> bool {
     false
 }
 
-/// The database for the data in a folder, if `TEST_DATABASE=postgres` asks for one of a server; the same at each call, until the
-/// process ends.
+/// The database for the data in a folder, if [hosts](Database::of_hosts) are to keep theirs on a server; the same at each call,
+/// until the process ends.
 ///
 /// # Panics
 ///
 /// If it cannot be made.
 pub fn chosen_for(folder: &Path) -> Option<String> {
     static MADE: Mutex<BTreeMap<PathBuf, TestDatabase>> = Mutex::new(BTreeMap::new());
-    if Database::of_hosts() == Database::Postgres {
-        // The test itself may be about another kind.
-        let turn = TURN.replace(Database::Postgres);
+    let kind = Database::of_hosts();
+    (kind != Database::Sqlite).then(|| {
         let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-        let url = made.entry(folder.to_owned()).or_insert_with(TestDatabase::new).url().to_owned();
-        TURN.set(turn);
-        return Some(url);
-    }
-    None
+        made.entry(folder.to_owned()).or_insert_with(|| TestDatabase::of(kind)).url().to_owned()
+    })
 }
 
 /// What a test answers with.
@@ -118,17 +114,18 @@ impl<E: std::fmt::Debug> Verdict for Result<(), E> {
 
 /// A new database of the kind that is this test's turn.
 pub struct TestDatabase {
+    kind: Database,
     url: String,
     place: Place,
 }
 
+/// Where it is until it is dropped.
 enum Place {
-    /// Removed when it is dropped.
     Folder {
         _folder: TempDir,
     },
-    Postgres(String),
-    Mysql(String),
+    /// Under this name.
+    Server(&'static Server, String),
 }
 
 impl TestDatabase {
@@ -139,23 +136,28 @@ impl TestDatabase {
     /// If it cannot be made.
     #[expect(clippy::new_without_default, reason = "a database is no value")]
     pub fn new() -> Self {
-        match Database::of_this_test() {
+        Self::of(Database::of_this_test())
+    }
+
+    fn of(kind: Database) -> Self {
+        let server = match kind {
             Database::Sqlite => {
                 let folder = tempfile::tempdir().expect("a temporary folder");
                 let url = format!("sqlite:{}", folder.path().join("test.db").display());
-                Self { url, place: Place::Folder { _folder: folder } }
+                return Self { kind, url, place: Place::Folder { _folder: folder } };
             }
-            Database::Postgres => {
-                let name = format!("test_{}", uuid::Uuid::new_v4().simple());
-                let url = postgres::create(&name).expect("a database on the server");
-                Self { url, place: Place::Postgres(name) }
-            }
-            Database::Mysql => {
-                let name = format!("test_{}", uuid::Uuid::new_v4().simple());
-                let url = mysql::create(&name).expect("a database on the server");
-                Self { url, place: Place::Mysql(name) }
-            }
+            Database::Postgres => postgres::server(),
+            Database::Mysql => mysql::server(),
         }
+        .expect("a server");
+        let name = format!("test_{}", uuid::Uuid::new_v4().simple());
+        let url = server.create(&name).expect("a database on the server");
+        Self { kind, url, place: Place::Server(server, name) }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> Database {
+        self.kind
     }
 
     /// Where it is.
@@ -169,16 +171,16 @@ impl TestDatabase {
     ///
     /// If it is refused.
     pub async fn execute(&self, statement: &'static str) {
-        match &self.place {
-            Place::Folder { .. } => {
+        match self.kind {
+            Database::Sqlite => {
                 let options: sqlx::sqlite::SqliteConnectOptions = self.url.parse().expect("a URL");
                 carry_out(options.create_if_missing(true), &[statement]).await;
             }
-            Place::Postgres(_) => {
+            Database::Postgres => {
                 let options: sqlx::postgres::PgConnectOptions = self.url.parse().expect("a URL");
                 carry_out(options, &[statement]).await;
             }
-            Place::Mysql(_) => {
+            Database::Mysql => {
                 let options: sqlx::mysql::MySqlConnectOptions = self.url.parse().expect("a URL");
                 carry_out(options, &["SET SESSION sql_mode = 'ANSI_QUOTES'", statement]).await;
             }
@@ -201,12 +203,9 @@ where
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let (name, removed) = match &self.place {
-            Place::Folder { .. } => return,
-            Place::Postgres(name) => (name, postgres::remove(name)),
-            Place::Mysql(name) => (name, mysql::remove(name)),
-        };
-        if let Err(problem) = removed {
+        if let Place::Server(server, name) = &self.place
+            && let Err(problem) = server.remove(name)
+        {
             eprintln!("{name} is left on the server: {problem}");
         }
     }

@@ -6,7 +6,7 @@ use sqlx::mysql::MySqlConnectOptions;
 
 use crate::{
     guard,
-    server::{Server, beside},
+    server::{Server, Wording, beside},
 };
 
 /// Makes the server's own tables in the folder `$1` with the programs in `$2`, starts it, and ends it when the input ends. Nothing
@@ -30,10 +30,12 @@ kill -KILL $!
 rm -rf "$1"
 "#;
 
+const WORDING: Wording = Wording { create: " CHARACTER SET utf8mb4", drop: "" };
+
 static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(|| match std::env::var("MYSQL_URL") {
     Ok(url) => {
         let options: MySqlConnectOptions = url.parse().map_err(|error: sqlx::Error| error.to_string())?;
-        Server::new(options, beside(&url), None)
+        Server::new(options, beside(&url), WORDING, None)
     }
     Err(_) => start(),
 });
@@ -43,18 +45,6 @@ pub(super) fn server() -> Result<&'static Server, &'static str> {
     SERVER.as_ref().map_err(String::as_str)
 }
 
-/// Makes a database and answers its URL.
-pub(super) fn create(name: &str) -> Result<String, String> {
-    let server = server()?;
-    server.carry_out(format!("CREATE DATABASE {name} CHARACTER SET utf8mb4"))?;
-    Ok(server.url(name))
-}
-
-/// Removes a database, whoever is connected to it.
-pub(super) fn remove(name: &str) -> Result<(), String> {
-    server()?.carry_out(format!("DROP DATABASE {name}"))
-}
-
 fn start() -> Result<Server, String> {
     let programs = guard::programs(&["mariadb-install-db", "mariadb-admin"], vec![PathBuf::from("/usr/bin")])
         .ok_or("there is no MariaDB on this machine, and no MYSQL_URL")?;
@@ -62,5 +52,5 @@ fn start() -> Result<Server, String> {
     let socket = guard.folder.join("socket");
     let options = MySqlConnectOptions::new().socket(&socket).username("root");
     let socket = socket.display().to_string();
-    Server::new(options, move |name| format!("mysql://root@localhost/{name}?socket={socket}"), Some(guard))
+    Server::new(options, move |name| format!("mysql://root@localhost/{name}?socket={socket}"), WORDING, Some(guard))
 }

@@ -12,7 +12,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::{
     guard,
-    server::{Server, beside},
+    server::{Server, Wording, beside},
 };
 
 /// Makes a cluster in the folder `$1` with the programs in `$2`, starts it with `$settings`, and ends it when the input ends.
@@ -38,10 +38,12 @@ const DURABLE: &str = "-c shared_buffers=512MB -c max_wal_size=4GB";
 /// Whether the server is to be started for measurements.
 pub(super) static IS_DURABLE: AtomicBool = AtomicBool::new(false);
 
+const WORDING: Wording = Wording { create: "", drop: " WITH (FORCE)" };
+
 static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(|| match std::env::var("DATABASE_URL") {
     Ok(url) => {
         let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| error.to_string())?;
-        Server::new(options, beside(&url), None)
+        Server::new(options, beside(&url), WORDING, None)
     }
     Err(_) => start(),
 });
@@ -49,18 +51,6 @@ static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(|| match std::en
 /// The server, or why there is none.
 pub(super) fn server() -> Result<&'static Server, &'static str> {
     SERVER.as_ref().map_err(String::as_str)
-}
-
-/// Makes a database and answers its URL.
-pub(super) fn create(name: &str) -> Result<String, String> {
-    let server = server()?;
-    server.carry_out(format!("CREATE DATABASE {name}"))?;
-    Ok(server.url(name))
-}
-
-/// Removes a database, whoever is connected to it.
-pub(super) fn remove(name: &str) -> Result<(), String> {
-    server()?.carry_out(format!("DROP DATABASE {name} WITH (FORCE)"))
 }
 
 fn start() -> Result<Server, String> {
@@ -76,5 +66,10 @@ fn start() -> Result<Server, String> {
     let options =
         PgConnectOptions::new_without_pgpass().socket(&guard.folder).username("postgres").database("postgres");
     let socket = guard.folder.display().to_string();
-    Server::new(options, move |name| format!("postgres://postgres@localhost/{name}?host={socket}"), Some(guard))
+    Server::new(
+        options,
+        move |name| format!("postgres://postgres@localhost/{name}?host={socket}"),
+        WORDING,
+        Some(guard),
+    )
 }

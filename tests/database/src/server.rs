@@ -10,8 +10,15 @@ use crate::guard::Guard;
 pub(super) struct Server {
     /// The URL of a database by its name.
     url: Box<dyn Fn(&str) -> String + Send + Sync>,
+    wording: Wording,
     clerk: Mutex<mpsc::SyncSender<Order>>,
     _guard: Option<Guard>,
+}
+
+/// What stands behind the name of a database that is made, or removed.
+pub(super) struct Wording {
+    pub(super) create: &'static str,
+    pub(super) drop: &'static str,
 }
 
 /// Something to be done by the clerk, and where to say what came of it.
@@ -25,6 +32,7 @@ impl Server {
     pub(super) fn new<O>(
         options: O,
         url: impl Fn(&str) -> String + Send + Sync + 'static,
+        wording: Wording,
         guard: Option<Guard>,
     ) -> Result<Self, String>
     where
@@ -35,18 +43,23 @@ impl Server {
         // The clerk does one thing after the other; who orders waits for it.
         let (clerk, orders) = mpsc::sync_channel(1);
         employ(options, orders);
-        let server = Self { url: Box::new(url), clerk: Mutex::new(clerk), _guard: guard };
+        let server = Self { url: Box::new(url), wording, clerk: Mutex::new(clerk), _guard: guard };
         server.carry_out("SELECT 1".to_owned())?;
         Ok(server)
     }
 
-    /// Where a database is.
-    pub(super) fn url(&self, name: &str) -> String {
-        (self.url)(name)
+    /// Makes a database and answers its URL.
+    pub(super) fn create(&self, name: &str) -> Result<String, String> {
+        self.carry_out(format!("CREATE DATABASE {name}{}", self.wording.create))?;
+        Ok((self.url)(name))
     }
 
-    /// Carries out a statement on the server.
-    pub(super) fn carry_out(&self, statement: String) -> Result<(), String> {
+    /// Removes a database, whoever is connected to it.
+    pub(super) fn remove(&self, name: &str) -> Result<(), String> {
+        self.carry_out(format!("DROP DATABASE {name}{}", self.wording.drop))
+    }
+
+    fn carry_out(&self, statement: String) -> Result<(), String> {
         let (reply, answer) = mpsc::sync_channel(1);
         let clerk = self.clerk.lock().map_err(|error| error.to_string())?.clone();
         clerk.send(Order { statement, reply }).map_err(|error| error.to_string())?;
