@@ -97,18 +97,6 @@ pub(crate) fn compared_field<'c>(collection: &'c Collection, field: &str) -> Res
 
 /// The imaginary collection of what a condition is about.
 fn situation(reach: &Reach, collection: &Collection) -> Collection {
-    let field = |name: &str, field_type| Field {
-        name: name.to_owned(),
-        field_type,
-        required: false,
-        unique: false,
-        ignores_case: false,
-        default: None,
-        generated: None,
-        hidden: false,
-        native: None,
-        options: Record::new(),
-    };
     let one = |name: &str, target: &str| {
         // There are no columns: it is never joined.
         let association = Association {
@@ -120,7 +108,7 @@ fn situation(reach: &Reach, collection: &Collection) -> Collection {
             through: None,
             other_key: None,
         };
-        field(name, FieldType::Association(association))
+        Field::plain(name, FieldType::Association(association))
     };
     Collection {
         name: "the condition".to_owned(),
@@ -131,7 +119,7 @@ fn situation(reach: &Reach, collection: &Collection) -> Collection {
             one(DATA, &collection.name),
             one(PREVIOUS, &collection.name),
             one(USER, &reach.users.name),
-            field(ROLE_NAME, FieldType::Text),
+            Field::plain(ROLE_NAME, FieldType::Text),
         ],
         options: Record::new(),
     }

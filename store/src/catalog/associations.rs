@@ -166,16 +166,5 @@ fn field(name: String, association: Association) -> Field {
     if association.kind != AssociationKind::BelongsTo {
         note("sourceKey", &association.source_key);
     }
-    Field {
-        name,
-        field_type: FieldType::Association(association),
-        required: false,
-        unique: false,
-        ignores_case: false,
-        default: None,
-        generated: None,
-        hidden: false,
-        native: None,
-        options,
-    }
+    Field { options, ..Field::plain(name, FieldType::Association(association)) }
 }

@@ -108,16 +108,12 @@ fn field(table: &Table, column: &Column, kind: &Kind) -> Field {
         note("unique", json!(true));
     }
     Field {
-        name: column.name.clone(),
-        field_type: kind.field_type.clone(),
         required: is_required,
         unique: is_unique,
-        ignores_case: false,
-        default: None,
         generated,
-        hidden: false,
         native: Some(Arc::new(kind.native.clone())),
         options,
+        ..Field::plain(&column.name, kind.field_type.clone())
     }
 }
 

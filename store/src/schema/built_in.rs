@@ -327,18 +327,7 @@ fn collection(name: &str, key: &[&str], fields: Vec<Field>) -> Collection {
 }
 
 fn field(name: &str, field_type: FieldType) -> Field {
-    Field {
-        name: name.to_owned(),
-        field_type,
-        required: false,
-        unique: false,
-        ignores_case: false,
-        default: None,
-        generated: None,
-        hidden: false,
-        native: None,
-        options: Record::new(),
-    }
+    Field::plain(name, field_type)
 }
 
 fn id(generated: Generated) -> Field {

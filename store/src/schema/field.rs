@@ -37,6 +37,22 @@ pub struct Field {
 }
 
 impl Field {
+    /// A field of which nothing is asked: no value has to be there, and none is made.
+    pub fn plain(name: impl Into<String>, field_type: FieldType) -> Self {
+        Self {
+            name: name.into(),
+            field_type,
+            required: false,
+            unique: false,
+            ignores_case: false,
+            default: None,
+            generated: None,
+            hidden: false,
+            native: None,
+            options: Record::new(),
+        }
+    }
+
     /// Where the field leads, if it is an association.
     pub fn association(&self) -> Option<&Association> {
         match &self.field_type {
