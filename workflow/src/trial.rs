@@ -6,13 +6,13 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use store::{ExecutionId, JobId, JobStatus, NodeId, NodeRow, Record, Store, StoreError, Tx, WorkflowId};
+use store::{ExecutionId, JobStatus, NodeId, NodeRow, Record, Store, StoreError, Tx, WorkflowId};
 use tokio::time::timeout;
 
 use crate::{
     EngineError,
     expression::Expressions,
-    nodes::{Effect, Node, NodeError, NodeResult, Run, Work},
+    nodes::{ELSEWHERE, Effect, Node, NodeError, NodeResult, Run, Work},
     outside::Outside,
     sources::Sources,
     variables::Scope,
@@ -78,8 +78,8 @@ impl Bench<'_> {
         }
         let tried = match timeout(LONGEST, self.effect(node, trial)).await {
             Ok(Ok(Effect::Done(result))) => Ok(result),
-            Ok(Ok(Effect::Write(work))) => self.rehearse(work).await,
-            Ok(Ok(Effect::WriteElsewhere(store, work))) => rehearse_elsewhere(&store, work).await,
+            Ok(Ok(Effect::Write(work))) => rehearse(self.store, work).await,
+            Ok(Ok(Effect::WriteElsewhere(store, work))) => rehearse(&store, work).await,
             Ok(Ok(Effect::Surround(_))) => Err(NodeError::Refused("the branches of a node are not tried out".into())),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(NodeError::Refused(format!("the node took longer than {} seconds", LONGEST.as_secs()))),
@@ -126,38 +126,23 @@ impl Bench<'_> {
         };
         node.run(&row.config, &run).await
     }
-
-    /// Writes, and takes it back.
-    async fn rehearse(&self, work: Work) -> Result<NodeResult, NodeError> {
-        let told = self
-            .store
-            .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Infallible, Rehearsed>> {
-                Box::pin(async move {
-                    let job = match tx.reserve_job_id().await {
-                        Ok(job) => job,
-                        Err(error) => return Err(Rehearsed::Failed(error.into())),
-                    };
-                    // The error is what makes the store take back what was written.
-                    Err(match work(tx, job).await {
-                        Ok(result) => Rehearsed::Done(result),
-                        Err(error) => Rehearsed::Failed(error),
-                    })
-                })
-            })
-            .await;
-        match told {
-            Err(Rehearsed::Done(result)) => Ok(result),
-            Err(Rehearsed::Failed(error)) => Err(error),
-        }
-    }
 }
 
-/// The same in a further database, where there are no jobs.
-async fn rehearse_elsewhere(store: &Store, work: Work) -> Result<NodeResult, NodeError> {
+/// Writes, and takes it back.
+async fn rehearse(store: &Store, work: Work) -> Result<NodeResult, NodeError> {
     let told = store
         .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<Infallible, Rehearsed>> {
             Box::pin(async move {
-                Err(match work(tx, JobId(0)).await {
+                let job = match tx.is_further() {
+                    true => Ok(ELSEWHERE),
+                    false => tx.reserve_job_id().await,
+                };
+                let written = match job {
+                    Ok(job) => work(tx, job).await,
+                    Err(error) => Err(error.into()),
+                };
+                // The error is what makes the store take back what was written.
+                Err(match written {
                     Ok(result) => Rehearsed::Done(result),
                     Err(error) => Rehearsed::Failed(error),
                 })

@@ -215,6 +215,9 @@ impl NodeResult {
 pub(crate) type Work =
     Box<dyn for<'tx> FnOnce(&'tx mut Tx, JobId) -> BoxFuture<'tx, Result<NodeResult, NodeError>> + Send>;
 
+/// The job that is named to what is written into a further database, where there are none.
+pub(crate) const ELSEWHERE: JobId = JobId(0);
+
 /// How a node's run ended.
 pub(crate) enum Effect {
     /// Nothing is to be written.

@@ -18,12 +18,9 @@ use super::{
 };
 use crate::{
     EngineError,
-    nodes::{Effect, NodeError, NodeResult, Run, Surround, Work},
+    nodes::{ELSEWHERE, Effect, NodeError, NodeResult, Run, Surround, Work},
     plan::PlannedNode,
 };
-
-/// What is written into a further database names no job: those are rows of main.
-const ELSEWHERE: JobId = JobId(0);
 
 impl Walk<'_> {
     /// Does what there is to do at a node.
