@@ -10,7 +10,11 @@
 //! The receipt is what makes one taking out of many attempts. Where there is no outbox the message is carried by the process alone:
 //! between the two commits a crash loses it.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -153,15 +157,16 @@ async fn take(
                 {
                     return Ok(None);
                 }
-                let Message { event_key, starts } = message;
-                let mut kept = Vec::with_capacity(starts.len());
-                for start in starts {
-                    // Whoever deletes a workflow wants nothing of it any more.
-                    if tx.workflow(start.workflow).await?.is_some() {
-                        kept.push(start);
+                let Message { event_key, mut starts } = message;
+                let mut gone = BTreeSet::new();
+                for workflow in starts.iter().map(|start| start.workflow).collect::<BTreeSet<_>>() {
+                    if tx.workflow(workflow).await?.is_none() {
+                        gone.insert(workflow);
                     }
                 }
-                post_action::enqueue(tx, kept, claim.as_ref(), Some(event_key)).await.map(Some)
+                // Whoever deletes a workflow wants nothing of it any more.
+                starts.retain(|start| !gone.contains(&start.workflow));
+                post_action::enqueue(tx, starts, claim.as_ref(), Some(event_key)).await.map(Some)
             })
         })
         .await
