@@ -89,7 +89,8 @@ pub enum HostError {
     Interrupted,
 }
 
-fn causes(error: &dyn std::error::Error) -> String {
+/// An error with everything that is known about why, in one line.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

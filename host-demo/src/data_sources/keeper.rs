@@ -1,17 +1,17 @@
 //! Keeps one further database open: connects, tries again while it cannot be reached, and relays what its outbox holds.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use store::{LeftOut, Store, StoreError, outbox::OutboxState};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{
     registry::{Connection, DataSources, Entry},
     relay::Relay,
     settings::{Folder, Settings},
 };
-use crate::{host::Host, pipeline::CollectionEvents};
+use crate::{error::causes, host::Host, pipeline::CollectionEvents};
 
 /// Between two attempts to connect: soon enough that nobody has to ask for it, later when it has not helped.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -87,10 +87,13 @@ pub(crate) async fn try_out(settings: &Settings, folder: &Folder) -> Result<(usi
         store.close().await;
         Ok::<_, StoreError>((collections, left_out?))
     };
-    match tokio::time::timeout(ATTEMPT, tried).await {
-        Ok(tried) => tried.map_err(|error| causes(&error)),
-        Err(_) => Err(format!("it does not answer within {} seconds", ATTEMPT.as_secs())),
-    }
+    attempt(async { tried.await.map_err(|error| causes(&error)) }).await
+}
+
+/// Waits as long as an attempt may take.
+async fn attempt<T>(attempt: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let late = |_late| Err(format!("it does not answer within {} seconds", ATTEMPT.as_secs()));
+    timeout(ATTEMPT, attempt).await.unwrap_or_else(late)
 }
 
 async fn read_structure(sources: &DataSources, entry: &Entry) -> Result<(), StoreError> {
@@ -131,8 +134,8 @@ async fn keep_open(host: &Arc<Host>, entry: &Arc<Entry>) {
         .without_max_times()
         .build();
     for pause in pauses {
-        match tokio::time::timeout(ATTEMPT, open(sources, entry)).await {
-            Ok(Ok(connection)) => {
+        match attempt(open(sources, entry)).await {
+            Ok(connection) => {
                 CollectionEvents::listen_elsewhere(host, Arc::clone(&entry.key), &connection.store);
                 tracing::info!(
                     source = &*entry.key,
@@ -143,12 +146,7 @@ async fn keep_open(host: &Arc<Host>, entry: &Arc<Entry>) {
                 sources.connect(entry, connection);
                 return relay.run().await;
             }
-            Ok(Err(problem)) => {
-                tracing::warn!(source = &*entry.key, problem, "the data source cannot be connected");
-                sources.fail(entry, &problem);
-            }
-            Err(_) => {
-                let problem = format!("it does not answer within {} seconds", ATTEMPT.as_secs());
+            Err(problem) => {
                 tracing::warn!(source = &*entry.key, problem, "the data source cannot be connected");
                 sources.fail(entry, &problem);
             }
@@ -176,15 +174,4 @@ async fn open(sources: &DataSources, entry: &Entry) -> Result<Connection, String
             Err(causes(&error))
         }
     }
-}
-
-/// Everything that is known about why.
-pub(super) fn causes(error: &dyn Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        line = format!("{line}: {cause}");
-        source = cause.source();
-    }
-    line
 }

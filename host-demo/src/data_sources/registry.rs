@@ -230,12 +230,18 @@ impl DataSources {
         self.settle(entry, State::Failed(problem.into()));
     }
 
-    /// Takes note of whether an open one answers.
+    /// Takes note of whether an open one answers, and tells the log when that has changed.
     pub(super) fn note_trouble(&self, entry: &Entry, trouble: Option<String>) {
         entry.state.send_if_modified(|state| {
             let State::Connected(connection) = state else { return false };
             if connection.trouble.as_deref() == trouble.as_deref() {
                 return false;
+            }
+            match &trouble {
+                Some(problem) => {
+                    tracing::warn!(source = &*entry.key, problem, "the data source, or main for it, does not answer");
+                }
+                None => tracing::info!(source = &*entry.key, "the data source answers again"),
             }
             let (store, outbox) = (connection.store.clone(), connection.outbox.clone());
             let (left_out, trouble) = (connection.left_out.clone(), trouble.map(Into::into));

@@ -13,11 +13,8 @@ use store::{Store, StoreError, outbox::OutboxMessage};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::{
-    keeper::causes,
-    registry::{Connection, Entry},
-};
-use crate::{host::Host, pipeline::outbox};
+use super::registry::{Connection, Entry};
+use crate::{error::causes, host::Host, pipeline::outbox};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -56,13 +53,6 @@ impl Relay {
             let looked =
                 if self.has_outbox { self.round(&host).await } else { self.store.ping().await.map(|()| false) };
             let trouble = looked.as_ref().err().map(|error| causes(error));
-            if let Some(problem) = &trouble {
-                tracing::warn!(
-                    source = &*self.entry.key,
-                    problem,
-                    "the data source, or what it started, cannot be reached"
-                );
-            }
             host.data_sources.note_trouble(&self.entry, trouble);
             drop(host);
             if !matches!(looked, Ok(true)) {
