@@ -41,21 +41,17 @@ pub(crate) struct Host {
     stopping: CancellationToken,
 }
 
-/// What a host is put together from.
-pub(crate) struct Parts {
-    pub(crate) store: Store,
-    pub(crate) data_sources: Arc<DataSources>,
-    pub(crate) engine: Engine,
-    pub(crate) role: HostRole,
-    pub(crate) plugins: Arc<PluginManager>,
-    pub(crate) tokens: Tokens,
-    pub(crate) strictness: Strictness,
-    pub(crate) in_step: InStep,
-}
-
 impl Host {
-    pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { store, data_sources, engine, role, plugins, tokens, strictness, in_step } = parts;
+    pub(crate) fn new(
+        data_sources: Arc<DataSources>,
+        engine: Engine,
+        role: HostRole,
+        plugins: Arc<PluginManager>,
+        tokens: Tokens,
+        strictness: Strictness,
+        in_step: InStep,
+    ) -> Self {
+        let store = data_sources.main().clone();
         let clock = Arc::new(ClockKeeper::default());
         let switch = TriggerSwitch::new(store.clone(), Arc::clone(&plugins), Arc::clone(&clock));
         Self {

@@ -14,7 +14,7 @@ use crate::{
     clock,
     data_sources::{self, DataSources, Folder},
     error::HostError,
-    host::{Host, Parts},
+    host::Host,
     http,
     in_step::InStep,
     observe::metrics::Metrics,
@@ -126,8 +126,7 @@ impl Server {
         let sources = Arc::clone(&data_sources);
         let engine = Engine::start_with_others(store.clone(), options, instance, nodes, sources).await?;
         let in_step = InStep::from(store.host_version().await?);
-        let host =
-            Arc::new(Host::new(Parts { store, data_sources, engine, role, plugins, tokens, strictness, in_step }));
+        let host = Arc::new(Host::new(data_sources, engine, role, plugins, tokens, strictness, in_step));
         host.open_services();
         host.switch.enable_all().await?;
         host.take_up_switches().await?;
