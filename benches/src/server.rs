@@ -84,12 +84,19 @@ impl Rig {
         self.folder.path().join("0/host.db")
     }
 
-    /// Makes and enables a workflow without nodes.
-    pub async fn workflow(&self, mode: Mode) -> Workflow {
-        let values = json!({"title": "benchmark", "type": "action", "enabled": true, "sync": mode == Mode::Sync,
-            "config": {"collection": "posts"}});
+    /// Makes and enables a workflow with so many nodes in a line, each of which makes a record.
+    pub async fn workflow(&self, mode: Mode, nodes: usize) -> Workflow {
+        let values = json!({"title": "benchmark", "type": "action", "sync": mode == Mode::Sync, "config": {"collection": "posts"}});
         let made = self.post("workflows:create", &values).await;
-        Workflow { id: made["id"].as_i64().expect("an id"), key: made["key"].as_str().expect("a key").to_owned() }
+        let id = made["id"].as_i64().expect("an id");
+        let mut upstream = Value::Null;
+        for _ in 0..nodes {
+            let config = json!({"collection": "posts", "params": {"values": {"title": "{{$context.data.title}}"}}});
+            let node = json!({"type": "create", "config": config, "upstreamId": upstream});
+            upstream = self.post(&format!("workflows/{id}/nodes:create"), &node).await["id"].clone();
+        }
+        self.post(&format!("workflows:update?filterByTk={id}"), &json!({"enabled": true})).await;
+        Workflow { id, key: made["key"].as_str().expect("a key").to_owned() }
     }
 
     /// Creates so many posts, a fixed number of callers at a time, who take turns with the servers and the workflows that they bind.

@@ -5,14 +5,17 @@
 //! connections and threads of their own. `hosts/requests` are creates over TCP, each of 16 callers with a workflow of its own that
 //! runs in the background, at one server and at two; a create counts as done when its execution has ended. `bare` issues the statements
 //! that leave the same rows, prepared, on 16 connections beside each other. `hosts/claims` takes the next execution of a queue and ends it, in one
-//! transaction that does not wait for the disk, with so many behind it.
+//! transaction that does not wait for the disk, with so many behind it. In the end it says what one action leaves to the database, and
+//! what it takes to get rid of history.
 //!
 //! The server is the one that `DATABASE_URL` leads to, or one that is started for it, with PostgreSQL's own settings for what a commit
 //! means. Everything shares one machine: a second host has no processor of its own.
 
+mod action;
 mod bare;
 mod claims;
 mod fleet;
+mod history;
 
 use std::time::Duration;
 
@@ -101,7 +104,7 @@ fn requests(criterion: &mut Criterion) {
         let workflows: Vec<Workflow> = runtime.block_on(async {
             let mut workflows = Vec::new();
             for _ in 0..CALLERS {
-                workflows.push(rig.workflow(Mode::Async).await);
+                workflows.push(rig.workflow(Mode::Async, 0).await);
             }
             workflows
         });
@@ -148,6 +151,9 @@ fn all(criterion: &mut Criterion) {
         drain(criterion);
         requests(criterion);
         claims(criterion);
+        let runtime = runtime();
+        runtime.block_on(action::report());
+        runtime.block_on(history::report());
     }
 }
 

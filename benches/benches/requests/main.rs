@@ -26,7 +26,7 @@ fn requests(criterion: &mut Criterion) {
     let runtime = Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let rig = runtime.block_on(Rig::start(1, None));
     for (name, mode) in [("async", Mode::Async), ("sync", Mode::Sync)] {
-        let workflow = runtime.block_on(rig.workflow(mode));
+        let workflow = runtime.block_on(rig.workflow(mode, 0));
         let mut bare = runtime.block_on(Bare::copy(&rig.database_file(), name));
         let mut group = criterion.benchmark_group(format!("requests/{name}"));
         group.throughput(Throughput::Elements(1)).sample_size(20).measurement_time(Duration::from_secs(10));
