@@ -28,7 +28,7 @@ impl EncryptedServer {
     ///
     /// Without it, if it is required.
     pub fn postgres() -> Option<Self> {
-        Database::Postgres.or_left_out(Self::start("postgres://postgres", |port, mut files| {
+        let found = Self::start("postgres://postgres", |port, mut files| {
             let rules = "local all all trust\nhostssl all all 127.0.0.1/32 trust\n";
             files.push(("rules.conf", rules.to_owned()));
             let settings = format!(
@@ -36,7 +36,8 @@ impl EncryptedServer {
                  -c ssl_cert_file=$1/server.pem -c ssl_key_file=$1/server.key"
             );
             postgres::start_with(&settings, &files)
-        }))
+        });
+        Self::or_left_out(Database::Postgres, "DATABASE_URL", found)
     }
 
     /// A MariaDB server, likewise.
@@ -45,13 +46,14 @@ impl EncryptedServer {
     ///
     /// Without it, if it is required.
     pub fn mysql() -> Option<Self> {
-        Database::Mysql.or_left_out(Self::start("mysql://root", |port, files| {
+        let found = Self::start("mysql://root", |port, files| {
             let settings = format!(
                 "--skip-networking=0 --bind-address=127.0.0.1 --port={port} --require-secure-transport=ON \
                  --ssl-cert=$1/server.pem --ssl-key=$1/server.key"
             );
             mysql::start_with(&settings, &files)
-        }))
+        });
+        Self::or_left_out(Database::Mysql, "MYSQL_URL", found)
     }
 
     fn start(
@@ -68,6 +70,17 @@ impl EncryptedServer {
             found = found.or_else(|_: String| attempt());
         }
         found
+    }
+
+    /// With a server that somebody has brought, there need not be programs to start another one.
+    fn or_left_out(kind: Database, brought: &str, found: Result<Self, String>) -> Option<Self> {
+        match found {
+            Err(problem) if std::env::var_os(brought).is_some() => {
+                eprintln!("encryption is left out: {problem}");
+                None
+            }
+            found => kind.or_left_out(found),
+        }
     }
 
     /// Leads to a database of it, by a name of this machine and with parameters.
