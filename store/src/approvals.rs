@@ -7,7 +7,6 @@ use crate::{
     db::{Conn, Row, Tx},
     error::StoreError,
     id::{ApprovalId, ExecutionId, JobId, NodeId, UserId, WorkflowId},
-    moment,
 };
 
 /// What an application has come to.
@@ -141,7 +140,7 @@ impl Tx {
     ///
     /// Database errors.
     pub async fn create_approval(&mut self, new: NewApproval) -> Result<(), StoreError> {
-        let now = moment::now();
+        let now = self.moment();
         self.run(
             r#"INSERT INTO "approvals" ("workflowId", "executionId", "nodeId", "jobId", "userId", "title", "status", "createdAt", "updatedAt")
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
@@ -169,7 +168,7 @@ impl Tx {
     pub async fn set_approval_status(&mut self, job: JobId, status: ApprovalStatus) -> Result<(), StoreError> {
         self.run(
             r#"UPDATE "approvals" SET "status" = ?, "updatedAt" = ? WHERE "jobId" = ?"#,
-            [status.name().into(), moment::now().into(), job.0.into()],
+            [status.name().into(), self.moment().into(), job.0.into()],
         )
         .await
         .map(drop)
@@ -180,7 +179,7 @@ impl Tx {
         self.run(
             r#"UPDATE "approvals" SET "status" = 'closed', "updatedAt" = ? WHERE "jobId" = ? AND "jobId" IN
                (SELECT "jobId" FROM "workflowTasks" WHERE "jobId" = ? AND "status" = 0)"#,
-            [moment::now().into(), job.0.into(), job.0.into()],
+            [self.moment().into(), job.0.into(), job.0.into()],
         )
         .await
         .map(drop)
@@ -191,7 +190,7 @@ impl Tx {
         self.run(
             r#"UPDATE "approvals" SET "status" = 'closed', "updatedAt" = ? WHERE "executionId" = ? AND "jobId" IN
                (SELECT "jobId" FROM "workflowTasks" WHERE "executionId" = ? AND "status" = 0)"#,
-            [moment::now().into(), execution.0.into(), execution.0.into()],
+            [self.moment().into(), execution.0.into(), execution.0.into()],
         )
         .await
         .map(drop)

@@ -12,7 +12,6 @@ use crate::{
     db::{Conn, Row, Tx, each, listed, listed_texts},
     error::StoreError,
     id::BindingId,
-    moment,
     workflows::new_key,
 };
 
@@ -173,7 +172,7 @@ impl Tx {
     ///
     /// [`StoreError::NotUnique`] if another button has the key.
     pub async fn create_button(&mut self, key: Option<String>, facts: &ButtonFacts) -> Result<Button, StoreError> {
-        let (key, now) = (key.unwrap_or_else(new_key), moment::now());
+        let (key, now) = (key.unwrap_or_else(new_key), self.moment());
         self.run(
             r#"INSERT INTO "buttons" ("key", "title", "type", "collection", "blockId", "blockTitle", "createdAt", "updatedAt")
                VALUES (?, ?, ?, ?, ?, ?, ?, ?)"#,
@@ -207,7 +206,7 @@ impl Tx {
                 facts.collection.as_str().into(),
                 facts.block_id.clone().into(),
                 facts.block_title.clone().into(),
-                moment::now().into(),
+                self.moment().into(),
                 key.into(),
             ],
         )
@@ -260,7 +259,7 @@ impl Tx {
                 }
             };
         }
-        self.run(r#"UPDATE "buttons" SET "updatedAt" = ? WHERE "key" = ?"#, [moment::now().into(), button.into()])
+        self.run(r#"UPDATE "buttons" SET "updatedAt" = ? WHERE "key" = ?"#, [self.moment().into(), button.into()])
             .await?;
         self.present_button(button).await
     }

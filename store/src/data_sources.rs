@@ -7,7 +7,6 @@ use crate::{
     db::{Conn, Row, Tx},
     error::StoreError,
     hosts::HostChange,
-    moment,
     schema::identifier,
 };
 
@@ -110,7 +109,7 @@ impl Tx {
         if identifier::clash(key, MAIN) {
             return Err(StoreError::NotUnique { field: "key".to_owned() });
         }
-        let now = moment::now();
+        let now = self.moment();
         self.run(
             r#"INSERT INTO "dataSources" ("key", "displayName", "type", "options", "secrets", "enabled", "createdAt", "updatedAt")
                VALUES (?, ?, ?, ?, ?, ?, ?, ?)"#,
@@ -145,7 +144,7 @@ impl Tx {
                 text(&facts.options).into(),
                 text(&facts.secrets).into(),
                 facts.enabled.into(),
-                moment::now().into(),
+                self.moment().into(),
                 key.into(),
             ],
         )

@@ -197,7 +197,7 @@ impl Tx {
     ///
     /// Database errors.
     pub async fn enqueue(&mut self, executions: Vec<NewExecution>) -> Result<Vec<ExecutionId>, StoreError> {
-        let now = moment::now();
+        let now = self.moment();
         let mut counts = Counts::default();
         for execution in &executions {
             counts.add(execution.workflow_id, execution.key.clone());

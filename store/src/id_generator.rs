@@ -4,8 +4,6 @@
 //! 52 bits, so every id stays below 2^53. When a second's sequence is used up, or the clock goes back, ids go on rising
 //! from the last one, ahead of the clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 /// 2024-01-01T00:00:00Z.
 const EPOCH_SECONDS: u64 = 1_704_067_200;
 const HOST_BITS: u32 = 5;
@@ -30,10 +28,9 @@ impl IdGenerator {
         self.last = self.last.max(largest);
     }
 
-    /// Makes the next id.
-    pub(crate) fn next(&mut self) -> i64 {
-        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-        self.next_at(seconds)
+    /// Makes the next id, at this moment in milliseconds since 1970.
+    pub(crate) fn next(&mut self, now_ms: i64) -> i64 {
+        self.next_at(u64::try_from(now_ms / 1_000).unwrap_or(0))
     }
 
     fn next_at(&mut self, unix_seconds: u64) -> i64 {

@@ -151,7 +151,7 @@ impl Tx {
             Some(id) => id,
             None => self.reserve_job_id().await?,
         };
-        let now = moment::now();
+        let now = self.moment();
         let started = moment::from_millis(job.started_at_ms).unwrap_or_else(|| now.clone());
         self.run(
             r#"INSERT INTO "jobs" ("id", "executionId", "nodeId", "nodeKey", "upstreamId", "status", "result", "meta",
@@ -220,7 +220,7 @@ impl Tx {
     pub async fn finish_job(&mut self, id: JobId, status: JobStatus, result: Value) -> Result<Job, StoreError> {
         let Some(job) = self.held_job(id).await? else { return Err(StoreError::NotFound { what: "job".into() }) };
         let status = job.status.to(status)?;
-        let now = moment::now();
+        let now = self.moment();
         let rows = self
             .query(
                 r#"UPDATE "jobs" SET "status" = ?, "result" = ?, "updatedAt" = ? WHERE "id" = ?
@@ -248,7 +248,7 @@ impl Tx {
     /// [`Self::abort_jobs`] for this execution alone. Answers the jobs.
     pub(crate) async fn end_pending_jobs(&mut self, execution: ExecutionId) -> Result<Vec<JobId>, StoreError> {
         let aborted = JobStatus::Pending.to(JobStatus::Aborted)?;
-        let now = moment::now();
+        let now = self.moment();
         let rows = self
             .query(
                 r#"UPDATE "jobs" SET "status" = ?, "updatedAt" = ? WHERE "executionId" = ? AND "status" = 0

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, Utc};
 
-/// The present moment in its stored form.
-pub(crate) fn now() -> String {
-    format(Utc::now())
+use crate::clock::Clock;
+
+/// What a clock tells, in its stored form; one that is beyond the calendar is back at its beginning.
+pub(crate) fn now(clock: &Clock) -> String {
+    from_millis(clock.now_ms()).unwrap_or_else(|| format(DateTime::UNIX_EPOCH))
 }
 
 /// Writes a moment in its stored form.

@@ -14,7 +14,6 @@ use crate::{
     db::{Conn, Row, Tx},
     error::StoreError,
     id::{ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId},
-    moment,
 };
 
 /// A task as the engine sees it.
@@ -178,7 +177,7 @@ impl Tx {
     ///
     /// Database errors.
     pub async fn create_tasks(&mut self, tasks: NewTasks) -> Result<Vec<TaskId>, StoreError> {
-        let now = moment::now();
+        let now = self.moment();
         let actions: Value = tasks.actions.into_iter().collect();
         let mut ids = Vec::new();
         for assignee in &tasks.assignees {
@@ -223,7 +222,7 @@ impl Tx {
             [
                 Value::Object(draft.values.clone()).to_string().into(),
                 draft.comment.clone().into(),
-                moment::now().into(),
+                self.moment().into(),
                 id.0.into(),
             ],
         )
@@ -259,7 +258,7 @@ impl Tx {
     ) -> Result<Task, StoreError> {
         let task = self.open_task(id, status).await?;
         let status = task.status.to(status)?;
-        let now = moment::now();
+        let now = self.moment();
         self.run(
             r#"UPDATE "workflowTasks"
                SET "status" = ?, "action" = ?, "result" = ?, "comment" = ?, "returnTo" = ?, "decidedAt" = ?, "updatedAt" = ? WHERE "id" = ?"#,
@@ -293,7 +292,7 @@ impl Tx {
     ///
     /// [`StoreError::NotFound`].
     pub async fn give_in_place(&mut self, id: TaskId, user: UserId) -> Result<String, StoreError> {
-        let now = moment::now();
+        let now = self.moment();
         let rows = self
             .query(
                 r#"INSERT INTO "workflowTasks" ("workflowId", "executionId", "nodeId", "jobId", "userId", "title", "description", "form", "actions",
@@ -311,7 +310,7 @@ impl Tx {
         let closed = TaskStatus::Pending.to(TaskStatus::Closed)?;
         self.run(
             r#"UPDATE "workflowTasks" SET "status" = ?, "updatedAt" = ? WHERE "executionId" = ? AND "status" = 0"#,
-            [closed.code().into(), moment::now().into(), execution.0.into()],
+            [closed.code().into(), self.moment().into(), execution.0.into()],
         )
         .await
         .map(drop)
@@ -326,7 +325,7 @@ impl Tx {
         let closed = TaskStatus::Pending.to(TaskStatus::Closed)?;
         self.run(
             r#"UPDATE "workflowTasks" SET "status" = ?, "updatedAt" = ? WHERE "jobId" = ? AND "status" = 0"#,
-            [closed.code().into(), moment::now().into(), job.0.into()],
+            [closed.code().into(), self.moment().into(), job.0.into()],
         )
         .await
         .map(drop)

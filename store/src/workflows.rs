@@ -16,7 +16,6 @@ use crate::{
     error::StoreError,
     hosts::HostChange,
     id::{UserId, WorkflowId},
-    moment,
 };
 
 pub use nodes::{NewNode, NodeRow};
@@ -195,7 +194,7 @@ impl Tx {
             options.extend(given.clone());
         }
         let config = object(&values, "config")?.cloned().unwrap_or_default();
-        let (id, now) = (WorkflowId(self.next_id().await?), moment::now());
+        let (id, now) = (WorkflowId(self.next_id().await?), self.moment());
         let enabled_since_ms = self.clock_ms();
         self.run(
             r#"INSERT INTO "workflows" ("id", "key", "title", "description", "type", "triggerTitle", "config", "secrets",
@@ -261,7 +260,7 @@ impl Tx {
         let versions = if enabled || current { self.workflow_versions(&before.key).await? } else { Vec::new() };
         let begins = enabled && (!before.enabled || reconfigured);
         let enabled_since_ms = if begins { self.clock_ms() } else { before.enabled_since_ms };
-        let (now, mut changed) = (moment::now(), Vec::new());
+        let (now, mut changed) = (self.moment(), Vec::new());
         for version in versions.into_iter().filter(|version| version.id != id) {
             let (loses_enabled, loses_current) = (enabled && version.enabled, current && version.current);
             if loses_enabled || loses_current {
@@ -322,7 +321,7 @@ impl Tx {
     /// [`StoreError::NotFound`].
     pub async fn revise_workflow(&mut self, id: WorkflowId, kind: Revision) -> Result<WorkflowRow, StoreError> {
         let origin = self.present_workflow(id).await?;
-        let (new, now) = (WorkflowId(self.next_id().await?), moment::now());
+        let (new, now) = (WorkflowId(self.next_id().await?), self.moment());
         let (key, title, current, all_executed) = match kind {
             Revision::NextVersion => (origin.key.clone(), origin.title, None, true),
             Revision::Copy => (new_key(), origin.title.map(|title| format!("{title} copy")), Some(true), false),

@@ -64,15 +64,15 @@ impl Conn {
         self.link.has_rivals()
     }
 
-    /// What time it is, in milliseconds since 1970, for those who work on one database: that of its server, as the clocks of
-    /// several machines differ.
+    /// What time it is, in milliseconds since 1970, by the database's server, which is asked: for leases and outboxes. What belongs
+    /// to executions and records goes by the [clock](crate::clock), which follows the server's and costs no statement.
     ///
     /// # Errors
     ///
     /// Database errors.
     pub async fn now_ms(&mut self) -> Result<i64, StoreError> {
         let sql = match self.dialect() {
-            Dialect::Sqlite => return Ok(chrono::Utc::now().timestamp_millis()),
+            Dialect::Sqlite => return Ok(Clock::default().now_ms()),
             Dialect::Postgres => r#"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS "now""#,
             Dialect::Mysql => "SELECT CAST(unix_timestamp(now(3)) * 1000 AS SIGNED) AS `now`",
         };
@@ -164,7 +164,8 @@ impl Conn {
 /// A transaction: everything a [`Conn`] can do, and writing.
 pub struct Tx {
     conn: Conn,
-    clock: Clock,
+    /// What time it is.
+    pub(crate) clock: Clock,
     ids: Ids,
     /// SQLite's count of what other connections have committed.
     data_version: i64,
@@ -355,7 +356,7 @@ impl Tx {
     /// Makes an id for a workflow, a node, an execution or a job: larger than every one before, below 2^53.
     pub(crate) async fn next_id(&mut self) -> Result<i64, StoreError> {
         match &mut self.ids {
-            Ids::Made(generator) => return Ok(generator.next()),
+            Ids::Made(generator) => return Ok(generator.next(self.clock.now_ms())),
             Ids::Counted(taken) => {
                 if let Some(id) = taken.next() {
                     return Ok(id);
@@ -374,11 +375,6 @@ impl Tx {
         if let Ids::Counted(taken) = &mut self.ids {
             *taken = 0..0;
         }
-    }
-
-    /// What time it is for what starts by the clock, in milliseconds since 1970.
-    pub fn clock_ms(&self) -> i64 {
-        self.clock.now_ms()
     }
 
     /// Notes what becomes true with the commit.

@@ -113,7 +113,7 @@ impl Store {
         Self::open_by(url, Clock::default()).await
     }
 
-    /// Opens the database with this clock for what starts by one.
+    /// Opens the database with this clock. One of a server leads it, unless it stands still.
     ///
     /// # Errors
     ///
@@ -186,7 +186,7 @@ impl Store {
         self.shared.common.schema.store(Arc::new(schema));
     }
 
-    /// What time it is for what starts by the clock.
+    /// What time it is for those who work on the database.
     pub fn clock(&self) -> &Clock {
         &self.shared.common.clock
     }

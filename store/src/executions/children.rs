@@ -101,7 +101,7 @@ impl Tx {
         self.execution_status(ExecutionId(row.get("executionId")?)).await?;
         let status = status.and_then(ExecutionStatus::code);
         let result = json!({"execution": child.0, "status": status, "output": output});
-        let now = chrono::Utc::now().timestamp_millis();
+        let now = self.clock_ms();
         let rows = self
             .query(
                 r#"UPDATE "jobs" SET "result" = ?, "dueAt" = ? WHERE "id" = ? AND "status" = 0 RETURNING "executionId""#,

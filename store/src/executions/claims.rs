@@ -5,7 +5,6 @@ use crate::{
     db::{Dialect, Tx, each},
     error::StoreError,
     id::{ExecutionId, WorkflowId},
-    moment,
 };
 
 /// When an execution that begins at the bound moment is to be aborted.
@@ -129,7 +128,7 @@ impl Tx {
     /// Database errors.
     pub async fn claim_next(&mut self, workflow: WorkflowId, by: &ClaimedBy) -> Result<Option<Claimed>, StoreError> {
         self.take_turns(workflow).await?;
-        let now = moment::now();
+        let now = self.moment();
         let rows = self
             .query(
                 each!(claim_next),
@@ -165,7 +164,7 @@ impl Tx {
     ///
     /// Database errors.
     pub async fn claim(&mut self, id: ExecutionId, by: &ClaimedBy) -> Result<Option<Execution>, StoreError> {
-        let now = moment::now();
+        let now = self.moment();
         let rows = self
             .query(
                 each!(claim),

@@ -10,7 +10,6 @@ use crate::{
     db::{Row, Tx, each, listed},
     error::StoreError,
     id::{ExecutionId, JobId, WorkflowId},
-    moment,
     status::ExecutionStatus,
 };
 
@@ -95,7 +94,7 @@ impl Tx {
     ///
     /// [`StoreError::IllegalMove`] if it has ended, or has not begun and is not aborted; [`StoreError::NotFound`].
     pub async fn finish(&mut self, id: ExecutionId, finish: ExecutionFinish) -> Result<Vec<WorkflowId>, StoreError> {
-        let now = moment::now();
+        let now = self.moment();
         // Nearly all that end have begun: asking each of them first would cost a statement.
         let mut rows = Vec::new();
         if ExecutionStatus::Started.to(finish.status).is_ok() {
@@ -160,11 +159,12 @@ impl Tx {
     }
 
     async fn release_chain(&mut self, id: ExecutionId) -> Result<Vec<WorkflowId>, StoreError> {
+        let now = self.moment();
         let rows = self
             .query(
                 r#"UPDATE "executions" SET "waitsFor" = NULL, "updatedAt" = ? WHERE "waitsFor" = ?
                    RETURNING "workflowId", "claimedBy" IS NULL AS "free""#,
-                [moment::now().into(), id.0.into()],
+                [now.into(), id.0.into()],
             )
             .await?;
         let mut workflows = Vec::new();
@@ -195,7 +195,7 @@ impl Tx {
                 [id.0.into()],
             )
             .await?;
-        let now = moment::now();
+        let now = self.moment();
         let mut counts = Counts::default();
         for row in &rows {
             let dropped = ExecutionChange::read(row, ExecutionStep::Dropped, &now)?;

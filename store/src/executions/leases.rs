@@ -8,7 +8,6 @@ use crate::{
     error::StoreError,
     executions::ClaimedBy,
     id::ExecutionId,
-    moment,
     status::ExecutionStatus,
 };
 
@@ -157,11 +156,12 @@ impl Tx {
         by: &ClaimedBy,
         why: HandBack,
     ) -> Result<Option<Takeover>, StoreError> {
+        let now = self.moment();
         let rows = self
             .query(
                 r#"UPDATE "executions" SET "claimedBy" = NULL, "ready" = 1, "takeovers" = "takeovers" + ?, "updatedAt" = ?
                    WHERE "id" = ? AND "status" = 0 AND "claimedBy" = ? RETURNING "takeovers""#,
-                [(why == HandBack::Broken).into(), moment::now().into(), id.0.into(), by.0.as_str().into()],
+                [(why == HandBack::Broken).into(), now.into(), id.0.into(), by.0.as_str().into()],
             )
             .await?;
         rows.first().map(|row| Ok(Takeover { id, times: row.get("takeovers")? })).transpose()

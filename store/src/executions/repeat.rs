@@ -83,7 +83,7 @@ impl Tx {
             counts.add(WorkflowId(row.get("workflowId")?), row.get("key")?);
         }
         self.count_executions(&counts, 1).await?;
-        let (new, now) = (ExecutionId(self.next_id().await?), moment::now());
+        let (new, now) = (ExecutionId(self.next_id().await?), self.moment());
         let rows = self
             .query(
                 r#"INSERT INTO "executions" ("id", "workflowId", "key", "eventKey", "context", "manually", "stack",
@@ -158,7 +158,7 @@ impl Tx {
         };
         let repetition = self.repeat(id, 1, None).await?;
         let around = surrounding(&jobs, &jobs[reached]);
-        let (mut copies, now) = (HashMap::new(), moment::now());
+        let (mut copies, now) = (HashMap::new(), self.moment());
         for job in &jobs[..reached] {
             let pending = around.contains(&job.id);
             if !pending && job.status != JobStatus::Resolved {

@@ -13,7 +13,6 @@ use super::{
 use crate::{
     db::{Cell, Conn, Faults, Found, Row, Store, Tx, snapshot},
     error::StoreError,
-    moment,
 };
 
 /// A database that another one is copied into.
@@ -166,7 +165,7 @@ impl Target {
         self.store
             .write(|tx| {
                 Box::pin(async move {
-                    tx.run(r#"UPDATE "_transfer" SET "completedAt" = ?"#, [moment::now().into()]).await?;
+                    tx.run(r#"UPDATE "_transfer" SET "completedAt" = ?"#, [tx.moment().into()]).await?;
                     Ok(())
                 })
             })
@@ -255,7 +254,7 @@ impl Tx {
     async fn plan(&mut self, source: &str, tables: &[Planned]) -> Result<(), StoreError> {
         self.run(
             r#"INSERT INTO "_transfer" ("source", "startedAt") VALUES (?, ?)"#,
-            [source.into(), moment::now().into()],
+            [source.into(), self.moment().into()],
         )
         .await?;
         for Planned { name, rows, digest, at_once } in tables {

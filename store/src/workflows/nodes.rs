@@ -13,7 +13,6 @@ use crate::{
     db::{Conn, Row, Tx},
     error::StoreError,
     id::{NodeId, WorkflowId},
-    moment,
 };
 
 /// One node of a workflow version.
@@ -187,7 +186,7 @@ impl Tx {
         let title = if values.contains_key("title") { text(&values, "title")? } else { before.title.clone() };
         self.run(
             r#"UPDATE "flow_nodes" SET "title" = ?, "config" = ?, "updatedAt" = ? WHERE "id" = ?"#,
-            [title.as_deref().into(), config.to_string().into(), moment::now().into(), id.0.into()],
+            [title.as_deref().into(), config.to_string().into(), self.moment().into(), id.0.into()],
         )
         .await?;
         Ok(NodeRow { title, config, ..before })
@@ -247,7 +246,7 @@ impl Tx {
     }
 
     async fn insert_node(&mut self, node: &NodeRow) -> Result<(), StoreError> {
-        let now = moment::now();
+        let now = self.moment();
         self.run(
             r#"INSERT INTO "flow_nodes" ("id", "key", "workflowId", "title", "type", "config", "upstreamId", "branchIndex",
                  "downstreamId", "createdAt", "updatedAt")

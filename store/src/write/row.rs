@@ -10,7 +10,6 @@ use crate::{
     db::{Cell, Row, Tx, dialect::quoted},
     error::StoreError,
     id::UserId,
-    moment,
     query::{Filter, order_by_key},
     record_changes::RecordChangeKind,
     schema::{Collection, Field, FieldType, Generated, Origin},
@@ -30,7 +29,7 @@ impl Tx {
         let mut columns = Vec::new();
         let mut values: Vec<Expr> = Vec::new();
         let mut known = Vec::new();
-        let now = moment::now();
+        let now = self.moment();
         let author = author.map_or(Cell::Null, |author| Cell::Integer(author.0));
         for field in collection.scalars() {
             let value = given.iter().find(|(given, _)| given.name == field.name).map(|(_, cell)| cell.clone());
@@ -105,7 +104,7 @@ impl Tx {
         }
         for field in collection.scalars() {
             let stamp = match (field.generated, author) {
-                (Some(Generated::UpdatedAt), _) => Cell::Text(moment::now()),
+                (Some(Generated::UpdatedAt), _) => Cell::Text(self.moment()),
                 (Some(Generated::UpdatedBy), Some(author)) => Cell::Integer(author.0),
                 _ => continue,
             };

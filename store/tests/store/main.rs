@@ -6,6 +6,7 @@ mod appends;
 mod associations;
 mod buttons;
 mod changes;
+mod clock;
 mod commits;
 mod destroy;
 mod fields;
