@@ -11,12 +11,9 @@ mod line;
 mod others;
 mod sweep;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::SystemTime,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use store::{ExecutionId, ExecutionStatus, Store, WorkflowId};
@@ -26,7 +23,7 @@ use tracing::Instrument as _;
 
 use crate::{
     EngineError, Outcome,
-    processor::{Begun, Lane, Processor, Ran, Task, millis},
+    processor::{Begun, Lane, Processor, Ran, Task},
 };
 pub(crate) use lease::Lease;
 use line::{Line, Ticket};
@@ -271,7 +268,7 @@ impl Dispatcher {
             }
             if !matches!(ran.outcome.status, ExecutionStatus::Resolved | ExecutionStatus::Started) {
                 // Its next attempt may be due sooner than the next sweep.
-                self.alarm.set(millis(SystemTime::now()));
+                self.alarm.set(self.store.clock().now_ms());
             }
         }
         Ok(ran)

@@ -1,11 +1,9 @@
 //! How executions end: the one place that decides whether a failed one is run again or kept as a dead letter.
 
-use std::time::SystemTime;
-
 use serde_json::Value;
 use store::{ExecutionFinish, ExecutionId, ExecutionStatus, StoreError, Tx, WorkflowId};
 
-use crate::{WorkflowOptions, processor::millis};
+use crate::WorkflowOptions;
 
 /// Why an execution was ended from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +71,7 @@ async fn try_again(tx: &mut Tx, id: ExecutionId, status: ExecutionStatus) -> Res
     match policy.delay(retryable.attempt.unsigned_abs()) {
         Some(delay) => {
             let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
-            let not_before_ms = millis(SystemTime::now()).saturating_add(delay_ms);
+            let not_before_ms = tx.clock_ms().saturating_add(delay_ms);
             tx.repeat(id, retryable.attempt + 1, Some(not_before_ms)).await.map(drop)
         }
         None => tx.bury(id).await,

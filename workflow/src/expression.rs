@@ -282,11 +282,12 @@ mod tests {
     use super::*;
 
     fn scope() -> Scope {
-        Scope::new(json!({"data": {
+        let context = json!({"data": {
             "amount": 700, "share": 700.5, "decimal": "700.50", "title": "it's \"here\" || true", "empty": null,
             "tags": ["a", "b"], "items": [{"price": 2, "count": 3}, {"price": 1.5, "count": 2}],
             "createdAt": "2024-05-01T10:00:00.000Z",
-        }}))
+        }});
+        Scope::new(context, 0)
     }
 
     fn evaluate(text: &str) -> Result<Value, ExpressionError> {

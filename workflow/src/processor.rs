@@ -12,13 +12,12 @@ use std::{
     collections::HashMap,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use futures::{FutureExt as _, future::BoxFuture};
 use store::{
-    Claimed, ClaimedBy, Conn, Execution, ExecutionId, ExecutionStatus, HandBack, Job, Store, StoreError, Takeover, Tx,
-    WorkflowId,
+    Claimed, ClaimedBy, Clock, Conn, Execution, ExecutionId, ExecutionStatus, HandBack, Job, Store, StoreError,
+    Takeover, Tx, WorkflowId,
 };
 use tokio::sync::watch;
 use tracing::Instrument as _;
@@ -163,6 +162,11 @@ impl Processor {
         }
     }
 
+    /// What time it is for executions: the store's clock, as moments are stored by it.
+    fn clock(&self) -> &Clock {
+        self.store.clock()
+    }
+
     /// Claims an execution; `None` if there is none to run.
     pub(crate) async fn claim(self: &Arc<Self>, task: Task) -> Result<Option<Begun>, EngineError> {
         let processor = Arc::clone(self);
@@ -273,10 +277,9 @@ impl Processor {
         walking: impl Future<Output = Result<Ran, EngineError>>,
     ) -> Result<Ran, EngineError> {
         tokio::pin!(walking);
-        let left = u64::try_from(expires_at_ms.saturating_sub(millis(SystemTime::now()))).unwrap_or(0);
         tokio::select! {
             biased;
-            () = tokio::time::sleep(Duration::from_millis(left)) => {}
+            () = self.clock().reaches(expires_at_ms) => {}
             ran = &mut walking => return ran,
         }
         // Once this is stored, no transaction of the run can be any more, so it can be dropped wherever it is. Otherwise it
@@ -308,7 +311,7 @@ impl Processor {
 
     /// Synchronous executions whose caller went away before it could run them.
     pub(crate) async fn abandoned(&self, conn: &mut Conn) -> Result<Vec<ExecutionId>, StoreError> {
-        let before_ms = millis(SystemTime::now()).saturating_sub(ABANDONED_AFTER_MS);
+        let before_ms = self.clock().now_ms().saturating_sub(ABANDONED_AFTER_MS);
         conn.abandoned_executions(&self.claim, before_ms, ABANDONED_PER_SWEEP).await
     }
 
@@ -423,10 +426,4 @@ async fn isolate_poison(tx: &mut Tx, takeover: Takeover) -> Result<(), StoreErro
     }
     tracing::error!(execution = takeover.id.0, takeovers = takeover.times, "an execution is given up as poison");
     ending::abort(tx, takeover.id, Reason::Poison).await.map(drop)
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn millis(moment: SystemTime) -> i64 {
-    let since_1970 = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
 }

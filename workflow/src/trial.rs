@@ -92,7 +92,7 @@ impl Bench<'_> {
     }
 
     async fn effect(&self, node: &dyn Node, trial: Trial) -> Result<Effect, NodeError> {
-        let mut scope = Scope::new(trial.context);
+        let mut scope = Scope::new(trial.context, self.store.clock().now_ms());
         for (key, result) in trial.jobs {
             scope.add_job(&key, Arc::new(result));
         }

@@ -1,13 +1,13 @@
 //! The caretaker of the history: deletes in the background what workflows keep no longer, and what destroyed ones have left
 //! behind. Several processes may do so at once; what is gone is gone.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use store::{ExecutionId, ExecutionStatus, StoreError, WorkflowId, executions::EXECUTIONS_PER_BATCH};
 
 use super::Dispatcher;
-use crate::{WorkflowOptions, processor::millis};
+use crate::WorkflowOptions;
 
 /// Between two looks: history is outdated by minutes and days, and each look reads through what is kept.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ impl Dispatcher {
         for workflow in remains {
             while self.delete_remains(workflow).await? {}
         }
-        let now_ms = millis(SystemTime::now());
+        let now_ms = self.store.clock().now_ms();
         for (workflow, options) in forgetful {
             // Options are checked when they are stored; what an earlier version has stored deletes nothing.
             let Ok(options) = WorkflowOptions::parse(&options) else { continue };

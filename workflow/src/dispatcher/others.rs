@@ -1,13 +1,11 @@
 //! Other hosts on the same database: what they are told of, and what is done about what they tell. All of it is hints; what is
 //! missed, the sweep finds.
 
-use std::time::SystemTime;
-
 use store::{ExecutionId, Hint, WorkflowId};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::Dispatcher;
-use crate::processor::{Task, millis};
+use crate::processor::Task;
 
 impl Dispatcher {
     /// Takes the hint that these workflows have queued executions, and passes it on to other hosts if nobody here is free.
@@ -45,7 +43,7 @@ impl Dispatcher {
                 Ok(Hint::Queued(workflow)) => self.wake(&[workflow]),
                 Ok(Hint::Ready(execution)) => self.take_up(execution),
                 Ok(Hint::Changed) => {}
-                Ok(Hint::Lost) | Err(RecvError::Lagged(_)) => self.alarm.set(millis(SystemTime::now())),
+                Ok(Hint::Lost) | Err(RecvError::Lagged(_)) => self.alarm.set(self.store.clock().now_ms()),
                 Err(RecvError::Closed) => return,
             }
         }

@@ -2,15 +2,15 @@
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use futures::future::BoxFuture;
-use store::StoreError;
+use store::{Clock, StoreError};
 use tokio::sync::Notify;
 
 use super::Dispatcher;
-use crate::processor::{Task, millis};
+use crate::processor::Task;
 
 /// Longest time between two sweeps: how late work is found of which no hint came, as after another process's crash.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -41,13 +41,15 @@ impl Alarm {
         }
     }
 
-    async fn wait(&self) {
+    /// Waits until it is so late by this clock; not longer than [`LONGEST`] if that is not soon, or if the clock stands still.
+    async fn wait(&self, clock: &Clock) {
+        tokio::time::sleep(SHORTEST).await;
+        let longest = tokio::time::sleep(LONGEST);
+        tokio::pin!(longest);
         loop {
-            let at_ms = self.at_ms.load(Ordering::SeqCst);
-            let left = u64::try_from(at_ms.saturating_sub(millis(SystemTime::now()))).unwrap_or(0);
-            let left = Duration::from_millis(left).clamp(SHORTEST, LONGEST);
             tokio::select! {
-                () = tokio::time::sleep(left) => return,
+                () = clock.reaches(self.at_ms.load(Ordering::SeqCst)) => return,
+                () = &mut longest => return,
                 () = self.earlier.notified() => {}
             }
         }
@@ -67,7 +69,7 @@ impl Dispatcher {
             }
             tokio::select! {
                 () = self.draining.cancelled() => return,
-                () = self.alarm.wait() => {}
+                () = self.alarm.wait(self.store.clock()) => {}
             }
         }
     }
@@ -75,7 +77,7 @@ impl Dispatcher {
     /// Takes up what is queued or due; answers when the next job falls due.
     async fn sweep_once(&self) -> Result<Option<i64>, StoreError> {
         self.processor.hand_back_interrupted().await?;
-        let now_ms = millis(SystemTime::now());
+        let now_ms = self.store.clock().now_ms();
         let mut conn = self.store.read().await?;
         if !self.works() {
             for id in self.processor.abandoned(&mut conn).await? {

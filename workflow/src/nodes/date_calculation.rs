@@ -56,7 +56,7 @@ impl NodeType for DateCalculation {
     async fn run(config: Config, run: &Run<'_>) -> Result<Effect, NodeError> {
         let zone = zone(&config.time_zone)?;
         let mut reached = Reached::Moment(match &config.input {
-            Value::Null => DateTime::<Utc>::from(run.scope.now()).with_timezone(&zone),
+            Value::Null => run.scope.now().with_timezone(&zone),
             given => moment(given, zone)?,
         });
         for step in config.steps {

@@ -1,7 +1,5 @@
 //! `delay`: waits, then lets the execution go on or fails it.
 
-use std::time::UNIX_EPOCH;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -46,8 +44,7 @@ impl NodeType for Delay {
             return Err(NodeError::Refused(format!("a delay of {ms} milliseconds is not between 0 and {LONGEST_MS}")));
         }
         let ms = ms as i64;
-        let now = run.scope.now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+        let now_ms = run.scope.now().timestamp_millis();
         Ok(Effect::Done(NodeResult {
             status: JobStatus::Pending,
             result: Value::from(ms),

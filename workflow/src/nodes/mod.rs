@@ -392,7 +392,7 @@ mod tests {
     async fn the_idempotency_key_names_the_execution_the_node_and_the_round() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", folder.path().join("data.db").display())).await.unwrap();
-        let (scope, expressions, outside) = (Scope::new(json!({})), Expressions::default(), Outside::default());
+        let (scope, expressions, outside) = (Scope::new(json!({}), 0), Expressions::default(), Outside::default());
         let node = NodeRow {
             id: NodeId(3),
             key: "k3y".into(),

@@ -154,9 +154,10 @@ mod tests {
 
     #[track_caller]
     fn check(filter: Value, want: Option<Value>) {
-        let scope = Scope::new(json!({"data": {
+        let context = json!({"data": {
             "id": 7, "ids": [1, 2], "sneaky": {"$ne": null}, "sneakier": [{"$ne": null}], "text": "{\"$ne\": null}",
-        }}));
+        }});
+        let scope = Scope::new(context, 0);
         let config = json!({"params": {"filter": filter, "values": {"meta": "{{$context.data.sneaky}}"}}});
         let got = resolve(&config, &scope).ok();
         assert_eq!(got.as_ref().and_then(|config| config.pointer("/params/filter")), want.as_ref(), "{filter}");

@@ -31,7 +31,7 @@ use serde_json::Value;
 use store::{Execution, ExecutionStatus, Job, JobStatus, WorkflowId};
 use tokio::sync::watch;
 
-use super::{Begun, Lane, Processor, Ran, millis};
+use super::{Begun, Lane, Processor, Ran};
 use crate::{
     EngineError, Outcome,
     nodes::NodeError,
@@ -97,7 +97,7 @@ impl<'p> Walk<'p> {
     /// Goes on after the stored jobs, until the execution ends or waits.
     pub(super) async fn run(mut self, jobs: Vec<Job>) -> Result<Ran, EngineError> {
         let context = std::mem::take(&mut self.execution.context);
-        let mut line = Line::main(context, Arc::new(History::new(jobs)));
+        let mut line = Line::main(context, self.processor.clock().now_ms(), Arc::new(History::new(jobs)));
         let left = self.line(&mut line, self.plan.start()).await?;
         let (status, due_at_ms, next) = match left {
             Left::Closed => {
@@ -148,7 +148,7 @@ impl<'p> Walk<'p> {
             self.processor.tell(*parent);
         }
         // A job of the parent may have fallen due.
-        let due_at_ms = parent.map(|_| millis(std::time::SystemTime::now()));
+        let due_at_ms = parent.map(|_| self.processor.clock().now_ms());
         (ended.status, due_at_ms, ended.next)
     }
 

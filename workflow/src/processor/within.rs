@@ -9,7 +9,7 @@ use std::{
     panic::AssertUnwindSafe,
     pin::pin,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use futures::FutureExt as _;
@@ -17,7 +17,7 @@ use store::{ExecutionId, Tx};
 use tracing::Instrument as _;
 
 use super::{
-    Begun, Lane, Processor, Ran, Running, Task, millis, span,
+    Begun, Lane, Processor, Ran, Running, Task, span,
     walk::{Part, Walk},
 };
 use crate::{EngineError, reader::Within};
@@ -41,7 +41,8 @@ impl Processor {
         }
         let span = span(&execution);
         let _running = Running { processor: self, id, events: events.clone() };
-        let part = Part { transaction: Within::new(tx), deadline: deadline(execution.expires_at_ms) };
+        let deadline = deadline(execution.expires_at_ms, tx.clock_ms());
+        let part = Part { transaction: Within::new(tx), deadline };
         let walk = Walk::new(self, execution, plan, Lane::Ends, events).within(part);
         let walking = AssertUnwindSafe(walk.run(jobs)).catch_unwind().instrument(span.clone());
         let mut ran = with_room(walking).await.unwrap_or(Err(EngineError::Panicked))?;
@@ -59,8 +60,8 @@ async fn with_room<F: Future>(future: F) -> F::Output {
 }
 
 /// The end of the execution's own time, if that comes first.
-fn deadline(expires_at_ms: Option<i64>) -> Instant {
-    let own = expires_at_ms.map(|at_ms| at_ms.saturating_sub(millis(SystemTime::now())).max(0).unsigned_abs());
+fn deadline(expires_at_ms: Option<i64>, now_ms: i64) -> Instant {
+    let own = expires_at_ms.map(|at_ms| at_ms.saturating_sub(now_ms).max(0).unsigned_abs());
     Instant::now() + own.map_or(LONGEST, |own| LONGEST.min(Duration::from_millis(own)))
 }
 

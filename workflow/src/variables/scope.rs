@@ -1,6 +1,6 @@
 //! What the variables of one node can see.
 
-use std::{collections::HashMap, sync::Arc, time::SystemTime};
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
@@ -14,13 +14,13 @@ pub(crate) struct Scope {
     jobs: HashMap<String, Arc<Value>>,
     /// By the key of the surrounding node.
     scopes: HashMap<String, Arc<Value>>,
-    now: SystemTime,
+    now: DateTime<Utc>,
 }
 
 impl Scope {
-    /// Starts with the context of an execution.
-    pub(crate) fn new(context: Value) -> Self {
-        Self { context: Arc::new(context), jobs: HashMap::new(), scopes: HashMap::new(), now: SystemTime::now() }
+    /// Starts with the context of an execution, at this moment (milliseconds since 1970).
+    pub(crate) fn new(context: Value, now_ms: i64) -> Self {
+        Self { context: Arc::new(context), jobs: HashMap::new(), scopes: HashMap::new(), now: moment(now_ms) }
     }
 
     /// Adds the result of a node, in place of an earlier one of the same node.
@@ -36,13 +36,13 @@ impl Scope {
         };
     }
 
-    /// Sets what `$system.now` says.
-    pub(crate) fn set_now(&mut self, now: SystemTime) {
-        self.now = now;
+    /// Sets what `$system.now` says, in milliseconds since 1970.
+    pub(crate) fn set_now(&mut self, now_ms: i64) {
+        self.now = moment(now_ms);
     }
 
     /// The moment that `$system.now` says.
-    pub(crate) fn now(&self) -> SystemTime {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         self.now
     }
 
@@ -53,10 +53,7 @@ impl Scope {
             Root::Jobs => keyed(&self.jobs, &path.members),
             Root::Scopes => keyed(&self.scopes, &path.members),
             Root::System => match path.members.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-                ["now"] => {
-                    let now = DateTime::<Utc>::from(self.now);
-                    Some(Value::String(now.to_rfc3339_opts(SecondsFormat::Millis, true)))
-                }
+                ["now"] => Some(Value::String(self.now.to_rfc3339_opts(SecondsFormat::Millis, true))),
                 _ => None,
             },
         }
@@ -68,8 +65,7 @@ fn keyed(values: &HashMap<String, Arc<Value>>, members: &[String]) -> Option<Val
     follow(values.get(key)?, rest)
 }
 
-/// The moment `ms` milliseconds after 1970.
-#[cfg(test)]
-pub(crate) fn moment(ms: u64) -> SystemTime {
-    std::time::UNIX_EPOCH + std::time::Duration::from_millis(ms)
+/// What a clock tells; one that is beyond the calendar is back at its beginning.
+fn moment(now_ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(now_ms).unwrap_or_default()
 }

@@ -82,10 +82,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::variables::scope::moment;
 
     fn scope() -> Scope {
-        let mut scope = Scope::new(json!({
+        let context = json!({
             "data": {
                 "id": 7, "title": "a \"quoted\" title", "read": 700.5, "published": false, "code": null,
                 "category": {"title": "news"},
@@ -94,9 +93,9 @@ mod tests {
                 "größe": 5,
             },
             "user": {"id": 1},
-        }));
+        });
+        let mut scope = Scope::new(context, 1_700_000_000_123);
         scope.add_job("k3y", Arc::new(json!({"title": "from a job"})));
-        scope.set_now(moment(1_700_000_000_123));
         scope
     }
 

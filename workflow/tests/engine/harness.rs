@@ -5,8 +5,8 @@ use std::{future::Future, sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use store::{
-    Execution, ExecutionId, ExecutionStatus, Faults, Filter, Find, Job, JobStatus, NewExecution, NodeRow, Record, Sort,
-    Store, StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
+    Clock, Execution, ExecutionId, ExecutionStatus, Faults, Filter, Find, Job, JobStatus, NewExecution, NodeRow,
+    Record, Sort, Store, StoreError, Tx, WorkflowId, WorkflowRow, WriteOptions, workflows::NewNode,
 };
 use test_database::TestDatabase;
 use workflow::{
@@ -20,6 +20,7 @@ pub(crate) struct Harness {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
     options: EngineOptions,
+    clock: Clock,
     database: TestDatabase,
 }
 
@@ -62,12 +63,18 @@ impl Harness {
     }
 
     pub(crate) async fn with_workers(parallel_workflows: usize) -> Self {
-        Self::with(parallel_workflows, OutsideOptions::default()).await
+        Self::with(parallel_workflows, OutsideOptions::default(), Clock::default()).await
+    }
+
+    /// With a clock that the test sets, and nodes that reach servers on this machine.
+    pub(crate) async fn by(clock: Clock) -> Self {
+        let outside = OutsideOptions { private_requests: Permission::Granted, ..OutsideOptions::default() };
+        Self::with(4, outside, clock).await
     }
 
     /// With an operator who lets nodes do more, or less.
     pub(crate) async fn with_outside(outside: OutsideOptions) -> Self {
-        Self::with(4, outside).await
+        Self::with(4, outside, Clock::default()).await
     }
 
     /// With nodes that fail when these say so, node types of others, and an operator who lets nodes do everything.
@@ -90,12 +97,12 @@ impl Harness {
         harness
     }
 
-    async fn with(parallel_workflows: usize, outside: OutsideOptions) -> Self {
+    async fn with(parallel_workflows: usize, outside: OutsideOptions, clock: Clock) -> Self {
         let database = TestDatabase::new();
-        let store = Store::open(database.url()).await.unwrap();
+        let store = Store::open_by(database.url(), clock.clone()).await.unwrap();
         let options = EngineOptions { parallel_workflows, outside };
         let engine = Engine::start(store.clone(), options.clone()).await.unwrap();
-        let harness = Self { store, engine, options, database };
+        let harness = Self { store, engine, options, clock, database };
         for definition in [
             json!({"name": "logs", "fields": [{"type": "string", "name": "tag"}]}),
             json!({"name": "posts", "createdBy": true, "fields": [
@@ -114,7 +121,7 @@ impl Harness {
 
     /// The database once more, as another process would have it.
     pub(crate) async fn open(&self) -> Store {
-        Store::open(self.database.url()).await.unwrap()
+        Store::open_by(self.database.url(), self.clock.clone()).await.unwrap()
     }
 
     /// The database once more, with failures.

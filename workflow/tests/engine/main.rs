@@ -3,6 +3,7 @@
 mod aggregate;
 mod branching;
 mod children;
+mod clock;
 mod concurrency;
 mod control;
 mod date_calculation;

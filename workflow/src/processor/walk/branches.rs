@@ -1,20 +1,15 @@
 //! The branches of a parallel node.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use serde_json::{Value, json};
-use store::{ExecutionStatus, Job, JobStatus};
+use store::{Clock, ExecutionStatus, Job, JobStatus};
 
 use super::{
     Walk,
     history::{History, meta},
     line::{Left, Line, Mode, Said},
-    millis,
 };
 use crate::{
     EngineError,
@@ -81,7 +76,7 @@ impl Walk<'_> {
         while ends.is_none() && verdict(mode, branches.len(), &over).is_none() && !running.is_empty() {
             let woken = async {
                 tokio::select! {
-                    () = until(waiting.values().copied().flatten().min()) => {}
+                    () = until(self.processor.clock(), waiting.values().copied().flatten().min()) => {}
                     changed = events.changed() => if changed.is_err() { std::future::pending().await },
                 }
             };
@@ -195,12 +190,9 @@ fn verdict(mode: ParallelMode, branches: usize, over: &BTreeMap<usize, Over>) ->
 }
 
 /// Waits until a moment, in milliseconds since 1970; for ever if there is none.
-async fn until(at_ms: Option<i64>) {
+async fn until(clock: &Clock, at_ms: Option<i64>) {
     match at_ms {
-        Some(at_ms) => {
-            let left = at_ms.saturating_sub(millis(SystemTime::now())).max(1);
-            tokio::time::sleep(Duration::from_millis(left.unsigned_abs())).await;
-        }
+        Some(at_ms) => clock.reaches(at_ms).await,
         None => std::future::pending().await,
     }
 }

@@ -69,10 +69,10 @@ pub(super) enum Left {
 }
 
 impl Line {
-    /// The main line.
-    pub(super) fn main(context: Value, history: Arc<History>) -> Self {
+    /// The main line, walked at this moment (milliseconds since 1970).
+    pub(super) fn main(context: Value, now_ms: i64, history: Arc<History>) -> Self {
         Self {
-            scope: Scope::new(context),
+            scope: Scope::new(context, now_ms),
             history,
             place: Place::default(),
             rounds: Vec::new(),

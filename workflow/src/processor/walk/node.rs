@@ -1,9 +1,6 @@
 //! One node: recalled if its job is stored, otherwise run.
 
-use std::{
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::{sync::Arc, time::Instant};
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
@@ -13,7 +10,7 @@ use super::{
     super::within::not_within,
     Part, Turn, UNSTORED, Walk,
     line::{Left, Line, Mode},
-    locked, millis,
+    locked,
     transaction::{Entry, LineKind, Stored, Then},
 };
 use crate::{
@@ -50,7 +47,7 @@ impl Walk<'_> {
         if job.status != JobStatus::Pending {
             return Ok(self.note(line, index, job.status, job.result));
         }
-        if line.mode == Mode::Recall || job.due_at_ms.is_none_or(|due| due > millis(SystemTime::now())) {
+        if line.mode == Mode::Recall || job.due_at_ms.is_none_or(|due| due > self.processor.clock().now_ms()) {
             return Ok(Turn::Left(Left::Waits(job.due_at_ms)));
         }
         let result = match &planned.node {
@@ -81,8 +78,8 @@ impl Walk<'_> {
 
     /// Runs a node that has no job yet.
     async fn begin(&self, line: &mut Line, index: usize) -> Result<Turn, EngineError> {
-        let started = SystemTime::now();
-        line.scope.set_now(started);
+        let started_at_ms = self.processor.clock().now_ms();
+        line.scope.set_now(started_at_ms);
         let planned = self.plan.node(index);
         let at_once = planned.node.as_ref().is_none_or(|node| node.at_once(&planned.row.config));
         if let (false, Some(left)) = (at_once, if at_once { None } else { self.flush(line).await? }) {
@@ -91,7 +88,7 @@ impl Walk<'_> {
         let result = match self.effect(line, index).await {
             Ok(Effect::Done(result)) => result,
             Ok(Effect::Write(work)) => {
-                let job = Box::new(self.job(line, index, started, NodeResult::resolved(Value::Null)));
+                let job = Box::new(self.job(line, index, started_at_ms, NodeResult::resolved(Value::Null)));
                 let kind = if line.place.owner.is_none() { LineKind::Main } else { LineKind::Inner };
                 match self.store(line, Then::Work { index, job, work, line: kind }).await {
                     Ok(stored) => return Ok(self.written(line, index, stored)),
@@ -104,7 +101,7 @@ impl Walk<'_> {
             },
             Ok(Effect::Surround(surround)) => {
                 let job = NodeResult::ended(JobStatus::Pending, Value::Null);
-                let job = Box::new(self.job(line, index, started, job));
+                let job = Box::new(self.job(line, index, started_at_ms, job));
                 return match self.store(line, Then::Job(job)).await? {
                     Stored::Going(Some(job)) => {
                         line.meta = Value::Null;
@@ -118,7 +115,7 @@ impl Walk<'_> {
         };
         let (status, value, due_at_ms) = (result.status, result.result.clone(), result.due_at_ms);
         locked(&self.woken).extend(result.wakes);
-        let job = self.job(line, index, started, result);
+        let job = self.job(line, index, started_at_ms, result);
         line.meta = Value::Null;
         if let Some(left) = self.keep(line, Entry::New(job)).await? {
             return Ok(Turn::Left(left));
@@ -210,7 +207,7 @@ impl Walk<'_> {
         }
     }
 
-    fn job(&self, line: &Line, index: usize, started: SystemTime, result: NodeResult) -> NewJob {
+    fn job(&self, line: &Line, index: usize, started_at_ms: i64, result: NodeResult) -> NewJob {
         let row = &self.plan.node(index).row;
         NewJob {
             id: None,
@@ -222,7 +219,7 @@ impl Walk<'_> {
             result: result.result,
             meta: line.meta.clone(),
             due_at_ms: result.due_at_ms,
-            started_at_ms: millis(started),
+            started_at_ms,
         }
     }
 

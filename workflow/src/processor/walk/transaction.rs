@@ -1,12 +1,12 @@
 //! One transaction of a walk: the jobs of a line, and what goes with them.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use serde_json::Value;
 use store::{Cause, ExecutionId, ExecutionStatus, Job, JobId, JobStatus, NewJob, Standing, StoreError, Tx, WorkflowId};
 
-use super::super::{Begun, Lane, Processor, Task, millis};
+use super::super::{Begun, Lane, Processor, Task};
 use crate::{
     ending,
     nodes::{NodeError, NodeResult, Work},
@@ -151,8 +151,7 @@ impl Transaction {
             Then::Wait => {
                 let ready = tx.release(self.execution).await?;
                 tx.drop_chain(self.execution).await?;
-                let due_at_ms =
-                    if ready { Some(millis(SystemTime::now())) } else { tx.next_due(self.execution).await? };
+                let due_at_ms = if ready { Some(tx.clock_ms()) } else { tx.next_due(self.execution).await? };
                 Stored::Waiting(due_at_ms, self.next(tx).await?)
             }
         };
