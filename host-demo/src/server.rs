@@ -68,7 +68,7 @@ pub struct ServerOptions {
     pub outside: OutsideOptions,
     /// What requests that name their button may fire.
     pub strictness: Strictness,
-    /// What time it is for what starts by the clock; the system's but in tests.
+    /// What time it is: the system's clock, which that of a database's server leads. Tests set it.
     pub clock: Clock,
 }
 

@@ -39,10 +39,10 @@ impl AccountGuard {
         if is_users && !self.is_root && gives_root { Err(ApiError::Forbidden) } else { Ok(()) }
     }
 
-    /// Notes the moment of a password change: older tokens end there.
-    pub(crate) fn stamp(&self, mut values: Record) -> Record {
+    /// Notes the moment of a password change (milliseconds since 1970): older tokens end there.
+    pub(crate) fn stamp(&self, mut values: Record, now_ms: i64) -> Record {
         if matches!(self.subject, Subject::Users(_)) && values.contains_key("password") {
-            values.insert("passwordChangeTz".to_owned(), chrono::Utc::now().timestamp_millis().into());
+            values.insert("passwordChangeTz".to_owned(), now_ms.into());
         }
         values
     }

@@ -44,7 +44,7 @@ impl RequestContext {
         source: &str,
     ) -> Result<Self, ApiError> {
         let token = bearer(headers).or(params.token.as_deref()).ok_or(ApiError::EmptyToken)?;
-        let claims = host.tokens.read(token)?;
+        let claims = host.tokens.read(token, host.store.clock().now_ms() / 1_000)?;
         let mut conn = host.store.read().await?;
         let users = conn.schema().collection("users")?.clone();
         let mut find = Find::all(users.clone());

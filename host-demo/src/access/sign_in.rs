@@ -32,7 +32,7 @@ pub(crate) async fn sign_in(store: &Store, tokens: &Tokens, values: &Record) -> 
     let matches = store::secret::verify(password.to_owned(), hash).await;
     match user {
         Some((id, record)) if matches => {
-            let token = tokens.issue(id, chrono::Utc::now().timestamp())?;
+            let token = tokens.issue(id, store.clock().now_ms() / 1_000)?;
             Ok(Answer::Data(json!({"token": token, "user": record})))
         }
         Some(_) | None => Err(ApiError::WrongCredentials),

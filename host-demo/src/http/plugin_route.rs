@@ -1,6 +1,6 @@
 //! Requests to the routes that plugins offer: `/api/<route>/<path>`, without a sign-in. A path with a `:` is an address like any other.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -48,8 +48,9 @@ pub(super) fn is_nowhere(host: &Host, path: &str) -> bool {
 pub(super) async fn answer(host: &Arc<Host>, target: Target, head: &Parts, body: Body) -> Result<Response, ApiError> {
     let body = body::read(body, BODY_LIMIT_BYTES).await?;
     let plugins = host.plugins.current();
+    let at_ms = host.store.clock().now_ms();
     // It may have gone while the body came.
-    let verdict = ask(Arc::clone(&plugins), target, head, body).await?.ok_or_else(ApiError::unknown_path)?;
+    let verdict = ask(Arc::clone(&plugins), target, head, body, at_ms).await?.ok_or_else(ApiError::unknown_path)?;
     let RouteVerdict { plugin, result } = verdict;
     match result {
         Ok(RouteAnswer::Start(start)) => {
@@ -81,6 +82,7 @@ async fn ask(
     target: Target,
     head: &Parts,
     body: Vec<u8>,
+    at_ms: i64,
 ) -> Result<Option<RouteVerdict>, ApiError> {
     let headers: Vec<(String, String)> = head
         .headers
@@ -96,13 +98,8 @@ async fn ask(
         request.query = &query;
         request.headers = &headers;
         request.body = &body;
-        request.at_ms = now_ms();
+        request.at_ms = at_ms;
         plugins.answer(&target.route, &request)
     });
     asked.await.map_err(|error| ApiError::Internal(error.to_string()))
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -89,7 +89,8 @@ async fn page(State((host, handle)): State<(Arc<Host>, PrometheusHandle)>) -> Re
 async fn read(host: &Host) -> Result<(), StoreError> {
     let figures = host.store.read().await?.queue_figures().await?;
     let oldest = figures.oldest_queued_at.as_deref().and_then(|at| chrono::DateTime::parse_from_rfc3339(at).ok());
-    let age = oldest.and_then(|at| (chrono::Utc::now() - at.to_utc()).to_std().ok()).unwrap_or_default();
+    let age_ms = oldest.map_or(0, |at| host.store.clock().now_ms() - at.timestamp_millis());
+    let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
     gauge!("workflow_queue_executions").set(wide(figures.queued));
     gauge!("workflow_queue_oldest_age_seconds").set(age.as_secs_f64());
     gauge!("workflow_claimed_executions").set(wide(figures.claimed));

@@ -307,7 +307,8 @@ impl Work {
         self.guard.values(&values)?;
         self.guard.change(tx, filter).await?;
         let roles = values.get("roles").cloned();
-        let changed = tx.update(self.collection(), filter, self.guard.stamp(values), &self.options).await?;
+        let values = self.guard.stamp(values, tx.clock_ms());
+        let changed = tx.update(self.collection(), filter, values, &self.options).await?;
         self.guard.settle(tx, &changed, roles.as_ref()).await?;
         Ok(changed)
     }
