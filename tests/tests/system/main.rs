@@ -26,3 +26,5 @@ mod schedule;
 mod services;
 mod watch;
 mod webhook;
+#[cfg(target_os = "linux")]
+mod wrong_clock;

@@ -12,4 +12,4 @@ pub(crate) use client::{Answer, Client};
 pub(crate) use eventually::eventually;
 pub(crate) use fixture::{Blog, NewWorkflow};
 pub(crate) use fleet::Fleet;
-pub(crate) use process::{Host, HostOptions};
+pub(crate) use process::{Host, HostOptions, library};

@@ -1,6 +1,7 @@
 //! The server as a process.
 
 use std::{
+    env::{self, consts},
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -18,6 +19,12 @@ pub(crate) const PASSWORD: &str = "a-password-for-one-test";
 
 /// The manifest that the project ships, for a server whose plugins lie where cargo put them.
 pub(crate) const BUILT_IN_PLUGINS: &str = include_str!("../../../../plugin.toml");
+
+/// The library that cargo built of a crate: beside this test's executable.
+pub(crate) fn library(crate_name: &str) -> PathBuf {
+    let executable = env::current_exe().expect("the path of this test");
+    executable.with_file_name(format!("{}{crate_name}{}", consts::DLL_PREFIX, consts::DLL_SUFFIX))
+}
 
 /// How a server starts.
 #[derive(Clone)]

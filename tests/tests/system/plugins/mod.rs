@@ -14,16 +14,12 @@ mod routes;
 mod take_over;
 mod versioned;
 
-use std::{collections::BTreeMap, env, env::consts, path::PathBuf};
+use std::collections::BTreeMap;
 
 use host_demo::plugins::{Manifest, ManifestEntry, PluginReport, PluginState, Plugins};
 use plugin_api::{Association, Cardinality, CollectionRef, SchemaView};
 
-/// The library that cargo built of a crate: beside this test's executable.
-fn library(crate_name: &str) -> PathBuf {
-    let executable = env::current_exe().expect("the path of this test");
-    executable.with_file_name(format!("{}{crate_name}{}", consts::DLL_PREFIX, consts::DLL_SUFFIX))
-}
+use crate::harness::library;
 
 /// An entry for the good fixture.
 fn fixture() -> ManifestEntry {
