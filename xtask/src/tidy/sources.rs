@@ -12,6 +12,10 @@ const EMPTY_NAMES: [&str; 6] = ["util", "utils", "helper", "helpers", "common", 
 const UNFINISHED: [&str; 4] = ["todo!", "unimplemented!", "dbg!", "#[ignore"];
 /// Ways to wait without knowing for what.
 const SLEEPS: [&str; 3] = ["thread::sleep", "time::sleep(", "sleep_until("];
+/// How code asks the machine what time it is; where hosts of one database have to agree about that; and the one place that asks.
+const WALL_CLOCKS: [&str; 3] = ["SystemTime::now(", "Utc::now(", "Local::now("];
+const ONE_CLOCK: [&str; 3] = ["store/src", "workflow/src", "host-demo/src"];
+const CLOCK: &str = "store/src/clock.rs";
 /// How code names the library below the ABI, and the folders that may: the two sides, and the test libraries that break it on
 /// purpose.
 const ABI_NAMES: [&str; 2] = ["abi_stable::", "extern crate abi_stable"];
@@ -34,6 +38,9 @@ pub(super) fn check(file: &SourceFile) -> Vec<String> {
         .any(|folder| file.path.starts_with(folder) || file.path == Path::new(folder).with_extension("rs"))
     {
         complaints.extend(found(file, code(file), &ABI_NAMES, "outside the ABI modules"));
+    }
+    if ONE_CLOCK.iter().any(|folder| file.path.starts_with(folder)) && file.path != Path::new(CLOCK) {
+        complaints.extend(found(file, shipped_code(file), &WALL_CLOCKS, "is this machine's: go by the store's clock"));
     }
     if !file.path.starts_with("xtask") && !file.path.components().next().is_some_and(|top| is_plugin(&top)) {
         complaints.extend(found(file, code(file), &PLUGIN_LINKS, "links a plugin instead of loading it"));
@@ -84,6 +91,12 @@ fn contains_word(line: &str, word: &str) -> bool {
 /// The lines that are not comments, numbered from 0.
 fn code(file: &SourceFile) -> impl Iterator<Item = (usize, &str)> {
     file.text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+/// The lines of code before the tests.
+fn shipped_code(file: &SourceFile) -> impl Iterator<Item = (usize, &str)> {
+    let end = if is_test(&file.path) { 0 } else { tests_begin(&file.text) };
+    code(file).take_while(move |(number, _)| *number < end)
 }
 
 /// The lines of code that are tests.
@@ -148,6 +161,17 @@ mod tests {
         let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n    tokio::time::sleep(second).await\n}";
         one("store/src/a.rs", text, &format!("store/src/a.rs:4: `time::sleep(` {why}"));
         fine("workflow/src/delay.rs", "tokio::time::sleep(second).await");
+    }
+
+    #[test]
+    fn clocks_besides_the_stores() {
+        let text = "let now = chrono::Utc::now();";
+        let why = "`Utc::now(` is this machine's: go by the store's clock";
+        one("workflow/src/engine.rs", text, &format!("workflow/src/engine.rs:1: {why}"));
+        fine("store/src/clock.rs", text);
+        fine("plugin-workflow-schedule-trigger/src/trigger.rs", text);
+        fine("host-demo/src/http.rs", &format!("#[cfg(test)]\nmod tests {{\n{text}\n}}"));
+        fine("workflow/tests/engine/clock.rs", text);
     }
 
     #[test]
