@@ -2,7 +2,8 @@
 //!
 //! A node is run in two steps. [`NodeType::run`] resolves, evaluates and reads outside of any transaction, and answers with an
 //! [`Effect`]: a result, or something to be written. What is written and the job that says so are stored in one transaction
-//! by the processor, so a node's effect happens once, whatever breaks. Nodes never see the queue, HTTP or access rights.
+//! by the processor, so a node's effect happens once, whatever breaks; in a further database it is stored with a receipt instead of
+//! the job. Nodes never see the queue, HTTP or access rights.
 
 mod aggregate;
 mod calculation;
@@ -224,7 +225,7 @@ pub(crate) enum Effect {
     Done(NodeResult),
     /// This is to be written, with the job.
     Write(Work),
-    /// This is to be written into a further database; the job is stored after it.
+    /// This is to be written into a further database; the job, which is not one that waits, is stored after it.
     WriteElsewhere(Store, Work),
     /// Its branches are to be run.
     Surround(Surround),

@@ -91,7 +91,7 @@ impl Harness {
     }
 
     async fn with(parallel_workflows: usize, outside: OutsideOptions) -> Self {
-        let database = TestDatabase::new();
+        let database = TestDatabase::for_main();
         let store = Store::open(database.url()).await.unwrap();
         let options = EngineOptions { parallel_workflows, outside };
         let engine = Engine::start(store.clone(), options.clone()).await.unwrap();

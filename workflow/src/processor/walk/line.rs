@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use serde_json::Value;
-use store::{ExecutionStatus, JobId, JobStatus};
+use store::{ExecutionStatus, JobId, JobStatus, Store, WriteKey};
 
 use super::{
     history::{History, Place},
@@ -25,6 +25,8 @@ pub(super) struct Line {
     pub(super) meta: Value,
     /// Entries that are still to be stored, in order.
     pub(super) unstored: Vec<Entry>,
+    /// Receipts in further databases that are for these.
+    pub(super) receipts: Vec<(Store, WriteKey)>,
     pub(super) mode: Mode,
     pub(super) said: Said,
 }
@@ -79,6 +81,7 @@ impl Line {
             last: None,
             meta: Value::Null,
             unstored: Vec::new(),
+            receipts: Vec::new(),
             mode: Mode::Run,
             said: Said::default(),
         }

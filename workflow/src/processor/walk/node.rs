@@ -5,20 +5,20 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use store::{Cause, Job, JobId, JobStatus, NewJob, Store, Tx};
+use store::{Job, JobId, JobStatus, NewJob};
 
 use super::{
     super::within::not_within,
     Part, Turn, UNSTORED, Walk,
+    elsewhere::Elsewhere,
     line::{Left, Line, Mode},
     locked, millis,
     transaction::{Entry, LineKind, Stored, Then},
 };
 use crate::{
     EngineError,
-    nodes::{ELSEWHERE, Effect, NodeError, NodeResult, Run, Surround, Work},
+    nodes::{Effect, NodeError, NodeResult, Run, Surround},
     plan::PlannedNode,
 };
 
@@ -98,8 +98,9 @@ impl Walk<'_> {
                     Err(error) => failure(&passable(error)?),
                 }
             }
-            Ok(Effect::WriteElsewhere(store, work)) => match self.write_elsewhere(&store, work).await {
-                Ok(result) => result,
+            Ok(Effect::WriteElsewhere(store, work)) => match self.write_elsewhere(line, index, store, work).await {
+                Ok(Elsewhere::Done(result)) => result,
+                Ok(Elsewhere::Stopped(status)) => return Ok(Turn::Left(Left::Stopped(status))),
                 Err(error) => failure(&passable(error)?),
             },
             Ok(Effect::Surround(surround)) => {
@@ -125,17 +126,6 @@ impl Walk<'_> {
         }
         let turn = self.note(line, index, status, value);
         Ok(if status == JobStatus::Pending { Turn::Left(Left::Waits(due_at_ms)) } else { turn })
-    }
-
-    /// Carries out what a node writes into a further database. Its job is stored afterwards: a crash in between repeats it.
-    async fn write_elsewhere(&self, store: &Store, work: Work) -> Result<NodeResult, NodeError> {
-        let stack = self.execution.stack.iter().copied().chain([self.execution.id]).collect();
-        store
-            .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<NodeResult, NodeError>> {
-                tx.set_cause(Cause { stack, ..Cause::default() });
-                work(tx, ELSEWHERE)
-            })
-            .await
     }
 
     /// What a node's work has left behind.
