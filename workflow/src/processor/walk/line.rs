@@ -19,6 +19,8 @@ pub(super) struct Line {
     pub(super) place: Place,
     /// The rounds of the loops around it, outermost first.
     pub(super) rounds: Vec<u64>,
+    /// How often the execution has gone back behind each of the nodes around it, outermost first.
+    pub(super) returns: Vec<u64>,
     /// The job that the next one hangs below, as far as it is stored.
     pub(super) last: Option<JobId>,
     /// Of the next job, if that is the first one of a branch or round.
@@ -78,6 +80,7 @@ impl Line {
             history,
             place: Place::default(),
             rounds: Vec::new(),
+            returns: Vec::new(),
             last: None,
             meta: Value::Null,
             unstored: Vec::new(),

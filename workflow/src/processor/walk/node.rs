@@ -148,7 +148,8 @@ impl Walk<'_> {
 
     /// Walks the branches of a node, within its job.
     async fn surround(&self, line: &mut Line, index: usize, job: Job, surround: Surround) -> Result<Turn, EngineError> {
-        let (place, mode) = (line.place, line.mode);
+        let (place, mode, depth) = (line.place, line.mode, line.returns.len());
+        line.returns.push(line.history.forgotten(place, job.node_id));
         if job.status != JobStatus::Pending {
             line.mode = Mode::Recall;
         }
@@ -157,6 +158,7 @@ impl Walk<'_> {
             Surround::Parallel(mode) => self.branches(line, index, &job, mode).await,
         };
         (line.place, line.meta, line.mode) = (place, Value::Null, mode);
+        line.returns.truncate(depth);
         let walked = walked?;
         if job.status != JobStatus::Pending {
             line.last = Some(job.id);
@@ -182,6 +184,7 @@ impl Walk<'_> {
         if let Some(part) = &self.within {
             part.admits(planned)?;
         }
+        let returns = [line.returns.as_slice(), &[line.history.forgotten(line.place, planned.row.id)]].concat();
         let run = Run {
             reader: self.reader(),
             store: &self.processor.store,
@@ -193,6 +196,7 @@ impl Walk<'_> {
             stack: &self.execution.stack,
             node: &planned.row,
             rounds: &line.rounds,
+            returns: &returns,
         };
         match &planned.node {
             Some(node) => node.run(&planned.row.config, &run).await,
