@@ -22,7 +22,8 @@
 //! 14. [`data_sources`]: which further databases there are
 //! 15. [`back_up`]: a copy of a database's file; [`transfer()`]: moving to another database
 //! 16. [`secret`]: password hashing
-//! 17. `catalog`: the structure of further databases, and [`outbox`]: what is to be done elsewhere for a change in one
+//! 17. `catalog`: the structure of further databases, and our own tables in them: [`outbox`], for what is to be done elsewhere for a
+//!     change, and [`write_receipts`], for what is to be written once
 
 pub mod agreement;
 pub mod approvals;
@@ -43,6 +44,7 @@ pub mod jobs;
 pub mod marks;
 mod moment;
 pub mod outbox;
+mod own_table;
 pub mod query;
 pub mod record_changes;
 pub mod schema;
@@ -52,6 +54,7 @@ pub mod tasks;
 pub mod transfer;
 pub mod workflows;
 pub mod write;
+pub mod write_receipts;
 
 pub use approvals::{Approval, ApprovalStatus, NewApproval};
 pub use backup::back_up;
@@ -70,7 +73,8 @@ pub use hosts::{Hint, HostChange, HostVersion};
 pub use id::{ApprovalId, BindingId, ExecutionId, JobId, NodeId, TaskId, UserId, WorkflowId};
 pub use jobs::{Job, NewJob};
 pub use marks::{Mark, WorkflowClock};
-pub use outbox::{OutboxMessage, OutboxState};
+pub use outbox::OutboxMessage;
+pub use own_table::TableState;
 pub use query::{Aggregate, Aggregator, Filter, Find, Page, RelatedTo, Repeated, Select, Sort, SqlQuery};
 pub use record_changes::{Cause, RecordChange, RecordChangeKind, RecordListener};
 pub use schema::{Association, AssociationKind, Collection, Field, FieldType, Generated, Origin, Schema};
@@ -79,6 +83,7 @@ pub use tasks::{Decision, NewTasks, Quorum, Submission, Task, TaskStatus};
 pub use transfer::{TransferError, TransferEvent, TransferOptions, Transferred, transfer};
 pub use workflows::{NodeRow, WorkflowRow};
 pub use write::{AssociationChange, KeyValue, WriteOptions};
+pub use write_receipts::{WriteKey, WriteReceipt};
 
 /// One record: field names to JSON values, in the order of the collection's fields.
 pub type Record = serde_json::Map<String, serde_json::Value>;

@@ -12,6 +12,7 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -19,19 +20,11 @@ use crate::{
     Store,
     db::{Conn, Dialect, Row, Tx, each, listed_texts},
     error::StoreError,
+    own_table::{OwnTable, TableState},
 };
 
 /// The table of the outbox in a further database.
-pub(crate) const TABLE: &str = "_workflow_outbox";
-
-/// Whether there is an outbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OutboxState {
-    /// There is: what is done for a change is neither lost nor doubled.
-    Ready,
-    /// There is none, for this reason, a sentence without its end.
-    Missing(String),
-}
+pub(crate) struct Outbox;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,8 +90,26 @@ const MYSQL: Statements = Statements {
     forget: "DELETE FROM `_workflow_outbox` WHERE locate(`id`, ?) > 0",
 };
 
-/// What a trial writes, and undoes.
+/// What a trial writes.
 const TRIAL: &str = "[]";
+
+impl OwnTable for Outbox {
+    const NAME: &'static str = "_workflow_outbox";
+
+    fn create(dialect: Dialect) -> &'static str {
+        Statements::of(dialect).create
+    }
+
+    fn try_out(tx: &mut Tx) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let (id, statements) = (Uuid::new_v4(), Statements::of(tx.dialect()));
+            tx.put_into_outbox(id, &Value::from(TRIAL)).await?;
+            let ids = list(&[id]);
+            tx.ask(statements.among, [ids.clone().into()]).await?;
+            tx.carry_out(statements.forget, [ids.into()]).await.map(drop)
+        })
+    }
+}
 
 impl Store {
     /// Sees whether a further database's outbox can be used, and makes its table if there is none and that is allowed.
@@ -107,54 +118,8 @@ impl Store {
     ///
     /// [`StoreError::Invalid`] with `FURTHER_ONLY` for the main database; database errors that may pass by themselves. Why there is
     /// none otherwise is no error.
-    pub async fn prepare_outbox(&self) -> Result<OutboxState, StoreError> {
-        let options = self.further()?.options().clone();
-        if options.read_only {
-            return Ok(OutboxState::Missing("nothing is written to this data source".to_owned()));
-        }
-        let usable = self.try_outbox().await;
-        let usable = match usable {
-            Err(error) if error.is_transient() => return Err(error),
-            Err(_) if options.outbox => {
-                let made = self
-                    .write(|tx| {
-                        Box::pin(async move { tx.carry_out(Statements::of(tx.dialect()).create, []).await.map(drop) })
-                    })
-                    .await;
-                // Another host may have made it at the same moment.
-                match (self.try_outbox().await, made) {
-                    (Ok(()), _) => Ok(()),
-                    (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
-                }
-            }
-            usable => usable,
-        };
-        match usable {
-            Ok(()) => Ok(OutboxState::Ready),
-            Err(error) if error.is_transient() => Err(error),
-            Err(error) => Ok(OutboxState::Missing(format!("the table {TABLE} cannot be used: {}", reason(&error)))),
-        }
-    }
-
-    /// Writes a message, reads it, forgets it, and leaves nothing of that behind.
-    async fn try_outbox(&self) -> Result<(), StoreError> {
-        let id = Uuid::new_v4();
-        let tried: Result<(), Tried> = self
-            .write(move |tx| {
-                Box::pin(async move {
-                    tx.put_into_outbox(id, &Value::from(TRIAL)).await?;
-                    let statements = Statements::of(tx.dialect());
-                    let ids = list(&[id]);
-                    tx.ask(statements.among, [ids.clone().into()]).await?;
-                    tx.carry_out(statements.forget, [ids.into()]).await?;
-                    Err(Tried::Works)
-                })
-            })
-            .await;
-        match tried {
-            Ok(()) | Err(Tried::Works) => Ok(()),
-            Err(Tried::Failed(error)) => Err(error),
-        }
+    pub async fn prepare_outbox(&self) -> Result<TableState, StoreError> {
+        self.prepare::<Outbox>().await
     }
 
     /// The oldest messages of a further database's outbox that have been there for at least `older_than`.
@@ -262,30 +227,13 @@ impl Conn {
     }
 }
 
-/// How a trial ends: always with an error, so that it is undone.
-enum Tried {
-    Works,
-    Failed(StoreError),
-}
-
-impl From<StoreError> for Tried {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-fn id(row: &Row) -> Result<Uuid, StoreError> {
+/// The id that a row has.
+pub(crate) fn id(row: &Row) -> Result<Uuid, StoreError> {
     let text: String = row.get("id")?;
     Uuid::try_parse(&text).map_err(|error| StoreError::Corrupt { what: format!("a message's id: {error}") })
 }
 
-fn list(ids: &[Uuid]) -> String {
+/// Ids as they are bound to a statement.
+pub(crate) fn list(ids: &[Uuid]) -> String {
     Value::from(ids.iter().map(Uuid::to_string).collect::<Vec<_>>()).to_string()
-}
-
-fn reason(error: &StoreError) -> String {
-    match error {
-        StoreError::Database(cause) => cause.to_string(),
-        other => other.to_string(),
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! It claims an execution, takes the stored jobs as the state, and goes on from there: so a restart and a delay that is over
 //! are the same thing (see [`walk`]). A node's effect and its job are committed together and, where the walk ends, with the end
-//! of the execution. Each of these transactions first looks whether the execution is still running, so a cancelled one stops
+//! of the execution; what is written into a further database is committed there before. Each of these transactions first looks whether the execution is still running, so a cancelled one stops
 //! at its next node and leaves nothing half done.
 
 mod walk;

@@ -123,6 +123,7 @@ impl Bench<'_> {
             stack: &[],
             node: &row,
             rounds: &[],
+            returns: &[],
         };
         node.run(&row.config, &run).await
     }

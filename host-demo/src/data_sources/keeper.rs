@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use store::{LeftOut, Store, StoreError, outbox::OutboxState};
+use store::{LeftOut, Store, StoreError, TableState};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    registry::{Connection, DataSources, Entry},
+    registry::{Connection, DataSources, Entry, OwnTable},
     relay::Relay,
     settings::{Folder, Settings},
 };
@@ -99,8 +99,7 @@ async fn attempt<T>(attempt: impl Future<Output = Result<T, String>>) -> Result<
 async fn read_structure(sources: &DataSources, entry: &Entry) -> Result<(), StoreError> {
     let Some(now) = entry.connection() else { return Ok(()) };
     let left_out = now.store.refresh_structure().await?;
-    let (store, outbox) = (now.store.clone(), now.outbox.clone());
-    sources.connect(entry, Connection { store, outbox, left_out, trouble: None });
+    sources.connect(entry, Connection { left_out, trouble: None, ..Connection::clone(&now) });
     Ok(())
 }
 
@@ -140,6 +139,7 @@ async fn keep_open(host: &Arc<Host>, entry: &Arc<Entry>) {
                 tracing::info!(
                     source = &*entry.key,
                     outbox = connection.outbox.is_ok(),
+                    receipts = connection.receipts.is_ok(),
                     "the data source is connected"
                 );
                 let relay = Relay::new(host, entry, &connection);
@@ -155,23 +155,28 @@ async fn keep_open(host: &Arc<Host>, entry: &Arc<Entry>) {
     }
 }
 
-/// Connects, reads the structure, and sees whether there is an outbox.
+/// Connects, reads the structure, and sees which of our tables are there.
 async fn open(sources: &DataSources, entry: &Entry) -> Result<Connection, String> {
     let (url, options) = entry.settings.connection(sources.folder())?;
     let store = Store::connect(&url, &options).await.map_err(|error| causes(&error))?;
     let opened = async {
         let left_out = store.refresh_structure().await?;
-        let outbox = match store.prepare_outbox().await? {
-            OutboxState::Ready => Ok(()),
-            OutboxState::Missing(reason) => Err(reason.into()),
-        };
-        Ok::<_, StoreError>((left_out, outbox))
+        let outbox = usable(store.prepare_outbox().await?);
+        let receipts = usable(store.prepare_write_receipts().await?);
+        Ok::<_, StoreError>((left_out, outbox, receipts))
     };
     match opened.await {
-        Ok((left_out, outbox)) => Ok(Connection { store, outbox, left_out, trouble: None }),
+        Ok((left_out, outbox, receipts)) => Ok(Connection { store, outbox, receipts, left_out, trouble: None }),
         Err(error) => {
             store.close().await;
             Err(causes(&error))
         }
+    }
+}
+
+fn usable(table: TableState) -> OwnTable {
+    match table {
+        TableState::Ready => Ok(()),
+        TableState::Missing(reason) => Err(reason.into()),
     }
 }

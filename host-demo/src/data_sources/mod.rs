@@ -4,7 +4,7 @@
 //! settings  ─ what an administrator says of one: checked, with its password kept apart
 //! registry  ─ which there are on this host, and how each is doing
 //! keeper    ─ one task for each: connects, tries again, and relays
-//! relay     ─ takes up what was written into an outbox and not taken at once
+//! relay     ─ takes up what was written into an outbox and not taken at once, and sweeps receipts
 //! source    ─ one that is open: what a request, or a node, works with
 //! schemas   ─ the collections of all of them at one moment
 //! ```

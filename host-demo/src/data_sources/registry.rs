@@ -58,13 +58,17 @@ enum State {
     Failed(Arc<str>),
 }
 
-/// Whether what a change starts can be written down with it, or else why not, in a sentence.
-pub(crate) type Outbox = Result<(), Arc<str>>;
+/// Whether a table of ours there can be used, or else why not, in a sentence.
+pub(crate) type OwnTable = Result<(), Arc<str>>;
 
 /// An open one.
+#[derive(Clone)]
 pub(super) struct Connection {
     pub(super) store: Store,
-    pub(super) outbox: Outbox,
+    /// Whether what a change starts can be written down with it.
+    pub(super) outbox: OwnTable,
+    /// Whether what nodes write is written once, whoever dies when.
+    pub(super) receipts: OwnTable,
     /// What was left out when the structure was last read.
     pub(super) left_out: Arc<Vec<LeftOut>>,
     /// Why it does not answer at the moment, if it does not.
@@ -79,7 +83,8 @@ pub(crate) enum Standing {
     Failed(Arc<str>),
     Connected {
         collections: usize,
-        outbox: Outbox,
+        outbox: OwnTable,
+        receipts: OwnTable,
         left_out: Arc<Vec<LeftOut>>,
     },
 }
@@ -177,6 +182,7 @@ impl DataSources {
                 None => Standing::Connected {
                     collections: connection.store.schema().collections().count(),
                     outbox: connection.outbox.clone(),
+                    receipts: connection.receipts.clone(),
                     left_out: connection.left_out.clone(),
                 },
             },
@@ -243,9 +249,7 @@ impl DataSources {
                 }
                 None => tracing::info!(source = &*entry.key, "the data source answers again"),
             }
-            let (store, outbox) = (connection.store.clone(), connection.outbox.clone());
-            let (left_out, trouble) = (connection.left_out.clone(), trouble.map(Into::into));
-            *connection = Arc::new(Connection { store, outbox, left_out, trouble });
+            *connection = Arc::new(Connection { trouble: trouble.map(Into::into), ..Connection::clone(connection) });
             true
         });
     }

@@ -1,4 +1,5 @@
-//! Takes up what was written into an outbox and not taken at once: whoever wrote it has died, or could not reach main.
+//! Looks after our tables in a further database. Takes up what was written into an outbox and not taken at once: whoever wrote it has
+//! died, or could not reach main. Forgets the receipts that ended executions have left behind.
 //!
 //! Every host does so for every data source. Taking is a transaction of main that begins with a receipt, so however many see a
 //! message, one takes it.
@@ -10,7 +11,7 @@ use std::{
 };
 
 use store::{Store, StoreError, outbox::OutboxMessage};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::registry::{Connection, Entry};
@@ -24,13 +25,19 @@ const AGE: Duration = Duration::from_secs(5);
 const AT_ONCE: u32 = 100;
 /// How long a receipt is kept at least: far longer than anybody needs between seeing a message and taking it.
 const RECEIPT_AGE: Duration = Duration::from_secs(3_600);
+/// Between two looks at the receipts for what nodes have written. Only who dies leaves one.
+const SWEEP_PAUSE: Duration = Duration::from_secs(60);
+/// How old such a receipt is before others forget it: whoever wrote it does so after a second.
+const SWEEP_AGE: Duration = Duration::from_secs(60);
 
-/// Looks after one outbox.
+/// Looks after one data source.
 pub(super) struct Relay {
     host: Weak<Host>,
     entry: Arc<Entry>,
     store: Store,
     has_outbox: bool,
+    has_receipts: bool,
+    next_sweep: Instant,
     /// Messages that make no sense here. They stay where they are, for whoever can do something about it.
     unreadable: HashSet<Uuid>,
 }
@@ -42,6 +49,8 @@ impl Relay {
             entry: Arc::clone(entry),
             store: connection.store.clone(),
             has_outbox: connection.outbox.is_ok(),
+            has_receipts: connection.receipts.is_ok(),
+            next_sweep: Instant::now(),
             unreadable: HashSet::new(),
         }
     }
@@ -50,8 +59,7 @@ impl Relay {
     pub(super) async fn run(mut self) {
         loop {
             let Some(host) = self.host.upgrade() else { return };
-            let looked =
-                if self.has_outbox { self.round(&host).await } else { self.store.ping().await.map(|()| false) };
+            let looked = self.look(&host).await;
             let trouble = looked.as_ref().err().map(|error| causes(error));
             host.data_sources.note_trouble(&self.entry, trouble);
             drop(host);
@@ -59,6 +67,18 @@ impl Relay {
                 sleep(PAUSE).await;
             }
         }
+    }
+
+    /// Does what there is to do; says whether there may be more.
+    async fn look(&mut self, host: &Arc<Host>) -> Result<bool, StoreError> {
+        if self.has_receipts && self.next_sweep <= Instant::now() {
+            let receipts = self.store.sweep_write_receipts(&host.store, SWEEP_AGE).await?;
+            if receipts > 0 {
+                tracing::info!(source = &*self.entry.key, receipts, "forgotten: whoever wrote them did not");
+            }
+            self.next_sweep = Instant::now() + SWEEP_PAUSE;
+        }
+        if self.has_outbox { self.round(host).await } else { self.store.ping().await.map(|()| false) }
     }
 
     /// Takes what is old enough; says whether there may be more.

@@ -173,14 +173,17 @@ async fn describe(host: &Host, row: &DataSource) -> Record {
     };
     say("state", state.into());
     say("error", error.into());
-    if let Some(Standing::Connected { collections, outbox, left_out }) = standing {
+    if let Some(Standing::Connected { collections, outbox, receipts, left_out }) = standing {
         say("collections", collections.into());
         say("outbox", outbox.is_ok().into());
         say("outboxProblem", outbox.err().as_deref().into());
+        say("receipts", receipts.is_ok().into());
+        say("receiptsProblem", receipts.err().as_deref().into());
         say("leftOut", told(&left_out));
     } else {
-        // Whether there is one is not known.
+        // Whether there are such tables is not known.
         say("outbox", Value::Null);
+        say("receipts", Value::Null);
     }
     record
 }

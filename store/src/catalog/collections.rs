@@ -9,7 +9,7 @@ use super::{Column, Kind, LeftOut, Structure, Table, associations};
 use crate::{
     Record,
     db::{ConnectOptions, Dialect},
-    outbox,
+    own_table,
     schema::{Collection, Field, FieldType, Generated, Origin, Schema},
 };
 
@@ -18,7 +18,7 @@ pub(super) fn schema(dialect: Dialect, structure: Structure, options: &ConnectOp
     let Structure { mut tables, mut left_out } = structure;
     let is_asked_for =
         |name: &str| options.tables.as_ref().is_none_or(|tables| tables.iter().any(|table| table == name));
-    tables.retain(|table| table.name != outbox::TABLE && is_asked_for(&table.name));
+    tables.retain(|table| !own_table::is_own(&table.name) && is_asked_for(&table.name));
     left_out.retain(|left| is_asked_for(&left.table));
     for name in options.tables.iter().flatten() {
         let is_there =

@@ -22,7 +22,7 @@ use super::{
     sqlite,
     transaction::conclude,
 };
-use crate::{catalog::LeftOut, error::StoreError};
+use crate::{catalog::LeftOut, error::StoreError, write_receipts::WriteReceipts};
 
 /// Connections that are kept without work. Databases of others have room for few.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -38,7 +38,7 @@ pub struct ConnectOptions {
     pub max_connections: u32,
     /// Nothing is written, whatever the database would allow.
     pub read_only: bool,
-    /// A table may be made in it for the [outbox](crate::outbox).
+    /// Tables may be made in it for the [outbox](crate::outbox) and for [receipts](crate::write_receipts).
     pub outbox: bool,
 }
 
@@ -55,6 +55,7 @@ pub(crate) struct Further {
     pools: Pools,
     waiting: Arc<Semaphore>,
     left_out: ArcSwap<Vec<LeftOut>>,
+    write_receipts: WriteReceipts,
 }
 
 /// Connections: those that read, and those that write, so that who reads while writing has to wait for nobody.
@@ -83,6 +84,7 @@ impl Further {
             pools: pools?,
             waiting: Arc::new(Semaphore::new(WAITING_REQUESTS)),
             left_out: ArcSwap::default(),
+            write_receipts: WriteReceipts::default(),
         })
     }
 
@@ -94,6 +96,11 @@ impl Further {
     /// What of its structure is left out, as it was read last.
     pub(crate) fn left_out(&self) -> &ArcSwap<Vec<LeftOut>> {
         &self.left_out
+    }
+
+    /// The receipts for what nodes write into it.
+    pub(crate) fn write_receipts(&self) -> &WriteReceipts {
+        &self.write_receipts
     }
 
     pub(super) async fn reader(&self) -> Result<Link, StoreError> {

@@ -294,6 +294,18 @@ impl Store {
         }
     }
 
+    /// Does something in the background, unless the store is closed before it is done.
+    pub(crate) fn spawn_until_closed(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.shared.common.stop.clone();
+        self.shared.common.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = work => {}
+            }
+        });
+    }
+
     /// Checks that the database answers.
     ///
     /// # Errors

@@ -155,6 +155,18 @@ impl TestDatabase {
         Self::of(Database::of_this_test())
     }
 
+    /// Makes one that a host can keep its data in, beside a further one of the kind that is this test's turn.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be made.
+    pub fn for_main() -> Self {
+        Self::of(match Database::of_this_test() {
+            Database::Mysql => Database::Sqlite,
+            main => main,
+        })
+    }
+
     fn of(kind: Database) -> Self {
         let server = match kind {
             Database::Sqlite => {

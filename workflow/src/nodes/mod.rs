@@ -2,7 +2,8 @@
 //!
 //! A node is run in two steps. [`NodeType::run`] resolves, evaluates and reads outside of any transaction, and answers with an
 //! [`Effect`]: a result, or something to be written. What is written and the job that says so are stored in one transaction
-//! by the processor, so a node's effect happens once, whatever breaks. Nodes never see the queue, HTTP or access rights.
+//! by the processor, so a node's effect happens once, whatever breaks; in a further database it is stored with a receipt instead of
+//! the job. Nodes never see the queue, HTTP or access rights.
 
 mod aggregate;
 mod calculation;
@@ -171,16 +172,26 @@ pub(crate) struct Run<'r> {
     pub(crate) node: &'r NodeRow,
     /// The rounds of the surrounding loops, outermost first, from 0.
     pub(crate) rounds: &'r [u64],
+    /// How often the execution has gone back behind each of the surrounding nodes, outermost first, and behind this one.
+    pub(crate) returns: &'r [u64],
 }
 
 impl Run<'_> {
     /// Names this run of the node for the world outside: the same again when the node is repeated because its job could not be
-    /// stored, another one in every other execution, node and round. Of the form `<execution>-<node's key>[-<round>…]`.
+    /// stored, another one in every other execution, node and round, and when the execution has gone back. Of the form
+    /// `<execution>-<node's key>[-<round>…]`, followed by `-again[-<times>…]` if it has.
     pub(crate) fn idempotency_key(&self) -> String {
         let mut key = format!("{}-{}", self.execution.0, self.node.key);
         for round in self.rounds {
             key.push('-');
             key.push_str(&round.to_string());
+        }
+        if self.returns.iter().any(|times| *times > 0) {
+            key.push_str("-again");
+            for times in self.returns {
+                key.push('-');
+                key.push_str(&times.to_string());
+            }
         }
         key
     }
@@ -224,7 +235,7 @@ pub(crate) enum Effect {
     Done(NodeResult),
     /// This is to be written, with the job.
     Write(Work),
-    /// This is to be written into a further database; the job is stored after it.
+    /// This is to be written into a further database; the job, which is not one that waits, is stored after it.
     WriteElsewhere(Store, Work),
     /// Its branches are to be run.
     Surround(Surround),
@@ -389,7 +400,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_idempotency_key_names_the_execution_the_node_and_the_round() {
+    async fn the_idempotency_key_names_the_execution_the_node_the_round_and_the_return() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", folder.path().join("data.db").display())).await.unwrap();
         let (scope, expressions, outside) = (Scope::new(json!({}), 0), Expressions::default(), Outside::default());
@@ -404,7 +415,7 @@ mod tests {
             branch_index: None,
             downstream_id: None,
         };
-        let key = |rounds: &[u64]| {
+        let key = |rounds: &[u64], returns: &[u64]| {
             let execution = ExecutionId(7);
             Run {
                 reader: &store,
@@ -417,9 +428,11 @@ mod tests {
                 stack: &[],
                 node: &node,
                 rounds,
+                returns,
             }
             .idempotency_key()
         };
-        assert_eq!([key(&[]), key(&[0]), key(&[2, 11])], ["7-k3y", "7-k3y-0", "7-k3y-2-11"]);
+        assert_eq!([key(&[], &[0]), key(&[0], &[0, 0]), key(&[2, 11], &[0, 0, 0])], ["7-k3y", "7-k3y-0", "7-k3y-2-11"]);
+        assert_eq!([key(&[], &[1]), key(&[2], &[0, 1])], ["7-k3y-again-1", "7-k3y-2-again-0-1"]);
     }
 }

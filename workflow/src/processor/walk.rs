@@ -12,9 +12,11 @@
 //! jobs of nodes that work at once (`NodeType::AT_ONCE`: they take no time, see nothing but their variables, and have no effect
 //! but what is written together with their job) are stored together with the next job that is more than that, or with the end
 //! of the line. If they are lost, nothing has happened since that could have depended on them. Nodes that take time or reach
-//! outside begin when everything before them is stored.
+//! outside begin when everything before them is stored. What nodes write into further databases is stored there before their job:
+//! `elsewhere` sees to it that it is written once.
 
 mod branches;
+mod elsewhere;
 mod history;
 mod line;
 mod node;
@@ -213,6 +215,7 @@ impl<'p> Walk<'p> {
         };
         line.unstored.clear();
         line.last = last;
+        line.forget_receipts(&stored);
         locked(&self.woken).extend(woken);
         Ok(stored)
     }

@@ -18,7 +18,7 @@ use crate::harness::{Harness, log, node, object};
 
 /// How the database fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub(crate) enum Mode {
     /// The statement is refused; the next one is not.
     Once,
     /// No statement succeeds any more.
@@ -26,18 +26,18 @@ enum Mode {
 }
 
 /// Fails at the statement with this number, counted from 1.
-struct Nth {
+pub(crate) struct Nth {
     number: u64,
     mode: Mode,
     seen: AtomicU64,
 }
 
 impl Nth {
-    fn new(number: u64, mode: Mode) -> Arc<Self> {
+    pub(crate) fn new(number: u64, mode: Mode) -> Arc<Self> {
         Arc::new(Self { number, mode, seen: AtomicU64::new(0) })
     }
 
-    fn has_struck(&self) -> bool {
+    pub(crate) fn has_struck(&self) -> bool {
         self.seen.load(Ordering::SeqCst) >= self.number
     }
 }
@@ -147,16 +147,16 @@ async fn start(store: &Store) -> Result<Engine, EngineError> {
 }
 
 /// The executions of an action.
-async fn executions(observer: &Harness, mark: &str) -> Vec<Value> {
+pub(crate) async fn executions(observer: &Harness, mark: &str) -> Vec<Value> {
     observer.records_where("executions", json!({"eventKey": mark})).await
 }
 
 /// What the nodes of these executions have logged.
-async fn logs(observer: &Harness, mark: &str) -> Vec<Value> {
+pub(crate) async fn logs(observer: &Harness, mark: &str) -> Vec<Value> {
     observer.records_where("logs", json!({"tag": {"$startsWith": format!("{mark}:")}})).await
 }
 
-fn has_ended(execution: &Value) -> bool {
+pub(crate) fn has_ended(execution: &Value) -> bool {
     execution["status"].as_i64().is_some_and(|status| status != 0)
 }
 

@@ -98,7 +98,7 @@ impl Harness {
     }
 
     async fn with(parallel_workflows: usize, outside: OutsideOptions, clock: Clock) -> Self {
-        let database = TestDatabase::new();
+        let database = TestDatabase::for_main();
         let store = Store::open_by(database.url(), clock.clone()).await.unwrap();
         let options = EngineOptions { parallel_workflows, outside };
         let engine = Engine::start(store.clone(), options.clone()).await.unwrap();

@@ -8,6 +8,7 @@ mod concurrency;
 mod control;
 mod date_calculation;
 mod dispatch;
+mod elsewhere;
 mod faults;
 mod harness;
 mod history;

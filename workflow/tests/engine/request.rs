@@ -14,7 +14,7 @@ use axum::{
     routing::{any, get},
 };
 use serde_json::{Value, json};
-use store::{ExecutionStatus, JobStatus};
+use store::{ExecutionStatus, JobStatus, Submission};
 use tokio_util::{sync::DropGuard, task::TaskTracker};
 use workflow::{OutsideOptions, Permission};
 
@@ -145,6 +145,25 @@ async fn a_request_is_named_after_its_execution_and_node() {
         keys.push(key);
     }
     assert_ne!(keys[0], keys[1]);
+}
+
+#[test_database::test]
+async fn a_request_that_is_sent_again_after_a_return_has_another_key() {
+    let (harness, server) = (harness().await, Server::start().await);
+    let user = harness.user(json!({})).await;
+    let asks = node("manual", json!({"assignees": user, "title": "again?"}));
+    let workflow = harness.workflow(vec![node("request", json!({"url": server.url("/echo")})), asks]).await;
+    let id = harness.run(&workflow, json!({})).await.id;
+    let jobs = harness.jobs(id).await;
+    let (request, asked) = (jobs[0].id, jobs[1].id);
+    harness.write(move |tx| Box::pin(async move { tx.set_returns_to(asked, request).await })).await;
+    let task = harness.store.read().await.unwrap().tasks_of_job(asked).await.unwrap().remove(0);
+    harness.engine.submit_task(task.user_id, task.id, "approve".into(), Submission::default()).await.unwrap();
+    harness.until_so(async || harness.jobs(id).await.len() == 4).await;
+    let keys: Vec<_> =
+        server.seen.lock().unwrap().iter().map(|(_, _, headers, _)| headers["idempotency-key"].clone()).collect();
+    let key = format!("{}-{}", id.0, jobs[0].node_key);
+    assert_eq!(keys, [key.clone(), format!("{key}-again-1")]);
 }
 
 #[test_database::test]

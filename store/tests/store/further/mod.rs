@@ -7,3 +7,4 @@ mod records;
 mod source;
 mod types;
 mod users;
+mod write_receipts;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use store::{ConnectOptions, OutboxState, StoreError, WriteOptions};
+use store::{ConnectOptions, StoreError, TableState, WriteOptions};
 use uuid::Uuid;
 
 use super::{records::customers, source::Source};
@@ -12,8 +12,8 @@ use crate::fixture::{Fixture, code, record};
 #[test_database::test_all]
 async fn a_message_is_there_with_its_change_and_not_without() -> Result<(), StoreError> {
     let source = Source::with(&[customers()]).await;
-    assert_eq!(source.store.prepare_outbox().await?, OutboxState::Ready);
-    assert_eq!(source.store.prepare_outbox().await?, OutboxState::Ready, "once more");
+    assert_eq!(source.store.prepare_outbox().await?, TableState::Ready);
+    assert_eq!(source.store.prepare_outbox().await?, TableState::Ready, "once more");
     source.store.refresh_structure().await?;
     assert_eq!(source.store.schema().collections().count(), 1, "the outbox is no collection");
 
@@ -48,15 +48,15 @@ async fn a_message_is_there_with_its_change_and_not_without() -> Result<(), Stor
 async fn an_outbox_that_is_not_allowed_is_not_made() -> Result<(), StoreError> {
     let options = ConnectOptions { outbox: false, ..ConnectOptions::default() };
     let source = Source::opened(&[customers()], &options).await?;
-    assert!(matches!(source.store.prepare_outbox().await?, OutboxState::Missing(_)));
-    assert!(matches!(source.store.prepare_outbox().await?, OutboxState::Missing(_)), "and the first try made none");
+    assert!(matches!(source.store.prepare_outbox().await?, TableState::Missing(_)));
+    assert!(matches!(source.store.prepare_outbox().await?, TableState::Missing(_)), "and the first try made none");
     let options = ConnectOptions { read_only: true, ..ConnectOptions::default() };
     let reader = store::Store::connect(source.url(), &options).await?;
-    assert!(matches!(reader.prepare_outbox().await?, OutboxState::Missing(_)));
+    assert!(matches!(reader.prepare_outbox().await?, TableState::Missing(_)));
     // A table of that name that is somebody else's is left alone.
     source.execute("CREATE TABLE _workflow_outbox (id INTEGER)").await;
     let source = store::Store::connect(source.url(), &ConnectOptions::default()).await?;
-    assert!(matches!(source.prepare_outbox().await?, OutboxState::Missing(_)));
+    assert!(matches!(source.prepare_outbox().await?, TableState::Missing(_)));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Users of a further database who may do little, and those who are thrown out.
 
 use serde_json::json;
-use store::{ConnectOptions, Find, OutboxState, Store, StoreError, WriteOptions};
+use store::{ConnectOptions, Find, Store, StoreError, TableState, WriteOptions};
 use test_database::Database;
 use tokio::{sync::oneshot, task::JoinSet};
 
@@ -86,7 +86,7 @@ async fn who_may_only_read_is_told_so() -> Result<(), StoreError> {
         .write(move |tx| Box::pin(async move { tx.create(&things, values, &WriteOptions::default()).await }))
         .await;
     assert_eq!(code(created), "NOT_ALLOWED");
-    assert!(matches!(reader.prepare_outbox().await?, OutboxState::Missing(_)));
+    assert!(matches!(reader.prepare_outbox().await?, TableState::Missing(_)));
     reader.close().await;
     user.leave().await;
     Ok(())

@@ -86,6 +86,29 @@ impl Erp {
         }
     }
 
+    /// How many rows a table has, past the host.
+    pub(crate) async fn rows(&self, table: &str) -> i64 {
+        use sqlx::{AssertSqlSafe, ConnectOptions as _};
+        let statement = format!("SELECT count(*) FROM {table}");
+        match self.database.kind() {
+            Database::Sqlite => {
+                let options: sqlx::sqlite::SqliteConnectOptions = self.url().parse().expect("a URL");
+                let mut connection = options.connect().await.expect("a connection");
+                sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut connection).await.expect("a number")
+            }
+            Database::Postgres => {
+                let options: sqlx::postgres::PgConnectOptions = self.url().parse().expect("a URL");
+                let mut connection = options.connect().await.expect("a connection");
+                sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut connection).await.expect("a number")
+            }
+            Database::Mysql => {
+                let options: sqlx::mysql::MySqlConnectOptions = self.url().parse().expect("a URL");
+                let mut connection = options.connect().await.expect("a connection");
+                sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut connection).await.expect("a number")
+            }
+        }
+    }
+
     /// Where it is.
     pub(crate) fn url(&self) -> &str {
         self.database.url()
@@ -108,7 +131,8 @@ impl Scene {
         let admin = host.admin().await;
         let made =
             admin.post("dataSources:create", json!({"key": KEY, "displayName": "ERP", "url": erp.url()})).await.ok();
-        assert_eq!((&made["state"], &made["outbox"]), (&json!("connected"), &json!(true)), "{made}");
+        assert_eq!(made["state"], json!("connected"), "{made}");
+        assert_eq!((&made["outbox"], &made["receipts"]), (&json!(true), &json!(true)), "{made}");
         let there = admin.at(KEY);
         let blog = Blog::set_up(admin).await;
         Self { host, erp, blog, there }

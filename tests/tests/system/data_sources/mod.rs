@@ -4,5 +4,6 @@ mod erp;
 mod events;
 mod management;
 mod nodes;
+mod once;
 mod outbox;
 mod records;

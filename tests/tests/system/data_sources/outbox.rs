@@ -75,6 +75,8 @@ async fn without_an_outbox_executions_are_stored_right_after_the_change() {
     let made = admin.post("dataSources:create", made).await.ok();
     assert_eq!(made["outbox"], json!(false), "{made}");
     assert!(made["outboxProblem"].is_string());
+    assert_eq!(made["receipts"], json!(false), "{made}");
+    assert!(made["receiptsProblem"].is_string());
     let blog = Blog::set_up(admin).await;
     let workflow = blog.workflow(NewWorkflow::on("erp:orders").logs("{{$context.data.title}}")).await;
     let path = format!("orders:create?triggerWorkflows={}", workflow.key);

@@ -25,6 +25,8 @@ pub(super) struct Place {
 pub(super) struct History {
     jobs: HashMap<(Place, NodeId), Job>,
     last_rounds: HashMap<JobId, u64>,
+    /// How often a node at a place was run in vain: its job was gone back behind.
+    forgotten: HashMap<(Place, NodeId), u64>,
 }
 
 /// What tells the first job of a branch or round from those that follow it.
@@ -51,7 +53,9 @@ impl History {
             let returns_to = job.returns_to;
             history.jobs.insert((place, job.node_id), job);
             if let Some(target) = returns_to {
-                history.jobs.retain(|(at, _), job| *at != place || job.id < target);
+                for ((at, node), _) in history.jobs.extract_if(|(at, _), job| *at == place && job.id >= target) {
+                    *history.forgotten.entry((at, node)).or_default() += 1;
+                }
             }
         }
         history
@@ -71,6 +75,11 @@ impl History {
     /// The job of a node at a place.
     pub(super) fn job(&self, place: Place, node: NodeId) -> Option<&Job> {
         self.jobs.get(&(place, node))
+    }
+
+    /// How many jobs of a node at a place were gone back behind: tells its runs from each other.
+    pub(super) fn forgotten(&self, place: Place, node: NodeId) -> u64 {
+        self.forgotten.get(&(place, node)).copied().unwrap_or_default()
     }
 
     /// The last round of a job that has left jobs behind.
@@ -122,10 +131,13 @@ mod tests {
         let found = |history: &History, place, node| history.job(place, NodeId(node)).map(|job| job.id.0);
         assert_eq!(found(&history, main, 2), Some(2), "another line");
         assert_eq!([3, 4, 5].map(|node| found(&history, round, node)), [Some(3), Some(6), None]);
+        let forgotten = |history: &History, place, node| history.forgotten(place, NodeId(node));
+        assert_eq!([3, 4, 5].map(|node| forgotten(&history, round, node)), [0, 1, 1]);
         let before: Vec<i64> = history.before(JobId(6)).iter().map(|job| job.id.0).collect();
         assert_eq!(before, [3]);
         let history = History::new(jobs);
         assert_eq!([1, 2, 6].map(|node| found(&history, main, node)), [Some(1), None, None]);
+        assert_eq!([1, 2, 6].map(|node| forgotten(&history, main, node)), [0, 1, 1]);
         assert_eq!(jobs_before(Vec::new(), JobId(1)), []);
     }
 

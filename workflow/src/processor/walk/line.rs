@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use serde_json::Value;
-use store::{ExecutionStatus, JobId, JobStatus};
+use store::{ExecutionStatus, JobId, JobStatus, Store, WriteKey};
 
 use super::{
     history::{History, Place},
@@ -19,12 +19,16 @@ pub(super) struct Line {
     pub(super) place: Place,
     /// The rounds of the loops around it, outermost first.
     pub(super) rounds: Vec<u64>,
+    /// How often the execution has gone back behind each of the nodes around it, outermost first.
+    pub(super) returns: Vec<u64>,
     /// The job that the next one hangs below, as far as it is stored.
     pub(super) last: Option<JobId>,
     /// Of the next job, if that is the first one of a branch or round.
     pub(super) meta: Value,
     /// Entries that are still to be stored, in order.
     pub(super) unstored: Vec<Entry>,
+    /// Receipts in further databases that are for these.
+    pub(super) receipts: Vec<(Store, WriteKey)>,
     pub(super) mode: Mode,
     pub(super) said: Said,
 }
@@ -76,9 +80,11 @@ impl Line {
             history,
             place: Place::default(),
             rounds: Vec::new(),
+            returns: Vec::new(),
             last: None,
             meta: Value::Null,
             unstored: Vec::new(),
+            receipts: Vec::new(),
             mode: Mode::Run,
             said: Said::default(),
         }

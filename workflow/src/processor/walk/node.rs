@@ -2,20 +2,20 @@
 
 use std::{sync::Arc, time::Instant};
 
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use store::{Cause, Job, JobId, JobStatus, NewJob, Store, Tx};
+use store::{Job, JobId, JobStatus, NewJob};
 
 use super::{
     super::within::not_within,
     Part, Turn, UNSTORED, Walk,
+    elsewhere::Elsewhere,
     line::{Left, Line, Mode},
     locked,
     transaction::{Entry, LineKind, Stored, Then},
 };
 use crate::{
     EngineError,
-    nodes::{ELSEWHERE, Effect, NodeError, NodeResult, Run, Surround, Work},
+    nodes::{Effect, NodeError, NodeResult, Run, Surround},
     plan::PlannedNode,
 };
 
@@ -95,8 +95,9 @@ impl Walk<'_> {
                     Err(error) => failure(&passable(error)?),
                 }
             }
-            Ok(Effect::WriteElsewhere(store, work)) => match self.write_elsewhere(&store, work).await {
-                Ok(result) => result,
+            Ok(Effect::WriteElsewhere(store, work)) => match self.write_elsewhere(line, index, store, work).await {
+                Ok(Elsewhere::Done(result)) => result,
+                Ok(Elsewhere::Stopped(status)) => return Ok(Turn::Left(Left::Stopped(status))),
                 Err(error) => failure(&passable(error)?),
             },
             Ok(Effect::Surround(surround)) => {
@@ -124,17 +125,6 @@ impl Walk<'_> {
         Ok(if status == JobStatus::Pending { Turn::Left(Left::Waits(due_at_ms)) } else { turn })
     }
 
-    /// Carries out what a node writes into a further database. Its job is stored afterwards: a crash in between repeats it.
-    async fn write_elsewhere(&self, store: &Store, work: Work) -> Result<NodeResult, NodeError> {
-        let stack = self.execution.stack.iter().copied().chain([self.execution.id]).collect();
-        store
-            .write(move |tx: &mut Tx| -> BoxFuture<'_, Result<NodeResult, NodeError>> {
-                tx.set_cause(Cause { stack, ..Cause::default() });
-                work(tx, ELSEWHERE)
-            })
-            .await
-    }
-
     /// What a node's work has left behind.
     fn written(&self, line: &mut Line, index: usize, stored: Stored) -> Turn {
         line.meta = Value::Null;
@@ -155,7 +145,8 @@ impl Walk<'_> {
 
     /// Walks the branches of a node, within its job.
     async fn surround(&self, line: &mut Line, index: usize, job: Job, surround: Surround) -> Result<Turn, EngineError> {
-        let (place, mode) = (line.place, line.mode);
+        let (place, mode, depth) = (line.place, line.mode, line.returns.len());
+        line.returns.push(line.history.forgotten(place, job.node_id));
         if job.status != JobStatus::Pending {
             line.mode = Mode::Recall;
         }
@@ -164,6 +155,7 @@ impl Walk<'_> {
             Surround::Parallel(mode) => self.branches(line, index, &job, mode).await,
         };
         (line.place, line.meta, line.mode) = (place, Value::Null, mode);
+        line.returns.truncate(depth);
         let walked = walked?;
         if job.status != JobStatus::Pending {
             line.last = Some(job.id);
@@ -189,6 +181,7 @@ impl Walk<'_> {
         if let Some(part) = &self.within {
             part.admits(planned)?;
         }
+        let returns = [line.returns.as_slice(), &[line.history.forgotten(line.place, planned.row.id)]].concat();
         let run = Run {
             reader: self.reader(),
             store: &self.processor.store,
@@ -200,6 +193,7 @@ impl Walk<'_> {
             stack: &self.execution.stack,
             node: &planned.row,
             rounds: &line.rounds,
+            returns: &returns,
         };
         match &planned.node {
             Some(node) => node.run(&planned.row.config, &run).await,
