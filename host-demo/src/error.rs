@@ -94,7 +94,11 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        line = format!("{line}: {cause}");
+        let text = cause.to_string();
+        // Some errors say what their cause says, too.
+        if !line.ends_with(&text) {
+            line = format!("{line}: {text}");
+        }
         source = cause.source();
     }
     line

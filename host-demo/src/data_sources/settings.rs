@@ -32,6 +32,8 @@ const NAMES: [&str; 11] = [
     "readOnly",
     "maxConnections",
 ];
+/// The parts that an address may be given in.
+const PARTS: [&str; 6] = ["host", "port", "username", "password", "database", "storage"];
 
 /// A further database, as it is written down.
 #[derive(Debug, Clone, PartialEq)]
@@ -193,6 +195,9 @@ fn given_url(body: &Record) -> Result<Option<Url>, ApiError> {
 /// Makes a URL of its parts.
 fn built(body: &Record, parts: &Record) -> Result<Url, ApiError> {
     let kind = text(body, "type")?.ok_or_else(|| ApiError::invalid("REQUIRED", "\"type\" is required"))?;
+    if let Some(name) = parts.keys().find(|name| !PARTS.contains(&name.as_str())) {
+        return Err(invalid(format!("\"options.{name}\" is nothing that an address has; a \"url\" takes parameters")));
+    }
     let part = |name: &str| text(parts, name);
     let required = |name: &str| {
         part(name)?.ok_or_else(|| ApiError::invalid("REQUIRED", format!("\"options.{name}\" is required")))
@@ -340,6 +345,10 @@ mod tests {
         check(
             json!({"url": "postgres://db/erp", "type": "mysql"}),
             Err("\"type\" is mysql, and the address is one of postgres"),
+        );
+        check(
+            json!({"type": "postgres", "options": {"host": "db", "ssl": true}}),
+            Err("\"options.ssl\" is nothing that an address has; a \"url\" takes parameters"),
         );
         check(json!({"url": "postgres://db/erp", "maxConnections": 0}), Err("\"maxConnections\" must be 2 to 64"));
         check(json!({"url": "postgres://db/erp", "tables": "a"}), Err("\"tables\" must be an array of names"));

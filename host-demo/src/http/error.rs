@@ -251,13 +251,7 @@ impl ApiError {
 
     /// What the operator reads: the error and what caused it.
     pub(crate) fn causes(&self) -> String {
-        let mut causes = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            causes = format!("{causes}: {cause}");
-            source = cause.source();
-        }
-        causes
+        crate::error::causes(self)
     }
 
     /// What the caller reads.

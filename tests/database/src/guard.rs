@@ -2,8 +2,12 @@
 //! server is stopped and its folder removed even if this process is killed.
 
 use std::{
-    io::{BufRead as _, BufReader},
-    os::unix::{fs::chown, process::CommandExt as _},
+    fs,
+    io::{self, BufRead as _, BufReader, Write as _},
+    os::unix::{
+        fs::{OpenOptionsExt as _, chown},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::{ChildStdin, Command, Stdio},
 };
@@ -18,10 +22,13 @@ pub(super) struct Guard {
     _input: Option<ChildStdin>,
 }
 
-/// Runs a script in a new folder, which is its first argument; the programs' folder is the second. The server is there when it says
-/// `ready`.
-pub(super) fn post(name: &str, script: &str, programs: &Path) -> Result<Guard, String> {
+/// Runs a script in a new folder with some files, which is its first argument; the programs' folder is the second. The server is there when it
+/// says `ready`.
+pub(super) fn post(name: &str, script: &str, programs: &Path, files: &[(&str, String)]) -> Result<Guard, String> {
     let folder = tempfile::Builder::new().prefix(name).tempdir().map_err(|error| error.to_string())?;
+    for (file, text) in files {
+        put(&folder.path().join(file), text).map_err(|error| format!("{file}: {error}"))?;
+    }
     let mut guard = Command::new("sh");
     guard.args(["-c", script, "guard"]).arg(folder.path()).arg(programs);
     if is_root() {
@@ -44,6 +51,12 @@ pub(super) fn post(name: &str, script: &str, programs: &Path) -> Result<Guard, S
     Ok(Guard { folder, _input: input })
 }
 
+/// Writes a file that is the server's alone.
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())?;
+    if is_root() { chown(path, Some(NOBODY), Some(NOBODY)) } else { Ok(()) }
+}
+
 /// The first folder that holds all the programs: of those in the path, and then of these.
 pub(super) fn programs(names: &[&str], installed: Vec<PathBuf>) -> Option<PathBuf> {
     let in_path =
@@ -53,5 +66,5 @@ pub(super) fn programs(names: &[&str], installed: Vec<PathBuf>) -> Option<PathBu
 
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }

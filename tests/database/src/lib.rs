@@ -7,6 +7,7 @@
 //! folder, and ends with it, however that ends; the MySQL server that of `MYSQL_URL`, or a MariaDB likewise. Without either the
 //! tests on it say that they are left out; `REQUIRE_POSTGRES=1` and `REQUIRE_MYSQL=1` make that a failure.
 
+mod encrypted;
 mod guard;
 mod mysql;
 mod postgres;
@@ -15,11 +16,13 @@ mod server;
 use std::{
     cell::Cell,
     collections::BTreeMap,
+    fmt::Display,
     io::Write as _,
     path::{Path, PathBuf},
     sync::{Mutex, Once, PoisonError},
 };
 
+pub use encrypted::EncryptedServer;
 use server::Server;
 use sqlx::{ConnectOptions, Connection as _, Executor};
 use tempfile::TempDir;
@@ -50,6 +53,26 @@ impl Database {
     pub fn of_hosts() -> Self {
         if std::env::var("TEST_DATABASE").is_ok_and(|name| name == "postgres") { Self::Postgres } else { Self::Sqlite }
     }
+
+    /// What was found of a server of this kind. If it is nothing, the tests on it say once that they are left out.
+    fn or_left_out<T, E: Display>(self, found: Result<T, E>) -> Option<T> {
+        static POSTGRES: Once = Once::new();
+        static MYSQL: Once = Once::new();
+        let (name, required, said) = match self {
+            Self::Sqlite => return found.ok(),
+            Self::Postgres => ("PostgreSQL", "REQUIRE_POSTGRES", &POSTGRES),
+            Self::Mysql => ("MySQL", "REQUIRE_MYSQL", &MYSQL),
+        };
+        let problem = match found {
+            Ok(found) => return Some(found),
+            Err(problem) => problem,
+        };
+        let required = std::env::var(required).is_ok_and(|value| value == "1");
+        assert!(!required, "{name} is required: {problem}");
+        // Once, past the test harness, which shows only what failing tests print. Nobody may be listening.
+        said.call_once(|| drop(writeln!(std::io::stdout(), "{name} is left out: {problem}")));
+        None
+    }
 }
 
 /// Has the server that is started for this process flush what is committed, as one in earnest does: for measurements. Before anything else.
@@ -63,20 +86,13 @@ pub fn keep_what_is_committed() {
 ///
 /// Without its server, if that is required.
 pub fn begin(database: Database) -> bool {
-    static POSTGRES: Once = Once::new();
-    static MYSQL: Once = Once::new();
     TURN.set(database);
-    let (name, server, required, said) = match database {
+    let server = match database {
         Database::Sqlite => return true,
-        Database::Postgres => ("PostgreSQL", postgres::server(), "REQUIRE_POSTGRES", &POSTGRES),
-        Database::Mysql => ("MySQL", mysql::server(), "REQUIRE_MYSQL", &MYSQL),
+        Database::Postgres => postgres::server(),
+        Database::Mysql => mysql::server(),
     };
-    let Err(problem) = server else { return true };
-    let required = std::env::var(required).is_ok_and(|value| value == "1");
-    assert!(!required, "{name} is required: {problem}");
-    // Once, past the test harness, which shows only what failing tests print. Nobody may be listening.
-    said.call_once(|| drop(writeln!(std::io::stdout(), "{name} is left out: {problem}")));
-    false
+    database.or_left_out(server).is_some()
 }
 
 /// The database for the data in a folder, if [hosts](Database::of_hosts) are to keep theirs on a server; the same at each call,

@@ -11,7 +11,7 @@ use std::{
 use sqlx::postgres::PgConnectOptions;
 
 use crate::{
-    guard,
+    guard::{self, Guard},
     server::{Server, Wording, beside},
 };
 
@@ -54,15 +54,8 @@ pub(super) fn server() -> Result<&'static Server, &'static str> {
 }
 
 fn start() -> Result<Server, String> {
-    // Where Debian puts it, the newest first.
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut installed: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
-    installed.sort();
-    installed.reverse();
-    let programs = guard::programs(&["initdb", "pg_ctl", "postgres"], installed)
-        .ok_or("there is no PostgreSQL on this machine, and no DATABASE_URL")?;
     let settings = if IS_DURABLE.load(Ordering::Relaxed) { DURABLE } else { FORGETFUL };
-    let guard = guard::post("postgres", &format!("settings='{settings}'\n{GUARD}"), &programs)?;
+    let guard = start_with(settings, &[])?;
     let options =
         PgConnectOptions::new_without_pgpass().socket(&guard.folder).username("postgres").database("postgres");
     let socket = guard.folder.display().to_string();
@@ -72,4 +65,16 @@ fn start() -> Result<Server, String> {
         WORDING,
         Some(guard),
     )
+}
+
+/// Starts a server with more settings, in which `$1` is its folder, and files in that.
+pub(super) fn start_with(settings: &str, files: &[(&str, String)]) -> Result<Guard, String> {
+    // Where Debian puts it, the newest first.
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut installed: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    installed.sort();
+    installed.reverse();
+    let programs = guard::programs(&["initdb", "pg_ctl", "postgres"], installed)
+        .ok_or("there is no PostgreSQL on this machine, and no DATABASE_URL")?;
+    guard::post("postgres", &format!("settings=\"{settings}\"\n{GUARD}"), &programs, files)
 }

@@ -11,6 +11,7 @@ mod crash;
 mod custom_action;
 mod data_sources;
 mod depth;
+mod encryption;
 mod explain;
 mod guide;
 mod harness;
