@@ -1,5 +1,7 @@
 //! What connects a host with its PostgreSQL database, and fails in the ways in which networks do.
 
+mod questions;
+
 use std::{
     io,
     path::PathBuf,
@@ -18,6 +20,8 @@ use tokio::{
     task::JoinSet,
     try_join,
 };
+
+use questions::Questions;
 
 /// Bytes that are under way in one direction of a connection at most.
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -40,6 +44,7 @@ pub struct Cable {
     far: Far,
     way: watch::Sender<Way>,
     made: Arc<AtomicU64>,
+    questions: Arc<AtomicU64>,
     outage: Option<Outage>,
     /// Takes connections; those that it has taken end with it.
     carrying: JoinSet<()>,
@@ -75,8 +80,8 @@ impl Cable {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let (way, _) = watch::channel(Way { is_open: true, lost_before: 0 });
-        let (made, carrying) = (Arc::default(), JoinSet::new());
-        let mut cable = Self { url: through(url, port)?, port, far, way, made, outage: None, carrying };
+        let (made, questions, carrying) = (Arc::default(), Arc::default(), JoinSet::new());
+        let mut cable = Self { url: through(url, port)?, port, far, way, made, questions, outage: None, carrying };
         cable.carry(listener);
         Ok(cable)
     }
@@ -86,18 +91,24 @@ impl Cable {
         &self.url
     }
 
+    /// How often the host has asked the server something so far, and waited for the answer.
+    pub fn questions(&self) -> u64 {
+        self.questions.load(Ordering::SeqCst)
+    }
+
     fn carry(&mut self, listener: TcpListener) {
         let (far, way, made) = (self.far.clone(), self.way.subscribe(), Arc::clone(&self.made));
+        let questions = Arc::clone(&self.questions);
         self.carrying.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
                 let number = made.fetch_add(1, Ordering::SeqCst);
-                let (far, way) = (far.clone(), way.clone());
+                let (far, way, asked) = (far.clone(), way.clone(), Arc::clone(&questions));
                 connections.spawn(async move {
                     match far {
-                        Far::Socket(path) => connect(near, UnixStream::connect(path).await?, way, number).await,
+                        Far::Socket(path) => connect(near, UnixStream::connect(path).await?, way, number, &asked).await,
                         Far::Address(host, port) => {
-                            connect(near, TcpStream::connect((host, port)).await?, way, number).await
+                            connect(near, TcpStream::connect((host, port)).await?, way, number, &asked).await
                         }
                     }
                 });
@@ -152,7 +163,13 @@ fn through(url: &str, port: u16) -> Result<String> {
 }
 
 /// Carries a connection until it ends, or is lost.
-async fn connect<F>(mut near: TcpStream, far: F, mut way: watch::Receiver<Way>, number: u64) -> io::Result<()>
+async fn connect<F>(
+    mut near: TcpStream,
+    far: F,
+    mut way: watch::Receiver<Way>,
+    number: u64,
+    asked: &AtomicU64,
+) -> io::Result<()>
 where
     F: AsyncRead + AsyncWrite,
 {
@@ -160,8 +177,11 @@ where
         let (near_read, near_write) = near.split();
         let (far_read, far_write) = split(far);
         let mut lost = way.clone();
-        let there = pump(near_read, far_write, way.clone());
-        let back = pump(far_read, near_write, way.clone());
+        let mut questions = Questions::default();
+        let there = pump(near_read, far_write, way.clone(), |bytes| {
+            asked.fetch_add(questions.count(bytes), Ordering::SeqCst);
+        });
+        let back = pump(far_read, near_write, way.clone(), |_| {});
         tokio::select! {
             ended = async { try_join!(there, back) } => return ended.map(drop),
             _ = lost.wait_for(|way| way.is_open && number < way.lost_before) => {}
@@ -172,11 +192,12 @@ where
     copy(&mut near, &mut sink()).await.map(drop)
 }
 
-/// Carries bytes in one direction, while the way is open.
+/// Carries bytes in one direction, while the way is open, and shows them.
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     mut way: watch::Receiver<Way>,
+    mut show: impl FnMut(&[u8]),
 ) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
@@ -187,6 +208,7 @@ async fn pump(
         if count == 0 {
             return to.shutdown().await;
         }
+        show(&buffer[..count]);
         to.write_all(&buffer[..count]).await?;
     }
 }

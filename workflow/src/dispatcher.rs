@@ -23,7 +23,7 @@ use tracing::Instrument as _;
 
 use crate::{
     EngineError, Outcome,
-    processor::{Begun, Lane, Processor, Ran, Task},
+    processor::{Begun, Lane, Next, Processor, Ran, Task},
 };
 pub(crate) use lease::Lease;
 use line::{Line, Ticket};
@@ -244,7 +244,12 @@ impl Dispatcher {
             };
             let Some(ran) = self.logged(ran) else { return false };
             executions += ran.executions.max(1);
-            begun = ran.next;
+            begun = match ran.next {
+                Next::Begun(next) => Some(*next),
+                // What is queued from now on is hinted at.
+                Next::Nobody => return false,
+                Next::Unknown => None,
+            };
             if last {
                 return true;
             }

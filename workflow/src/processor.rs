@@ -82,15 +82,24 @@ pub(crate) struct Ran {
     pub(crate) due_at_ms: Option<i64>,
     /// How many executions ended, this one included.
     pub(crate) executions: usize,
-    /// The next execution of the lane, claimed with the end of this one.
-    pub(crate) next: Option<Begun>,
+    pub(crate) next: Next,
+}
+
+/// What comes after an execution in its lane.
+pub(crate) enum Next {
+    /// This one, claimed in the transaction that ended the one before.
+    Begun(Box<Begun>),
+    /// Nothing: that transaction has found nothing to claim.
+    Nobody,
+    /// What there is: nobody has looked.
+    Unknown,
 }
 
 impl Ran {
     /// An execution was ended without its nodes.
-    fn over(id: ExecutionId, status: ExecutionStatus, woken: Vec<WorkflowId>, executions: usize) -> Self {
+    fn over(id: ExecutionId, status: ExecutionStatus, woken: Vec<WorkflowId>, executions: usize, next: Next) -> Self {
         let outcome = Outcome { id, status, messages: Vec::new(), ended_by_node: false, output: None };
-        Self { outcome, woken, due_at_ms: None, executions, next: None }
+        Self { outcome, woken, due_at_ms: None, executions, next }
     }
 }
 
@@ -128,6 +137,8 @@ pub(crate) struct Begun {
     woken: Vec<WorkflowId>,
     /// Executions that were ended in the same transaction, this one included if it is over.
     ended: usize,
+    /// It is over, and the transaction has found nothing to claim behind it.
+    is_last: bool,
     /// Changes when a job of it was ended from outside.
     events: watch::Receiver<u64>,
     /// How many executions of the workflow may run at once.
@@ -170,9 +181,13 @@ impl Processor {
     /// Claims an execution; `None` if there is none to run.
     pub(crate) async fn claim(self: &Arc<Self>, task: Task) -> Result<Option<Begun>, EngineError> {
         let processor = Arc::clone(self);
+        let turn = match task {
+            Task::Next(workflow) => Some(workflow),
+            Task::This(_) => None,
+        };
         let begun = self
             .store
-            .write(move |tx| -> BoxFuture<'_, Result<Option<Begun>, StoreError>> {
+            .write_in_turn(turn, move |tx| -> BoxFuture<'_, Result<Option<Begun>, StoreError>> {
                 Box::pin(async move { processor.begin(tx, task).await })
             })
             .await;
@@ -235,10 +250,11 @@ impl Processor {
     /// Runs a claimed execution until it ends or waits, or until its time is over. Dropping the future stops between two
     /// transactions: the execution stays claimed until this process hands it back or its lease ends.
     pub(crate) async fn go_on(self: &Arc<Self>, begun: Begun, lane: Lane) -> Result<Ran, EngineError> {
-        let Begun { execution, plan, jobs, woken, ended, events, .. } = begun;
+        let Begun { execution, plan, jobs, woken, ended, is_last, events, .. } = begun;
         let (id, status) = (execution.id, execution.status);
         if status.is_final() {
-            return Ok(Ran::over(id, status, woken, ended));
+            let next = if is_last { Next::Nobody } else { Next::Unknown };
+            return Ok(Ran::over(id, status, woken, ended, next));
         }
         let span = span(&execution);
         let expires_at_ms = execution.expires_at_ms;
@@ -285,7 +301,7 @@ impl Processor {
         // Once this is stored, no transaction of the run can be any more, so it can be dropped wherever it is. Otherwise it
         // has just come to its own end.
         match self.expire(id, Some(self.claim.clone())).await? {
-            Some(woken) => Ok(Ran::over(id, ExecutionStatus::Aborted, woken, 1)),
+            Some(woken) => Ok(Ran::over(id, ExecutionStatus::Aborted, woken, 1, Next::Unknown)),
             None => walking.await,
         }
     }
@@ -374,7 +390,7 @@ impl Processor {
 
     /// Claims an execution; those that have no nodes are ended right away, and the next one is claimed.
     async fn begin(&self, tx: &mut Tx, task: Task) -> Result<Option<Begun>, StoreError> {
-        let (mut woken, mut last, mut ended) = (Vec::new(), None, 0);
+        let (mut woken, mut last, mut ended) = (Vec::new(), None::<Begun>, 0);
         loop {
             let claimed = match task {
                 Task::Next(workflow) => tx.claim_next(workflow, &self.claim).await?,
@@ -382,7 +398,9 @@ impl Processor {
                     tx.claim(id, &self.claim).await?.map(|execution| Claimed { execution, concurrency: 1 })
                 }
             };
-            let Some(Claimed { mut execution, concurrency }) = claimed else { return Ok(last) };
+            let Some(Claimed { mut execution, concurrency }) = claimed else {
+                return Ok(last.map(|last| Begun { is_last: true, ..last }));
+            };
             let plan = self.plans.get(tx, execution.workflow_id).await?;
             if plan.start().is_some() {
                 let (told, events) = watch::channel(0);
@@ -392,14 +410,15 @@ impl Processor {
                     (Task::Next(_), None) => Vec::new(),
                     (Task::Next(_), Some(_)) | (Task::This(_), _) => tx.jobs(execution.id).await?,
                 };
-                return Ok(Some(Begun { execution, plan, jobs, woken, ended, concurrency, events }));
+                return Ok(Some(Begun { execution, plan, jobs, woken, ended, is_last: false, concurrency, events }));
             }
             let status = ExecutionStatus::Resolved;
             woken.extend(ending::end(tx, execution.id, status, None).await?);
             execution.status = status;
             ended += 1;
             let events = watch::channel(0).1;
-            let begun = Begun { execution, plan, jobs: Vec::new(), woken: woken.clone(), ended, concurrency, events };
+            let (jobs, woken, is_last) = (Vec::new(), woken.clone(), false);
+            let begun = Begun { execution, plan, jobs, woken, ended, is_last, concurrency, events };
             if ended >= EMPTY_PER_WRITE || matches!(task, Task::This(_)) {
                 return Ok(Some(begun));
             }

@@ -13,10 +13,7 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{
-    PgPool,
-    postgres::{PgListener, PgPoolOptions},
-};
+use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::{
     sync::{broadcast, mpsc},
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
@@ -26,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Common,
     lifeline::{ACQUIRE_TIMEOUT, Lifeline},
+    pool::Pool,
 };
 use crate::{
     changes::Feed,
@@ -76,7 +74,7 @@ struct Ringer {
     name: String,
     lifeline: Lifeline,
     /// For what is sent, one at a time.
-    pool: PgPool,
+    pool: Pool,
     feed: Feed,
     heard: broadcast::Sender<Hint>,
     watched: Watched,
@@ -157,7 +155,7 @@ impl Ringer {
     }
 
     async fn notify(&self, payload: String) -> Result<(), sqlx::Error> {
-        let mut held = self.lifeline.acquire(&self.pool).await?;
+        let mut held = self.pool.acquire().await?;
         let (connection, line) = held.parts()?;
         let notify = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload);
         line.answer(notify.execute(connection)).await.map(drop)

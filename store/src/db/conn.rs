@@ -4,7 +4,7 @@
 //! as text.
 
 use std::{
-    ops::{Deref, DerefMut, Range},
+    ops::{Deref, DerefMut},
     sync::Arc,
 };
 
@@ -16,8 +16,10 @@ use super::{
     Dialect,
     faults::FaultPoint,
     fixed::{Fixed, Rows},
-    lifeline::Held,
+    ids::Ids,
     link::Link,
+    pool::Held,
+    postgres,
     refusal::{further_refusal, refusal},
     row::Row,
     step::Mark,
@@ -27,6 +29,7 @@ use crate::{
     clock::Clock,
     error::StoreError,
     hosts::{Hint, HostChange, Message},
+    id::WorkflowId,
     id_generator::IdGenerator,
     record_changes::{Listener, Notes},
     schema::Schema,
@@ -166,7 +169,7 @@ pub struct Tx {
     conn: Conn,
     /// What time it is.
     pub(crate) clock: Clock,
-    ids: Ids,
+    pub(super) ids: Ids,
     /// SQLite's count of what other connections have committed.
     data_version: i64,
     /// What this transaction did to executions and jobs.
@@ -179,6 +182,8 @@ pub struct Tx {
     messages: Vec<Message>,
     /// How far other hosts' changes were when it began.
     host_version: i64,
+    /// The workflow whose claims nobody else makes before it ends.
+    pub(crate) turn: Option<WorkflowId>,
     /// Who hears of changed records.
     pub(crate) listener: Listener,
     /// What the request that is being worked on has changed in records.
@@ -200,19 +205,6 @@ pub(super) struct Noted {
     host_changes: usize,
     messages: usize,
 }
-
-/// Where ids come from.
-enum Ids {
-    /// SQLite's writer makes them.
-    Made(IdGenerator),
-    /// PostgreSQL counts them; these are taken and not used yet.
-    Counted(Range<i64>),
-    /// A further database has nothing that needs them.
-    Nobody,
-}
-
-/// Ids that PostgreSQL's sequence gives at a time.
-const IDS_AT_A_TIME: i64 = 16;
 
 impl Deref for Tx {
     type Target = Conn;
@@ -239,6 +231,7 @@ impl Tx {
             host_changes: Vec::new(),
             messages: Vec::new(),
             host_version: 0,
+            turn: None,
             listener,
             notes: Notes::default(),
             depth: 0,
@@ -260,9 +253,11 @@ impl Tx {
         Ok(tx)
     }
 
-    /// Begins a transaction of PostgreSQL; its schema is no older than the transaction.
+    /// Begins a transaction of PostgreSQL; its schema is no older than the transaction. `turn`: a workflow whose claims nobody
+    /// else makes meanwhile.
     pub(super) async fn begin_postgres(
         connection: Held,
+        turn: Option<WorkflowId>,
         schema: Arc<Schema>,
         clock: Clock,
         faults: FaultPoint,
@@ -270,7 +265,7 @@ impl Tx {
     ) -> Result<Self, StoreError> {
         let conn = Conn::new(Link::PostgresWriter { connection, broken: false }, schema, faults);
         let mut tx = Self::new(conn, Ids::Counted(0..0), clock, listener);
-        match tx.begin().await {
+        match tx.begin(turn).await {
             Ok(()) => Ok(tx),
             Err(error) => {
                 // It may be in a transaction.
@@ -284,7 +279,7 @@ impl Tx {
     pub(super) async fn begin_further(mut conn: Conn, clock: Clock, listener: Listener) -> Result<Self, StoreError> {
         let begin = conn.dialect().begin();
         conn.faults.pass(begin).map_err(StoreError::Database)?;
-        match conn.link.control(begin.into_sql_str()).await {
+        match conn.link.begin(begin.into_sql_str()).await {
             Ok(_) => Ok(Self::new(conn, Ids::Nobody, clock, listener)),
             Err(error) => {
                 // It may be in a transaction.
@@ -294,13 +289,12 @@ impl Tx {
         }
     }
 
-    async fn begin(&mut self) -> Result<(), StoreError> {
+    async fn begin(&mut self, turn: Option<WorkflowId>) -> Result<(), StoreError> {
         self.conn.faults.pass("BEGIN").map_err(StoreError::Database)?;
-        let begin =
-            r#"BEGIN; SELECT "version", (SELECT "version" FROM "_hostVersion") AS "changes" FROM "_schemaVersion""#;
-        let rows = self.conn.link.control(begin.into_sql_str()).await.map_err(refusal)?;
-        let version: i64 = rows.first().map_or(Ok(0), |row| row.get("version"))?;
-        self.host_version = rows.first().map_or(Ok(0), |row| row.get("changes"))?;
+        let rows = self.conn.link.begin(postgres::begin(turn)).await.map_err(refusal)?;
+        self.turn = turn;
+        let version: i64 = rows.last().map_or(Ok(0), |row| row.get("version"))?;
+        self.host_version = rows.last().map_or(Ok(0), |row| row.get("changes"))?;
         if version == self.schema().version() { Ok(()) } else { self.reload_schema().await }
     }
 
@@ -351,30 +345,6 @@ impl Tx {
     /// Tells other hosts something once the transaction is committed.
     pub(crate) fn send(&mut self, message: Message) {
         self.messages.push(message);
-    }
-
-    /// Makes an id for a workflow, a node, an execution or a job: larger than every one before, below 2^53.
-    pub(crate) async fn next_id(&mut self) -> Result<i64, StoreError> {
-        match &mut self.ids {
-            Ids::Made(generator) => return Ok(generator.next(self.clock.now_ms())),
-            Ids::Counted(taken) => {
-                if let Some(id) = taken.next() {
-                    return Ok(id);
-                }
-            }
-            Ids::Nobody => {}
-        }
-        let rows = self.query(r#"SELECT nextval('"_engineIds"') AS "first""#, []).await?;
-        let first: i64 = rows.first().map_or(Ok(0), |row| row.get("first"))?;
-        self.ids = Ids::Counted(first + 1..first + IDS_AT_A_TIME);
-        Ok(first)
-    }
-
-    /// Forgets ids that were taken and not used: those that follow are larger than all that others have taken by now.
-    pub(crate) fn renew_ids(&mut self) {
-        if let Ids::Counted(taken) = &mut self.ids {
-            *taken = 0..0;
-        }
     }
 
     /// Notes what becomes true with the commit.
@@ -477,6 +447,8 @@ impl Tx {
         self.conn.link.control(AssertSqlSafe(sql).into_sql_str()).await?;
         if mark == Mark::Undo {
             self.conn.link.mend();
+            // A lock that was taken since is given back.
+            self.turn = None;
         }
         Ok(())
     }

@@ -8,10 +8,10 @@ use std::{str::FromStr as _, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
 use sqlx::{
-    ConnectOptions as _, Executor as _, MySqlPool, PgPool, SqlitePool,
+    ConnectOptions as _, Executor as _, MySqlPool, SqlitePool,
     mysql::{MySqlConnectOptions, MySqlPoolOptions},
     pool::PoolOptions,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::PgConnectOptions,
     sqlite::SqlitePoolOptions,
 };
 use tokio::{sync::Semaphore, time::timeout};
@@ -19,6 +19,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use super::{
     CACHED_STATEMENTS, Common, Conn, Link, Tx, WAITING_REQUESTS, acquired,
     lifeline::{ACQUIRE_TIMEOUT, Lifeline},
+    pool::Pool,
     sqlite,
     transaction::conclude,
 };
@@ -61,7 +62,7 @@ pub(crate) struct Further {
 /// Connections: those that read, and those that write, so that who reads while writing has to wait for nobody.
 enum Pools {
     Sqlite { readers: SqlitePool, writers: SqlitePool },
-    Postgres { lifeline: Lifeline, readers: PgPool, writers: PgPool },
+    Postgres { readers: Pool, writers: Pool },
     Mysql { readers: MySqlPool, writers: MySqlPool },
 }
 
@@ -106,9 +107,7 @@ impl Further {
     pub(super) async fn reader(&self) -> Result<Link, StoreError> {
         Ok(match &self.pools {
             Pools::Sqlite { readers, .. } => Link::SqlitePooled(acquired(readers.acquire().await)?),
-            Pools::Postgres { lifeline, readers, .. } => {
-                Link::PostgresReader(acquired(lifeline.acquire(readers).await)?)
-            }
+            Pools::Postgres { readers, .. } => Link::PostgresReader(acquired(readers.acquire().await)?),
             Pools::Mysql { readers, .. } => Link::MysqlReader(acquired(readers.acquire().await)?),
         })
     }
@@ -116,8 +115,8 @@ impl Further {
     async fn writer(&self) -> Result<Link, StoreError> {
         Ok(match &self.pools {
             Pools::Sqlite { writers, .. } => Link::SqlitePooled(acquired(writers.acquire().await)?),
-            Pools::Postgres { lifeline, writers, .. } => {
-                Link::PostgresWriter { connection: acquired(lifeline.acquire(writers).await)?, broken: false }
+            Pools::Postgres { writers, .. } => {
+                Link::PostgresWriter { connection: acquired(writers.acquire().await)?, broken: false }
             }
             Pools::Mysql { writers, .. } => {
                 Link::MysqlWriter { connection: acquired(writers.acquire().await)?, broken: false }
@@ -196,23 +195,13 @@ impl Pools {
             .map_err(|error| not_understood(&error))?
             .application_name("host")
             .statement_cache_capacity(CACHED_STATEMENTS);
+        // Names without a schema are in this one.
+        let connect = connect.options([("search_path", quoted(options.schema.as_deref().unwrap_or("public")))]);
         check(connect.connect()).await?;
-        let schema: Arc<str> = quoted(options.schema.as_deref().unwrap_or("public")).into();
         let (readers, writers) = halves(options);
-        let lifeline = Lifeline::new(connect, common.tasks.clone());
-        let pool = |connections| {
-            let schema = Arc::clone(&schema);
-            lifeline.pool_of(limits(PgPoolOptions::new(), connections).after_connect(move |connection, _| {
-                let schema = Arc::clone(&schema);
-                // Names without a schema are in this one.
-                Box::pin(async move {
-                    let set = sqlx::query("SELECT set_config('search_path', $1, false)").bind(&*schema);
-                    connection.execute(set).await.map(drop)
-                })
-            }))
-        };
-        let (readers, writers) = (pool(readers), pool(writers));
-        Ok(Self::Postgres { lifeline, readers, writers })
+        let lifeline = Lifeline::new(connect, common.tasks.clone(), common.stop.clone());
+        let pool = |connections| lifeline.pool_for(connections, IDLE_TIMEOUT);
+        Ok(Self::Postgres { readers: pool(readers), writers: pool(writers) })
     }
 
     async fn mysql(url: &str, options: &ConnectOptions) -> Result<Self, StoreError> {

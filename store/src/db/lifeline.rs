@@ -1,36 +1,31 @@
 //! Tells a PostgreSQL server that takes its time from one that cannot be reached.
 //!
-//! A network may fail in silence: what is sent vanishes, connections stay open, and whoever waits for an answer waits for good. So each
-//! connection is asked for its number before it is used, and about a statement that takes long the server is asked over a new connection:
-//! as long as it is at work on it, it may take any time.
+//! A network may fail in silence: what is sent vanishes, connections stay open, and whoever waits for an answer waits for good. So about
+//! a statement that takes long the server is asked over a new connection: as long as it is at work on it, it may take any time.
 //!
-//! A connection that was given up is dropped, not returned. Those that were idle meanwhile have most likely gone the same way, and are
-//! not used any more either.
+//! A connection that was given up is dropped, not returned to its [pool](super::pool). Those that were idle meanwhile have most likely gone
+//! the same way, and are not used any more either.
 
 use std::{
     io,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use futures::FutureExt as _;
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres,
-    pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    ConnectOptions as _, Connection as _, Executor as _, PgConnection,
+    postgres::{PgConnectOptions, PgDatabaseError, PgSeverity},
 };
 use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
-
-use super::refusal::is_transient;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a request waits for a connection before it is told that the database cannot be reached.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection may take to tell its number: less than a request waits, so that there is time for another one.
-const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a statement is waited for before the server is asked about it.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for the first statement on a connection, which may be dead: with what follows less than [`ACQUIRE_TIMEOUT`].
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 /// How long the server may take to answer that, with a new connection.
 const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long an answer may be on its way that the server says it has given.
@@ -43,33 +38,54 @@ const SILENT_TRANSACTION: &str = "15s";
 #[derive(Clone)]
 pub(super) struct Lifeline {
     options: Arc<PgConnectOptions>,
+    /// What each connection is told first.
+    greeting: &'static str,
     tasks: TaskTracker,
+    stop: CancellationToken,
     /// When a connection was last given up.
     lost: Arc<Mutex<Option<Instant>>>,
 }
 
-/// A connection that somebody holds. Returned to its pool when dropped.
-pub(super) struct Held {
-    /// There until it is closed.
-    connection: Option<PoolConnection<Postgres>>,
+/// A connection that can be asked about.
+pub(super) struct Numbered {
+    pub(super) connection: PgConnection,
     /// The server's number of it.
-    pid: i32,
-    is_lost: bool,
-    lifeline: Lifeline,
+    pub(super) pid: i32,
+}
+
+/// How whoever holds a connection stands with the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing was asked.
+    New,
+    /// Everything is answered.
+    Answered,
+    /// Something was asked, and nobody has waited for all of the answer.
+    Asked,
+    /// The connection had ended before anything was asked.
+    Gone,
+    /// It has ended, or is silent.
+    Ended,
 }
 
 /// Waits for what the server answers on one connection.
 pub(super) struct Line<'h> {
-    pid: i32,
-    is_lost: &'h mut bool,
     lifeline: &'h Lifeline,
+    pid: i32,
+    standing: &'h mut Standing,
+    is_first: bool,
 }
 
 impl Lifeline {
-    /// For connections with these options; what ends connections is among `tasks`.
-    pub(super) fn new(options: PgConnectOptions, tasks: TaskTracker) -> Self {
+    /// For connections with these options; what looks after them is among `tasks`, until `stop`.
+    pub(super) fn new(options: PgConnectOptions, tasks: TaskTracker, stop: CancellationToken) -> Self {
         let options = options.options([("idle_in_transaction_session_timeout", SILENT_TRANSACTION)]);
-        Self { options: Arc::new(options), tasks, lost: Arc::default() }
+        Self { options: Arc::new(options), greeting: "", tasks, stop, lost: Arc::default() }
+    }
+
+    /// Has each connection of a pool carry out these statements before others.
+    pub(super) fn greeted_by(self, greeting: &'static str) -> Self {
+        Self { greeting, ..self }
     }
 
     /// How connections are made.
@@ -77,49 +93,24 @@ impl Lifeline {
         &self.options
     }
 
+    /// What the tasks of connections are among, and when they end.
+    pub(super) fn tasks(&self) -> (&TaskTracker, &CancellationToken) {
+        (&self.tasks, &self.stop)
+    }
+
     /// Makes a connection of its own.
     pub(super) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         timeout(ACQUIRE_TIMEOUT, self.options.connect()).await.unwrap_or_else(|_late| Err(silence()))
     }
 
-    /// A pool of so many connections at most.
-    pub(super) fn pool(&self, connections: u32) -> PgPool {
-        self.pool_of(PgPoolOptions::new().max_connections(connections))
-    }
-
-    /// A pool with these limits.
-    pub(super) fn pool_of(&self, limits: PgPoolOptions) -> PgPool {
-        let lifeline = self.clone();
-        limits
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // Each tells its number instead.
-            .test_before_acquire(false)
-            .before_acquire(move |_, meta| {
-                let is_suspect = lifeline.last_loss().is_some_and(|lost| lost.elapsed() < meta.idle_for);
-                async move { Ok(!is_suspect) }.boxed()
-            })
-            .connect_lazy_with((*self.options).clone())
-    }
-
-    /// Takes a connection that answers.
-    pub(super) async fn acquire(&self, pool: &PgPool) -> Result<Held, sqlx::Error> {
-        let acquiring = async {
-            loop {
-                let connection = Some(pool.acquire().await?);
-                let mut held = Held { connection, pid: 0, is_lost: false, lifeline: self.clone() };
-                match timeout(IDENTIFY_TIMEOUT, held.identify()).await {
-                    Ok(Ok(())) => return Ok(held),
-                    Ok(Err(error)) if !is_transient(&error) => return Err(error),
-                    // It has broken, or was ended, while nobody used it.
-                    Ok(Err(_)) => held.is_lost = true,
-                    Err(_late) => {
-                        held.is_lost = true;
-                        self.has_lost();
-                    }
-                }
-            }
-        };
-        timeout(ACQUIRE_TIMEOUT, acquiring).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    /// Makes one for a pool.
+    pub(super) async fn connect_numbered(&self) -> Result<Numbered, sqlx::Error> {
+        let mut connection = self.connect().await?;
+        let pid = sqlx::query_scalar("SELECT pg_backend_pid()").persistent(false).fetch_one(&mut connection).await?;
+        if !self.greeting.is_empty() {
+            connection.execute(self.greeting).await?;
+        }
+        Ok(Numbered { connection, pid })
     }
 
     /// Says whether the server is at work on what it was asked on a connection.
@@ -138,59 +129,21 @@ impl Lifeline {
         }
     }
 
-    fn has_lost(&self) {
+    /// What waits for the answer to the next question on a connection.
+    pub(super) fn line<'h>(&'h self, pid: i32, standing: &'h mut Standing) -> Line<'h> {
+        let is_first = *standing == Standing::New;
+        *standing = Standing::Asked;
+        Line { lifeline: self, pid, standing, is_first }
+    }
+
+    /// Takes note that connections that are idle now are most likely of no use.
+    pub(super) fn has_lost(&self) {
         *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    fn last_loss(&self) -> Option<Instant> {
-        *self.lost.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Held {
-    /// The connection, and what waits for its answers.
-    pub(super) fn parts(&mut self) -> Result<(&mut PgConnection, Line<'_>), sqlx::Error> {
-        let Self { connection, pid, is_lost, lifeline } = self;
-        match connection {
-            Some(connection) if !*is_lost => Ok((&mut **connection, Line { pid: *pid, is_lost, lifeline })),
-            Some(_) | None => Err(silence()),
-        }
-    }
-
-    async fn identify(&mut self) -> Result<(), sqlx::Error> {
-        let (connection, _) = self.parts()?;
-        self.pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(connection).await?;
-        Ok(())
-    }
-
-    /// Ends it.
-    pub(super) async fn close(mut self) -> Result<(), sqlx::Error> {
-        match self.connection.take() {
-            Some(connection) if !self.is_lost => {
-                timeout(PATIENCE, connection.close()).await.unwrap_or_else(|_late| Err(silence()))
-            }
-            Some(connection) => {
-                drop(connection.detach());
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
-        if self.is_lost {
-            return drop(connection.detach());
-        }
-        // A connection that does not answer would keep its place in the pool for good.
-        let (returning, lifeline) = (connection.return_to_pool(), self.lifeline.clone());
-        self.lifeline.tasks.spawn(async move {
-            if timeout(PATIENCE, returning).await.is_err() {
-                lifeline.has_lost();
-            }
-        });
+    /// Says whether a connection was lost while another one was idle for so long.
+    pub(super) fn has_lost_within(&self, idle: Duration) -> bool {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|lost| lost.elapsed() < idle)
     }
 }
 
@@ -204,29 +157,54 @@ impl Line<'_> {
         self,
         statement: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, sqlx::Error> {
-        let mut statement = pin!(statement);
+        let answer = self.wait(pin!(statement)).await;
+        *self.standing = match &answer {
+            Some(Err(error)) if is_the_end(error) && self.is_first => Standing::Gone,
+            Some(Err(error)) if is_the_end(error) => Standing::Ended,
+            Some(_) => Standing::Answered,
+            None => Standing::Ended,
+        };
+        answer.unwrap_or_else(|| Err(silence()))
+    }
+
+    /// `None` if there will be no answer.
+    async fn wait<T>(
+        &self,
+        mut statement: Pin<&mut impl Future<Output = Result<T, sqlx::Error>>>,
+    ) -> Option<Result<T, sqlx::Error>> {
+        let mut patience = if self.is_first { FIRST_PATIENCE } else { PATIENCE };
         loop {
-            if let Ok(answer) = timeout(PATIENCE, &mut statement).await {
-                return answer;
+            if let Ok(answer) = timeout(patience, &mut statement).await {
+                return Some(answer);
             }
+            patience = PATIENCE;
             let is_at_work = tokio::select! {
                 biased;
-                answer = &mut statement => return answer,
+                answer = &mut statement => return Some(answer),
                 is_at_work = self.lifeline.is_at_work(self.pid) => is_at_work,
             };
             if is_at_work {
                 continue;
             }
             if let Ok(answer) = timeout(ON_ITS_WAY, &mut statement).await {
-                return answer;
+                return Some(answer);
             }
-            *self.is_lost = true;
             self.lifeline.has_lost();
-            return Err(silence());
+            return None;
         }
     }
 }
 
-fn silence() -> sqlx::Error {
+/// Says whether an error is the last that is heard on its connection.
+fn is_the_end(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(refused) => refused
+            .try_downcast_ref::<PgDatabaseError>()
+            .is_some_and(|refused| matches!(refused.severity(), PgSeverity::Fatal | PgSeverity::Panic)),
+        other => matches!(other, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_)),
+    }
+}
+
+pub(super) fn silence() -> sqlx::Error {
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the database does not answer"))
 }

@@ -7,7 +7,7 @@ use sqlx::{
     pool::PoolConnection, postgres::PgArguments,
 };
 
-use super::{Dialect, arguments::arguments, lifeline::Held, row::Row};
+use super::{Dialect, arguments::arguments, pool::Held, row::Row};
 
 /// A connection.
 pub(super) enum Link {
@@ -53,6 +53,10 @@ impl Link {
                 match answer {
                     Err(error) if is_outdated(&error) => {
                         forget_statements(connection).await?;
+                        postgres_rows(connection, sql, bound).await
+                    }
+                    Err(_) if connection.was_gone() => {
+                        connection.replace().await?;
                         postgres_rows(connection, sql, bound).await
                     }
                     answer => answer,
@@ -131,6 +135,19 @@ impl Link {
                 *broken = answer.is_err();
                 answer
             }
+        }
+    }
+
+    /// Begins a transaction, with statements as [`control`](Self::control) runs them. A connection that was gone before is
+    /// replaced by another one.
+    pub(super) async fn begin(&mut self, sql: SqlStr) -> Result<Vec<Row>, sqlx::Error> {
+        let begun = self.control(sql.clone()).await;
+        match self {
+            Self::PostgresWriter { connection, .. } if begun.is_err() && connection.was_gone() => {
+                connection.replace().await?;
+                self.control(sql).await
+            }
+            _ => begun,
         }
     }
 

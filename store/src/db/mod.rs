@@ -14,10 +14,12 @@ pub(crate) mod dialect;
 mod faults;
 mod fixed;
 mod further;
+mod ids;
 mod lifeline;
 mod link;
 mod migrate;
 mod native;
+mod pool;
 mod postgres;
 mod predecessors;
 pub(crate) mod refusal;
@@ -42,6 +44,7 @@ use crate::{
     clock::Clock,
     error::StoreError,
     hosts::{Hint, Message},
+    id::WorkflowId,
     record_changes::{Listener, RecordListener},
     schema::Schema,
 };
@@ -56,6 +59,7 @@ pub(crate) use dialect::Dialect;
 pub use faults::Faults;
 pub(crate) use fixed::{Fixed, each, listed, listed_texts};
 pub use further::ConnectOptions;
+pub(crate) use ids::ids;
 pub use native::Native;
 pub(crate) use native::{Digits, Listed};
 pub(crate) use row::{Cell, Row};
@@ -266,9 +270,24 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.write_in_turn(None, work).await
+    }
+
+    /// [`Store::write`] for who is going to [claim](Tx::claim_next) executions of a workflow: what claims have to wait for is
+    /// waited for at the beginning, which costs no statement more.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::write`].
+    pub async fn write_in_turn<T, E, F>(&self, workflow: Option<WorkflowId>, work: F) -> Result<T, E>
+    where
+        F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         match &self.shared.engine {
             Engine::Sqlite(sqlite) => sqlite.write(work).await,
-            Engine::Postgres(postgres) => postgres.write(work).await,
+            Engine::Postgres(postgres) => postgres.write(workflow, work).await,
             Engine::Further(further) => further.write(work).await,
         }
     }

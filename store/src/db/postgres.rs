@@ -7,30 +7,33 @@ use std::{str::FromStr as _, sync::Arc, time::Duration};
 
 use futures::{TryStreamExt as _, future::BoxFuture};
 use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, Connection as _, PgPool, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, Connection as _, SqlSafeStr as _, SqlStr, postgres::PgConnectOptions};
 use tokio::sync::Semaphore;
 
 use super::{
     CACHED_STATEMENTS, Common, READERS, Row, Tx, WAITING_REQUESTS, acquired,
     arguments::arguments,
     bell::Bell,
-    lifeline::{Held, Lifeline},
+    lifeline::Lifeline,
     migrate,
+    pool::{Held, Pool},
     refusal::guarded_refusal,
     server_time::ServerTime,
     transaction::conclude,
 };
-use crate::{error::StoreError, schema::Schema};
+use crate::{error::StoreError, id::WorkflowId, schema::Schema};
 
+/// What each connection is told when it is made: the question below, so that it is planned once.
+const PREPARE: &str = r#"PREPARE "hostVersion" AS
+    SELECT "version", (SELECT "version" FROM "_hostVersion") AS "changes" FROM "_schemaVersion""#;
 /// Transactions at a time. The server's disk takes about as many commits together; more only wait for each other's rows.
 const WRITERS: u32 = 16;
 
 /// A database on a server.
 pub(super) struct Postgres {
     common: Common,
-    lifeline: Lifeline,
-    readers: PgPool,
-    writers: PgPool,
+    readers: Pool,
+    writers: Pool,
     waiting: Arc<Semaphore>,
     bell: Bell,
 }
@@ -42,19 +45,19 @@ impl Postgres {
             .map_err(|error| StoreError::invalid("INVALID_VALUE", format!("the database URL: {error}")))?
             .application_name("host")
             .statement_cache_capacity(CACHED_STATEMENTS);
-        let lifeline = Lifeline::new(options, common.tasks.clone());
+        let lifeline = Lifeline::new(options, common.tasks.clone(), common.stop.clone()).greeted_by(PREPARE);
         let mut connection = lifeline.connect().await.map_err(StoreError::Database)?;
         migrate::postgres(&mut connection).await?;
         connection.close().await.map_err(StoreError::Database)?;
         let (writers, readers) = (lifeline.pool(WRITERS), lifeline.pool(READERS));
-        let time = ServerTime { lifeline: lifeline.clone(), pool: readers.clone(), clock: common.clock.clone() };
+        let time = ServerTime { pool: readers.clone(), clock: common.clock.clone() };
         time.ask().await.map_err(StoreError::Database)?;
         common.tasks.spawn(time.keep_asking(common.stop.clone()));
         let waiting = Arc::new(Semaphore::new(WAITING_REQUESTS));
-        let bell = Bell::hang(lifeline.clone(), common);
-        let postgres = Self { common: common.clone(), lifeline, readers, writers, waiting, bell };
+        let bell = Bell::hang(lifeline, common);
+        let postgres = Self { common: common.clone(), readers, writers, waiting, bell };
         let schema = Arc::new(Schema::built_in(super::Dialect::Postgres));
-        let mut tx = postgres.begin(postgres.writer().await?, schema).await?;
+        let mut tx = postgres.begin(None, schema).await?;
         postgres.publish(tx.schema());
         tx.control("ROLLBACK").await.map_err(StoreError::Database)?;
         Ok(postgres)
@@ -66,7 +69,7 @@ impl Postgres {
     }
 
     pub(super) async fn reader(&self) -> Result<Held, StoreError> {
-        acquired(self.lifeline.acquire(&self.readers).await)
+        acquired(self.readers.acquire().await)
     }
 
     /// Reads in a transaction that cannot write; the server watches the time.
@@ -104,8 +107,9 @@ impl Postgres {
         }
     }
 
-    /// Runs a closure in a transaction, in a task that does not end with the caller.
-    pub(super) async fn write<T, E, F>(self: &Arc<Self>, work: F) -> Result<T, E>
+    /// Runs a closure in a transaction, in a task that does not end with the caller. `turn`: a workflow whose claims nobody else
+    /// makes meanwhile.
+    pub(super) async fn write<T, E, F>(self: &Arc<Self>, turn: Option<WorkflowId>, work: F) -> Result<T, E>
     where
         F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T, E>> + Send + 'static,
         T: Send + 'static,
@@ -118,7 +122,7 @@ impl Postgres {
         }
         let postgres = Arc::clone(self);
         let task = self.common.tasks.spawn(async move {
-            let answer = postgres.transaction(work).await;
+            let answer = postgres.transaction(turn, work).await;
             drop(place);
             answer
         });
@@ -126,21 +130,21 @@ impl Postgres {
     }
 
     async fn writer(&self) -> Result<Held, StoreError> {
-        acquired(self.lifeline.acquire(&self.writers).await)
+        acquired(self.writers.acquire().await)
     }
 
-    async fn begin(&self, connection: Held, schema: Arc<Schema>) -> Result<Tx, StoreError> {
+    async fn begin(&self, turn: Option<WorkflowId>, schema: Arc<Schema>) -> Result<Tx, StoreError> {
         let Common { clock, faults, listener, .. } = &self.common;
-        Tx::begin_postgres(connection, schema, clock.clone(), faults.clone(), Arc::clone(listener)).await
+        Tx::begin_postgres(self.writer().await?, turn, schema, clock.clone(), faults.clone(), Arc::clone(listener))
+            .await
     }
 
-    async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>
+    async fn transaction<T, E, F>(&self, turn: Option<WorkflowId>, work: F) -> Result<T, E>
     where
         F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T, E>>,
         E: From<StoreError>,
     {
-        let connection = self.writer().await?;
-        let tx = self.begin(connection, self.common.schema.load_full()).await?;
+        let tx = self.begin(turn, self.common.schema.load_full()).await?;
         // What others have committed stays, whatever becomes of this transaction.
         self.publish(tx.schema());
         conclude(tx, work, |tx| {
@@ -162,5 +166,18 @@ impl Postgres {
     pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writers.close().await;
+    }
+}
+
+/// Begins a transaction, and asks how far the schema and the changes of all hosts are: the last row has the `version` of the
+/// one and the number of the other's `changes`.
+pub(super) fn begin(turn: Option<WorkflowId>) -> SqlStr {
+    match turn {
+        None => r#"BEGIN; EXECUTE "hostVersion""#.into_sql_str(),
+        // What follows sees the claims of those before.
+        Some(WorkflowId(workflow)) => {
+            AssertSqlSafe(format!(r#"BEGIN; SELECT pg_advisory_xact_lock({workflow}); EXECUTE "hostVersion""#))
+                .into_sql_str()
+        }
     }
 }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::lifeline::Lifeline;
+use super::pool::Pool;
 use crate::clock::Clock;
 
 /// How often: clocks of computers drift by less than a millisecond in this time.
@@ -16,15 +15,14 @@ const PROMPT: Duration = Duration::from_millis(500);
 
 /// Who asks.
 pub(super) struct ServerTime {
-    pub(super) lifeline: Lifeline,
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
     pub(super) clock: Clock,
 }
 
 impl ServerTime {
     /// Asks once.
     pub(super) async fn ask(&self) -> Result<(), sqlx::Error> {
-        let mut held = self.lifeline.acquire(&self.pool).await?;
+        let mut held = self.pool.acquire().await?;
         let (connection, line) = held.parts()?;
         let question = sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
         let asked = Instant::now();

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, str::FromStr as _};
 
 use sqlx::{SqlSafeStr as _, postgres::PgConnectOptions, sqlite::SqlitePoolOptions};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Conn, Dialect, faults::FaultPoint, lifeline::Lifeline, link::Link, migrate, sqlite};
 use crate::{error::StoreError, schema::Schema};
@@ -41,8 +41,8 @@ pub(crate) async fn snapshot(url: &str) -> Result<Option<Conn>, StoreError> {
             let options = PgConnectOptions::from_str(url)
                 .map_err(|error| StoreError::invalid("INVALID_VALUE", format!("the database URL: {error}")))?
                 .application_name("host");
-            let lifeline = Lifeline::new(options, TaskTracker::new());
-            let connection = lifeline.acquire(&lifeline.pool(1)).await.map_err(StoreError::Database)?;
+            let lifeline = Lifeline::new(options, TaskTracker::new(), CancellationToken::new());
+            let connection = lifeline.pool(1).acquire().await.map_err(StoreError::Database)?;
             Conn::new(
                 Link::PostgresReader(connection),
                 Schema::built_in(Dialect::Postgres).into(),

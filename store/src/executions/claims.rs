@@ -151,8 +151,11 @@ impl Tx {
     async fn take_turns(&mut self, workflow: WorkflowId) -> Result<(), StoreError> {
         match self.dialect() {
             Dialect::Sqlite | Dialect::Mysql => Ok(()),
+            Dialect::Postgres if self.turn == Some(workflow) => Ok(()),
             Dialect::Postgres => {
-                self.query("SELECT 1 FROM pg_advisory_xact_lock(?)", [workflow.0.into()]).await.map(drop)
+                self.query("SELECT 1 FROM pg_advisory_xact_lock(?)", [workflow.0.into()]).await?;
+                self.turn = Some(workflow);
+                Ok(())
             }
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::ExecutionFinish;
 use crate::{
     changes::{Change, ExecutionChange, ExecutionStep},
-    db::{Row, Tx, each, listed},
+    db::{Row, Tx, each, ids, listed},
     error::StoreError,
     id::{ExecutionId, JobId, WorkflowId},
     status::ExecutionStatus,
@@ -60,14 +60,29 @@ macro_rules! variable {
     };
 }
 
+/// The versions of a workflow whose numbers change; bound is the key.
+macro_rules! counted {
+    (sqlite) => {
+        r#""key" = ?3"#
+    };
+    // In order, as everybody takes them.
+    (postgres) => {
+        r#""id" = ANY (ARRAY(SELECT "id" FROM "workflows" WHERE "key" = ?3 ORDER BY "id" FOR NO KEY UPDATE))"#
+    };
+}
+
 macro_rules! count {
     ($database:ident) => {
         concat!(
             r#"UPDATE "workflows"
                SET "allExecuted" = CASE WHEN "allExecuted" + ?1 > 0 THEN "allExecuted" + ?1 ELSE 0 END,
                    "executed" = CASE WHEN "id" <> ?2 THEN "executed" WHEN "executed" + ?1 > 0 THEN "executed" + ?1 ELSE 0 END
-               WHERE "key" = ?3
-               RETURNING CASE WHEN "id" = ?2 AND "#,
+               WHERE "#,
+            counted!($database),
+            // Behind what others have stored who held them before.
+            r#" RETURNING "#,
+            ids!($database),
+            r#" AS "ids", CASE WHEN "id" = ?2 AND "#,
             variable!($database),
             r#" END AS "variable""#
         )
@@ -221,9 +236,11 @@ impl Tx {
         if counts.0.is_empty() {
             return Ok(Vec::new());
         }
-        // All at once and in order, so that transactions do not wait for each other in circles.
-        let ids: Value = counts.0.keys().map(|(workflow, _)| workflow.0).collect();
-        self.query_held(each!(versions), [ids.to_string().into()]).await?;
+        if self.has_rivals() && counts.are_of_several_keys() {
+            // All at once and in order, so that transactions do not wait for each other in circles.
+            let ids: Value = counts.0.keys().map(|(workflow, _)| workflow.0).collect();
+            self.query_held(each!(versions), [ids.to_string().into()]).await?;
+        }
         // What was held since is behind what others have stored.
         self.renew_ids();
         let mut keyed = Vec::new();
@@ -231,6 +248,7 @@ impl Tx {
             let rows =
                 self.query(each!(count), [(sign * count).into(), workflow.0.into(), key.as_str().into()]).await?;
             for row in &rows {
+                self.bring_ids(row)?;
                 if let Some(variable) = row.get::<Option<String>>("variable")? {
                     keyed.push((*workflow, variable));
                 }
@@ -247,5 +265,10 @@ pub(super) struct Counts(BTreeMap<(WorkflowId, String), i64>);
 impl Counts {
     pub(super) fn add(&mut self, workflow: WorkflowId, key: String) {
         *self.0.entry((workflow, key)).or_default() += 1;
+    }
+
+    fn are_of_several_keys(&self) -> bool {
+        let mut keys = self.0.keys().map(|(_, key)| key);
+        keys.next().is_some_and(|first| keys.any(|key| key != first))
     }
 }

@@ -4,7 +4,7 @@
 //! lease of its process lasts. Taking back is idempotent: it changes claims without a lease only, and only once.
 
 use crate::{
-    db::{Conn, Tx},
+    db::{Conn, Row, Tx, each, ids},
     error::StoreError,
     executions::ClaimedBy,
     id::ExecutionId,
@@ -38,6 +38,31 @@ pub enum HandBack {
     Broken,
 }
 
+macro_rules! standing {
+    ($($more:tt)*) => {
+        concat!(
+            r#"SELECT "status", "claimedBy" IS NOT DISTINCT FROM ? AS "held""#,
+            $($more)*
+            r#" FROM "executions" WHERE "id" = ?"#
+        )
+    };
+}
+
+macro_rules! standing_with_ids {
+    ($database:ident) => {
+        standing!(", ", ids!($database), r#" AS "ids""#,)
+    };
+}
+
+impl Standing {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let code = row.get("status")?;
+        let status = ExecutionStatus::from_code(code)
+            .ok_or_else(|| StoreError::Corrupt { what: format!("execution status {code:?}") })?;
+        Ok(Self { status, held: row.get("held")? })
+    }
+}
+
 impl Conn {
     /// Says how an execution stands towards a process, or towards nobody: whether it is free. In a transaction it stands so
     /// until that ends. `None` if there is no such execution.
@@ -46,17 +71,8 @@ impl Conn {
     ///
     /// Database errors.
     pub async fn standing(&mut self, id: ExecutionId, by: Option<&ClaimedBy>) -> Result<Option<Standing>, StoreError> {
-        let rows = self
-            .query_held(
-                r#"SELECT "status", "claimedBy" IS NOT DISTINCT FROM ? AS "held" FROM "executions" WHERE "id" = ?"#,
-                [by.map(|by| by.0.as_str()).into(), id.0.into()],
-            )
-            .await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let code = row.get("status")?;
-        let status = ExecutionStatus::from_code(code)
-            .ok_or_else(|| StoreError::Corrupt { what: format!("execution status {code:?}") })?;
-        Ok(Some(Standing { status, held: row.get("held")? }))
+        let rows = self.query_held(standing!(), [by.map(|by| by.0.as_str()).into(), id.0.into()]).await?;
+        rows.first().map(Standing::read).transpose()
     }
 
     /// Says whether there are claims whose process has no lease at this moment (milliseconds since 1970).
@@ -77,6 +93,18 @@ impl Conn {
 }
 
 impl Tx {
+    /// [`Conn::standing`] towards a process that is going to store jobs: brings along ids for them.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn standing_to_go_on(&mut self, id: ExecutionId, by: &ClaimedBy) -> Result<Option<Standing>, StoreError> {
+        let rows = self.query_held(each!(standing_with_ids), [by.0.as_str().into(), id.0.into()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        self.bring_ids(row)?;
+        Standing::read(row).map(Some)
+    }
+
     /// Gives a process a lease until this moment (milliseconds since 1970). A former process of the same `instance` loses
     /// its own: the caller knows that it is gone.
     ///

@@ -22,6 +22,7 @@ mod misbehaving;
 mod partitions;
 mod plugins;
 mod post_action;
+mod round_trips;
 mod schedule;
 mod services;
 mod watch;

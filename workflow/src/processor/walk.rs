@@ -33,7 +33,7 @@ use serde_json::Value;
 use store::{Execution, ExecutionStatus, Job, JobStatus, WorkflowId};
 use tokio::sync::watch;
 
-use super::{Begun, Lane, Processor, Ran};
+use super::{Lane, Next, Processor, Ran};
 use crate::{
     EngineError, Outcome,
     nodes::NodeError,
@@ -106,10 +106,10 @@ impl<'p> Walk<'p> {
                 let ended = locked(&self.closed).take();
                 match ended {
                     Some(ended) => self.ended(ended),
-                    None => (ExecutionStatus::Error, None, None),
+                    None => (ExecutionStatus::Error, None, Next::Unknown),
                 }
             }
-            Left::Stopped(status) => (status, None, None),
+            Left::Stopped(status) => (status, None, Next::Unknown),
             Left::Through => self.settle(&mut line, Some(ExecutionStatus::Resolved)).await?,
             Left::Broken(status) => self.settle(&mut line, status.ends_execution_as()).await?,
             Left::Ends(status) => self.settle(&mut line, Some(status)).await?,
@@ -128,7 +128,7 @@ impl<'p> Walk<'p> {
         &self,
         line: &mut Line,
         status: Option<ExecutionStatus>,
-    ) -> Result<(ExecutionStatus, Option<i64>, Option<Begun>), EngineError> {
+    ) -> Result<(ExecutionStatus, Option<i64>, Next), EngineError> {
         let output = line.said.output.clone();
         let then = match status {
             Some(status) => Then::End(status, output),
@@ -137,13 +137,13 @@ impl<'p> Walk<'p> {
         Ok(match self.store(line, then).await? {
             Stored::Ended(ended) => self.ended(ended),
             Stored::Waiting(due_at_ms, next) => (ExecutionStatus::Started, due_at_ms, next),
-            Stored::Going(_) => (ExecutionStatus::Started, None, None),
-            Stored::Stopped(status) => (status, None, None),
+            Stored::Going(_) => (ExecutionStatus::Started, None, Next::Unknown),
+            Stored::Stopped(status) => (status, None, Next::Unknown),
         })
     }
 
     /// Tells those that wait for the end of the execution.
-    fn ended(&self, ended: Box<Ended>) -> (ExecutionStatus, Option<i64>, Option<Begun>) {
+    fn ended(&self, ended: Box<Ended>) -> (ExecutionStatus, Option<i64>, Next) {
         locked(&self.woken).extend(ended.woken);
         let parent = self.execution.stack.last();
         if let Some(parent) = parent {

@@ -17,7 +17,7 @@ use store::{ExecutionId, Tx};
 use tracing::Instrument as _;
 
 use super::{
-    Begun, Lane, Processor, Ran, Running, Task, span,
+    Begun, Lane, Next, Processor, Ran, Running, Task, span,
     walk::{Part, Walk},
 };
 use crate::{EngineError, reader::Within};
@@ -37,7 +37,7 @@ impl Processor {
         let Some(begun) = self.begin(tx, Task::This(id)).await? else { return Ok(None) };
         let Begun { execution, plan, jobs, woken, ended, events, .. } = begun;
         if execution.status.is_final() {
-            return Ok(Some(Ran::over(id, execution.status, woken, ended)));
+            return Ok(Some(Ran::over(id, execution.status, woken, ended, Next::Unknown)));
         }
         let span = span(&execution);
         let _running = Running { processor: self, id, events: events.clone() };

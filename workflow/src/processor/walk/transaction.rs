@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use store::{Cause, ExecutionId, ExecutionStatus, Job, JobId, JobStatus, NewJob, Standing, StoreError, Tx, WorkflowId};
 
-use super::super::{Begun, Lane, Processor, Task};
+use super::super::{Lane, Next, Processor, Task};
 use crate::{
     ending,
     nodes::{NodeError, NodeResult, Work},
@@ -31,7 +31,7 @@ pub(super) enum Stored {
     /// The execution has ended.
     Ended(Box<Ended>),
     /// It waits; the moment it can go on by itself, in milliseconds since 1970.
-    Waiting(Option<i64>, Option<Begun>),
+    Waiting(Option<i64>, Next),
     /// Somebody ended it meanwhile.
     Stopped(ExecutionStatus),
 }
@@ -42,8 +42,8 @@ pub(super) struct Ended {
     pub(super) woken: Vec<WorkflowId>,
     /// The job that ended it, if it was made here.
     pub(super) last: Option<Job>,
-    /// The next execution of the lane.
-    pub(super) next: Option<Begun>,
+    /// What comes after it in the lane.
+    pub(super) next: Next,
 }
 
 /// What a transaction is to do after the entries.
@@ -101,7 +101,7 @@ impl Transaction {
 
     async fn carry_out(mut self, tx: &mut Tx, then: Then) -> Result<Committed, NodeError> {
         let mut woken = Vec::new();
-        let stopped = match tx.standing(self.execution, Some(&self.processor.claim)).await? {
+        let stopped = match tx.standing_to_go_on(self.execution, &self.processor.claim).await? {
             Some(Standing { status: ExecutionStatus::Started, held: true }) => None,
             // Ended meanwhile, or taken over by another process after a long pause of this one.
             Some(Standing { status, .. }) => Some(status),
@@ -204,11 +204,10 @@ impl Transaction {
     }
 
     /// Claims the next execution of the lane.
-    async fn next(&self, tx: &mut Tx) -> Result<Option<Begun>, StoreError> {
-        match self.lane {
-            Lane::GoesOn(workflow) => self.processor.begin(tx, Task::Next(workflow)).await,
-            Lane::Ends => Ok(None),
-        }
+    async fn next(&self, tx: &mut Tx) -> Result<Next, StoreError> {
+        let Lane::GoesOn(workflow) = self.lane else { return Ok(Next::Unknown) };
+        let begun = self.processor.begin(tx, Task::Next(workflow)).await?;
+        Ok(begun.map_or(Next::Nobody, |begun| Next::Begun(Box::new(begun))))
     }
 }
 
