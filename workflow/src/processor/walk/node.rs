@@ -106,7 +106,7 @@ impl Walk<'_> {
                 return match self.store(line, Then::Job(job)).await? {
                     Stored::Going(Some(job)) => {
                         line.meta = Value::Null;
-                        self.surround(line, index, job, surround).await
+                        self.surround(line, index, *job, surround).await
                     }
                     Stored::Going(None) | Stored::Ended(_) | Stored::Waiting(..) => Ok(Turn::Left(Left::Waits(None))),
                     Stored::Stopped(status) => Ok(Turn::Left(Left::Stopped(status))),

@@ -27,7 +27,7 @@ pub(super) enum Entry {
 /// What a transaction left behind.
 pub(super) enum Stored {
     /// The jobs alone; the last one, if it was made here.
-    Going(Option<Job>),
+    Going(Option<Box<Job>>),
     /// The execution has ended.
     Ended(Box<Ended>),
     /// It waits; the moment it can go on by itself, in milliseconds since 1970.
@@ -115,7 +115,7 @@ impl Transaction {
         }
         let stored = match then {
             Then::Nothing => Stored::Going(None),
-            Then::Job(job) => Stored::Going(Some(self.create(tx, *job).await?)),
+            Then::Job(job) => Stored::Going(Some(Box::new(self.create(tx, *job).await?))),
             Then::Work { index, job, work, line } => {
                 let id = tx.reserve_job_id().await?;
                 let stack = self.stack.iter().copied().chain([self.execution]).collect();
@@ -144,7 +144,7 @@ impl Transaction {
                         let output = self.output.take();
                         self.end(tx, status, output, Some(job)).await?
                     }
-                    None => Stored::Going(Some(job)),
+                    None => Stored::Going(Some(Box::new(job))),
                 }
             }
             Then::End(status, output) => self.end(tx, status, output, None).await?,
