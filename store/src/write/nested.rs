@@ -14,6 +14,7 @@ use crate::{
     db::{Cell, Tx},
     error::StoreError,
     query::{Filter, MAX_DEPTH},
+    room::with_room,
     schema::{Association, AssociationKind, Collection, Field},
 };
 
@@ -65,7 +66,7 @@ impl Tx {
         values: Record,
         nesting: &'t mut Nesting<'_>,
     ) -> BoxFuture<'t, Result<Record, StoreError>> {
-        async move {
+        with_room(async move {
             let mut values = split(collection, values, Purpose::Create)?;
             self.check_foreign_keys(collection, &values.columns).await?;
             let foreign_keys = self.write_before(collection, &values, nesting).await?;
@@ -74,7 +75,7 @@ impl Tx {
             let record = self.insert_row(collection, columns, nesting.options.author).await?;
             self.write_after(collection, &record, &nested, nesting).await?;
             Ok(record)
-        }
+        })
         .boxed()
     }
 
@@ -86,7 +87,7 @@ impl Tx {
         values: &'t Values<'t>,
         nesting: &'t mut Nesting<'_>,
     ) -> BoxFuture<'t, Result<Record, StoreError>> {
-        async move {
+        with_room(async move {
             let key = collection
                 .key_of(record)
                 .ok_or_else(|| StoreError::invalid("NO_KEY", format!("collection {} has no key", collection.name)))?;
@@ -98,7 +99,7 @@ impl Tx {
             let record = rows.pop().ok_or_else(|| StoreError::NotFound { what: collection.name.clone() })?;
             self.write_after(collection, &record, &values.nested, nesting).await?;
             Ok(record)
-        }
+        })
         .boxed()
     }
 

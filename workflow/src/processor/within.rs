@@ -5,15 +5,13 @@
 //! transaction is undone, so are the execution and its jobs.
 
 use std::{
-    future::poll_fn,
     panic::AssertUnwindSafe,
-    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures::FutureExt as _;
-use store::{ExecutionId, Tx};
+use store::{ExecutionId, Tx, with_room};
 use tracing::Instrument as _;
 
 use super::{
@@ -24,12 +22,6 @@ use crate::{EngineError, reader::Within};
 
 /// How long an execution may hold up the transaction: long for what databases and calculations take, short for those who wait.
 const LONGEST: Duration = Duration::from_secs(2);
-
-/// Bytes of stack that one such execution is sure to have, without those within it: twice what one takes when it is not optimized.
-const ROOM: usize = 1024 * 1024;
-
-/// Bytes of stack that it gets if it has less.
-const MORE_ROOM: usize = 4 * 1024 * 1024;
 
 impl Processor {
     /// Runs an execution that was stored in this transaction under this process's claim; `None` if there is none to run.
@@ -45,18 +37,12 @@ impl Processor {
         let part = Part { transaction: Within::new(tx), deadline };
         let walk = Walk::new(self, execution, plan, Lane::Ends, events).within(part);
         let walking = AssertUnwindSafe(walk.run(jobs)).catch_unwind().instrument(span.clone());
+        // What one within another changes may start one more.
         let mut ran = with_room(walking).await.unwrap_or(Err(EngineError::Panicked))?;
         span.record("status", ran.outcome.status.to_string());
         ran.woken.extend(woken);
         Ok(Some(ran))
     }
-}
-
-/// Lets a future have the stack that it needs. What one within another changes may start one more: a few of them are more than a
-/// thread's stack holds, and an overflow is the end of the process.
-async fn with_room<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|context| stacker::maybe_grow(ROOM, MORE_ROOM, || future.as_mut().poll(context))).await
 }
 
 /// The end of the execution's own time, if that comes first.
