@@ -108,7 +108,8 @@ async fn hundreds_of_writers_all_get_their_own_answer() {
         match result {
             Ok(post) => assert_eq!(post["read"], number),
             Err(error) => {
-                assert!(number >= 250, "{number}: {error}");
+                // Of two with the same code the one that came first is stored, which need not be the one that asked first.
+                assert!(number % 250 < 50, "{number}: {error}");
                 assert_eq!(error.to_string(), "code already exists");
             }
         }
