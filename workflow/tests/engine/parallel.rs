@@ -74,8 +74,10 @@ async fn all_end_well_or_the_first_failure_ends_them() {
     assert_eq!(outcome.status, ExecutionStatus::Failed);
     let jobs = harness.jobs(outcome.id).await;
     assert_eq!(branches(&jobs), [(json!(-4), Value::Null), (json!(-1), json!(false))]);
-    let delay = jobs.iter().find(|job| job.due_at_ms.is_some()).expect("the delay");
-    assert_eq!(delay.status, JobStatus::Canceled);
+    // Where branches run beside each other, it may have failed before the delay began.
+    for delay in jobs.iter().filter(|job| job.due_at_ms.is_some()) {
+        assert_eq!(delay.status, JobStatus::Canceled);
+    }
     assert_eq!(harness.logs().await, ["after"]);
 }
 
