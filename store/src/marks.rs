@@ -4,7 +4,7 @@
 //! many processes work on the database, and whatever happens to them. What is due is not known here.
 
 use sea_query::{Cond, Expr, ExprTrait as _, InsertStatement, OnConflict, Query};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     db::{Conn, Row, Tx, each, listed, listed_texts},
@@ -65,8 +65,9 @@ macro_rules! set_marks {
             r#"INSERT INTO "workflowMarks" ("workflowId", "recordKey", "settledUntil", "nextAt")
                SELECT "workflows"."id", "key"."value", ?, ? FROM "#,
             set_marks!(@keys $database),
-            r#" JOIN "workflows" ON "workflows"."id" = ? WHERE TRUE
-               ON CONFLICT ("workflowId", "recordKey") DO UPDATE SET
+            r#" JOIN "workflows" ON "workflows"."id" = ? WHERE TRUE"#,
+            set_marks!(@order $database),
+            r#" ON CONFLICT ("workflowId", "recordKey") DO UPDATE SET
                  "settledUntil" = CASE WHEN "workflowMarks"."settledUntil" > "excluded"."settledUntil"
                                        THEN "workflowMarks"."settledUntil" ELSE "excluded"."settledUntil" END,
                  "nextAt" = "excluded"."nextAt""#
@@ -78,6 +79,13 @@ macro_rules! set_marks {
     (@keys postgres) => {
         r#"json_array_elements_text(?::json) AS "key" ("value")"#
     };
+    // There is one writer.
+    (@order sqlite) => {
+        ""
+    };
+    (@order postgres) => {
+        r#" ORDER BY "key"."value" COLLATE "C""#
+    };
 }
 
 macro_rules! remove_marks {
@@ -85,6 +93,10 @@ macro_rules! remove_marks {
         concat!(r#"DELETE FROM "workflowMarks" WHERE "workflowId" = ? AND "recordKey" IN "#, listed_texts!($database))
     };
 }
+
+const HOLD_MARKS: &str = r#"SELECT 1 AS "one" FROM "workflowMarks"
+    JOIN json_array_elements(?::json) AS "mark" ON "workflowId" = ("mark"->>0)::bigint AND "recordKey" = "mark"->>1
+    ORDER BY "workflowId", "recordKey" COLLATE "C" FOR UPDATE OF "workflowMarks""#;
 
 impl Mark {
     fn read(row: &Row) -> Result<Self, StoreError> {
@@ -216,6 +228,23 @@ impl Tx {
         .map(drop)
     }
 
+    /// Sees to it that nobody else changes these marks before the transaction ends. Whoever changes several takes them in the order of
+    /// their keys, so that transactions do not wait for each other in circles.
+    ///
+    /// # Errors
+    ///
+    /// Database errors.
+    pub async fn hold_marks<'k>(
+        &mut self,
+        marks: impl IntoIterator<Item = (WorkflowId, &'k str)> + Send,
+    ) -> Result<(), StoreError> {
+        let marks: Vec<Value> = marks.into_iter().map(|(workflow, key)| json!([workflow.0, key])).collect();
+        if !self.has_rivals() || marks.len() < 2 {
+            return Ok(());
+        }
+        self.query(HOLD_MARKS, [Value::from(marks).to_string().into()]).await.map(drop)
+    }
+
     /// Marks records to be asked about at once; everything until `settled_ms` counts as settled. A workflow that is gone has no marks.
     ///
     /// # Errors
@@ -236,6 +265,7 @@ impl Tx {
     ///
     /// Database errors.
     pub async fn unmark(&mut self, workflow: WorkflowId, keys: &[String]) -> Result<(), StoreError> {
+        self.hold_marks(keys.iter().map(|key| (workflow, key.as_str()))).await?;
         self.run(each!(remove_marks), [workflow.0.into(), Value::from(keys).to_string().into()]).await.map(drop)
     }
 

@@ -62,6 +62,8 @@ impl Round {
         let now_ms = tx.clock_ms();
         let marks = tx.due_marks(now_ms, but, MARKS_MAX).await?;
         self.fired.is_idle = marks.is_empty();
+        // They are settled by when they are due.
+        tx.hold_marks(marks.iter().map(|mark| (mark.workflow_id, mark.record_key.as_str()))).await?;
         let mut executions = Vec::new();
         for mark in marks {
             if executions.len() >= EXECUTIONS_ENOUGH {

@@ -50,6 +50,45 @@ async fn executions(store: &Store) -> usize {
     store.read().await.expect("a reader").find(&Find::all(collection)).await.expect("executions").len()
 }
 
+#[test_database::test]
+async fn nobody_waits_in_a_circle_whoever_changes_many() {
+    let fixture = Fixture::empty().await;
+    let store = &fixture.store;
+    let id = workflow(store).await.id;
+    let keys: Vec<String> = (0..200).map(|number| format!("key {number}")).collect();
+    let backwards: Vec<String> = keys.iter().rev().cloned().collect();
+    let mark = |keys: Vec<String>, settled_ms: i64| {
+        store.write::<_, StoreError, _>(move |tx| Box::pin(async move { tx.mark(id, &keys, settled_ms).await }))
+    };
+    let unmark = |keys: Vec<String>| {
+        store.write::<_, StoreError, _>(move |tx| Box::pin(async move { tx.unmark(id, &keys).await }))
+    };
+    let advance = || {
+        store.write::<_, StoreError, _>(move |tx| {
+            Box::pin(async move {
+                let mut marks = tx.due_marks(i64::MAX, &[], 1_000).await?;
+                marks.reverse();
+                tx.hold_marks(marks.iter().map(|mark| (mark.workflow_id, mark.record_key.as_str()))).await?;
+                for mark in &marks {
+                    tx.advance_mark(mark, mark.settled_until_ms + 1, 1, Some(1)).await?;
+                }
+                Ok(())
+            })
+        })
+    };
+    for round in 0..10 {
+        let (first, second, third, fourth) = tokio::join!(
+            mark(keys.clone(), round),
+            mark(backwards.clone(), round),
+            advance(),
+            unmark(backwards[..50].to_vec())
+        );
+        for done in [first, second, third, fourth] {
+            done.expect("nobody is given up");
+        }
+    }
+}
+
 #[tokio::test]
 async fn of_two_that_read_a_mark_one_settles_it() {
     let fixture = Fixture::empty().await;
