@@ -84,16 +84,13 @@ const fn asked(what: &'static str, measured: &'static str, limit: &'static str) 
     Cost { what, measured, limit, limit_is: "as many empty calls", promised_ns: None }
 }
 
-const COSTS: [Cost; 9] = [
+const COSTS: [Cost; 6] = [
     unasked("an action that nobody waits for, 1 plugin", "plugins_unasked/1"),
     unasked("an action that nobody waits for, 4 plugins", "plugins_unasked/4"),
     unasked("an action that nobody waits for, 16 plugins", "plugins_unasked/16"),
     asked("an action that 1 plugin is asked about", "plugins_asked/1", "plugins_empty_call/1"),
     asked("an action that 4 plugins are asked about", "plugins_asked/4", "plugins_empty_call/4"),
     asked("an action that 16 plugins are asked about", "plugins_asked/16", "plugins_empty_call/16"),
-    asked("the same by a task of the server, 1 plugin", "plugins_asked_by_a_task/1", "plugins_empty_call/1"),
-    asked("the same by a task of the server, 4 plugins", "plugins_asked_by_a_task/4", "plugins_empty_call/4"),
-    asked("the same by a task of the server, 16 plugins", "plugins_asked_by_a_task/16", "plugins_empty_call/16"),
 ];
 
 pub(crate) fn run(options: Options) -> Result<()> {

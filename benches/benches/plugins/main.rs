@@ -105,5 +105,5 @@ fn matching(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, nobody_waits, matching, many::unasked, many::asked, many::asked_by_a_task);
+criterion_group!(benches, nobody_waits, matching, many::unasked, many::asked);
 criterion_main!(benches);

@@ -1,18 +1,11 @@
 //! Many plugins at once: the post-action event, and copies of a fixture that hears of every new record of one collection.
 
-use std::{
-    env, fs,
-    hint::black_box,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{env, fs, hint::black_box, path::Path};
 
 use criterion::{BenchmarkId, Criterion};
 use host_demo::plugins::{CollectionName, Manifest, ManifestEntry, PluginManager, PluginState, Plugins};
 use plugin_api::{Action, ActionEvent, CollectionRef, Phase, schema::MAIN_DATA_SOURCE};
 use tempfile::TempDir;
-use tokio::{runtime::Builder, task::JoinSet};
 
 use crate::Blog;
 
@@ -105,34 +98,6 @@ pub(crate) fn asked(criterion: &mut Criterion) {
         });
     }
     group.finish();
-}
-
-/// The same, asked by a task of a server's runtime: others take over its thread meanwhile.
-pub(crate) fn asked_by_a_task(criterion: &mut Criterion) {
-    let runtime = Builder::new_multi_thread().build().expect("a runtime");
-    let mut group = criterion.benchmark_group("plugins_asked_by_a_task");
-    for count in PLUGINS {
-        let (plugins, _folder) = plugins(count + 1);
-        let plugins = Arc::new(plugins);
-        group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
-            bencher.iter_custom(|times| {
-                let mut task = JoinSet::new();
-                task.spawn_on(ask(Arc::clone(&plugins), times), runtime.handle());
-                runtime.block_on(task.join_next()).expect("a task").expect("it does not panic")
-            });
-        });
-    }
-    group.finish();
-}
-
-async fn ask(plugins: Arc<Plugins>, times: u64) -> Duration {
-    let collection = CollectionRef::parse("watched");
-    let event = ActionEvent::new(Phase::After, Action::Create, &collection, &Blog);
-    let begun = Instant::now();
-    for _ in 0..times {
-        black_box(plugins.plan(black_box(&event)));
-    }
-    begun.elapsed()
 }
 
 type Empty = extern "C" fn(usize) -> usize;
